@@ -1,0 +1,64 @@
+//! # infonoise-core
+//!
+//! Chooses at which noise levels a diffusion model trains next, from the
+//! denoising errors that training computes anyway. The scheduler is a value:
+//! one flat block of words that the caller owns, and this crate works on it.
+//!
+//! ```
+//! use infonoise_core::{block::state_words, Config, Scheduler};
+//!
+//! let mut words = vec![0u64; state_words(64, 256)];
+//! let mut scheduler = Scheduler::init(&mut words, &Config::edm(0.5), 42)?;
+//! let mut sigma = [0.0f32; 128];
+//! scheduler.sample(&mut sigma)?; //         noise levels of the next batch
+//! let error = [0.01f32; 128]; //            unweighted errors of the denoiser
+//! scheduler.observe(&sigma, &error)?;
+//! scheduler.step()?; //                     once per optimizer step
+//! # Ok::<(), infonoise_core::Error>(())
+//! ```
+//!
+//! One file per idea, in the order in which a refresh uses them: [`grid`],
+//! [`mod@bin`], [`objective`], [`ring`], [`rate`], [`pivot`], [`gate`],
+//! [`target`], [`density`], [`guard`], [`quantile`]; [`refresh`] puts them
+//! together, [`block`] says where they lie, [`Scheduler`] is the way in.
+//!
+//! No unsafe, no allocation, no panic in release builds, no platform maths:
+//! the same inputs give the same bits on every target.
+
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+// Written as they read in METHOD: `!(x >= low)` also refuses NaN.
+#![allow(clippy::neg_cmp_op_on_partial_ord)]
+
+pub mod baseline;
+pub mod bin;
+pub mod block;
+mod config;
+pub mod density;
+mod digest;
+pub mod entropic;
+mod error;
+pub mod gate;
+pub mod grid;
+pub mod guard;
+pub mod maths;
+pub mod objective;
+pub mod pivot;
+mod profile;
+pub mod quantile;
+pub mod rate;
+pub mod refresh;
+mod report;
+pub mod ring;
+mod scheduler;
+pub mod target;
+
+pub use block::state_words;
+pub use config::{Baseline, Config, ConfigRecord, Draw, Emphasis, Endpoint, Objective, Pivot, Preset};
+pub use error::{ConfigError, Error};
+pub use guard::Hold;
+pub use pivot::PivotRule;
+pub use profile::{Edges, Profile};
+pub use refresh::Warning;
+pub use report::{Phase, Report};
+pub use scheduler::{Reader, Scheduler, Step};

@@ -1,0 +1,179 @@
+//! Numbers that come out the same on every target and in every float mode.
+//!
+//! `exp`, `ln` and `erfc` come from `libm`, never from the platform. Host
+//! programs may run with flush-to-zero and denormals-are-zero set (XLA does),
+//! so whatever could be subnormal is decided on bits, never by arithmetic.
+//!
+//! ```
+//! use infonoise_core::maths::{flush, narrow, widen};
+//! let tiny = f32::from_bits(1); // the smallest subnormal
+//! assert_eq!(widen(tiny), f64::powi(2.0, -149));
+//! assert_eq!(narrow(1e-40), Some(0.0)); // below 2^-126: stored as +0
+//! assert_eq!(narrow(1e300), None);
+//! assert_eq!(flush(1e-305), 0.0);
+//! ```
+
+/// The largest number of bins a grid may have.
+pub const MAX_BINS: usize = 256;
+
+/// One f64 for each bin, on the stack.
+pub type Bins = heapless::Vec<f64, MAX_BINS>;
+
+/// Bits of 2^-1000, the smallest f64 magnitude that is ever stored.
+const SMALLEST_F64: u64 = (1023 - 1000) << 52;
+/// Bits of 2^-126 as an f64: the smallest normal f32.
+const SMALLEST_F32: u64 = (1023 - 126) << 52;
+/// 2^-149, the unit of subnormal f32 mantissas.
+const SUBNORMAL_UNIT: f64 = f64::from_bits((1023 - 149) << 52);
+
+/// e to the x.
+#[inline]
+pub fn exp(x: f64) -> f64 {
+    libm::exp(x)
+}
+
+/// The natural logarithm.
+#[inline]
+pub fn ln(x: f64) -> f64 {
+    libm::log(x)
+}
+
+/// x to the y.
+#[inline]
+pub fn pow(x: f64, y: f64) -> f64 {
+    libm::pow(x, y)
+}
+
+/// The square root (correctly rounded everywhere).
+#[inline]
+pub fn sqrt(x: f64) -> f64 {
+    libm::sqrt(x)
+}
+
+/// The complementary error function.
+#[inline]
+pub fn erfc(x: f64) -> f64 {
+    libm::erfc(x)
+}
+
+/// `x`, or 0 where its magnitude is below 2^-1000: stored f64 state must not
+/// depend on how the host treats subnormals.
+#[inline]
+pub fn flush(x: f64) -> f64 {
+    if x.to_bits() << 1 < SMALLEST_F64 << 1 { 0.0 } else { x }
+}
+
+/// An f32 as f64, exact for subnormals whatever the float mode.
+#[inline]
+pub fn widen(x: f32) -> f64 {
+    let bits = x.to_bits();
+    let mantissa = bits & 0x007f_ffff;
+    if bits & 0x7f80_0000 == 0 {
+        let magnitude = f64::from(mantissa) * SUBNORMAL_UNIT;
+        if bits >> 31 == 0 { magnitude } else { -magnitude }
+    } else {
+        f64::from(x)
+    }
+}
+
+/// A non-negative f64 as the f32 that a ring stores: below 2^-126 it is +0,
+/// beyond the range of f32 (or NaN) there is none.
+#[inline]
+pub fn narrow(x: f64) -> Option<f32> {
+    if x.to_bits() < SMALLEST_F32 {
+        return Some(0.0);
+    }
+    let y = x as f32;
+    if y.is_finite() { Some(y) } else { None }
+}
+
+/// The largest f32 below a positive normal one.
+#[inline]
+pub fn below(x: f32) -> f32 {
+    f32::from_bits(x.to_bits().wrapping_sub(1))
+}
+
+/// Collects at most [`MAX_BINS`] numbers.
+#[inline]
+pub fn collect(numbers: impl Iterator<Item = f64>) -> Bins {
+    let mut bins = Bins::new();
+    for x in numbers {
+        if bins.push(x).is_err() {
+            break;
+        }
+    }
+    bins
+}
+
+/// Element `i`, or 0 past the end: an index that cannot panic.
+#[inline]
+pub fn at(values: &[f64], i: usize) -> f64 {
+    values.get(i).copied().unwrap_or(0.0)
+}
+
+/// Sum in ascending order.
+#[inline]
+pub fn sum(values: &[f64]) -> f64 {
+    let mut total = 0.0;
+    for x in values {
+        total += x;
+    }
+    total
+}
+
+/// Index and value of the largest element, the lowest index on a tie.
+pub fn peak(values: &[f64]) -> (usize, f64) {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (i, &x) in values.iter().enumerate() {
+        if x > best.1 {
+            best = (i, x);
+        }
+    }
+    best
+}
+
+/// `values` scaled to sum 1, in place; left alone if the sum is not positive.
+pub fn normalise(values: &mut [f64]) {
+    let total = sum(values);
+    if total > 0.0 {
+        for x in values {
+            *x = flush(*x / total);
+        }
+    }
+}
+
+/// A least-squares line y = intercept + slope * i over i = 0.. of `values`.
+/// Returns (intercept, slope per index).
+pub fn line(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let centre = (n - 1.0) / 2.0;
+    let mean = sum(values) / n;
+    let (mut xy, mut xx) = (0.0, 0.0);
+    for (i, y) in values.iter().enumerate() {
+        let x = i as f64 - centre;
+        xy += x * (y - mean);
+        xx += x * x;
+    }
+    let slope = if xx > 0.0 { xy / xx } else { 0.0 };
+    (mean - slope * centre, slope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_through_points_is_exact() {
+        let (a, b) = line(&[1.0, 3.0, 5.0, 7.0]);
+        assert_eq!((a, b), (1.0, 2.0));
+    }
+
+    #[test]
+    fn narrow_decides_at_the_smallest_normal() {
+        let edge = f64::powi(2.0, -126);
+        assert_eq!(narrow(edge), Some(f32::MIN_POSITIVE));
+        assert_eq!(narrow(f64::from_bits(edge.to_bits() - 1)), Some(0.0));
+        assert_eq!(narrow(f64::NAN), None);
+        assert_eq!(narrow(f64::from(f32::MAX)), Some(f32::MAX));
+    }
+}

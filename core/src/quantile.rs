@@ -1,0 +1,207 @@
+//! Quantiles: the inverse CDF as integers, and the draw.
+//!
+//! `thr_k = floor(2^32 cdf_k)`; a 32-bit word u falls into the bin with
+//! `thr_k <= u < thr_{k+1}` and maps linearly into it. A guide table of 16 K
+//! cells names the first bin that a word can fall into, so most draws take one
+//! comparison.
+//!
+//! ```
+//! use infonoise_core::{Config, grid::Grid, quantile::{DrawTable, Entry}};
+//! let grid = Grid::new(&Config::DEFAULT);
+//! let (mut entries, mut guide) = ([Entry::default(); 64], [0u8; 16 * 64]);
+//! let last = DrawTable::build(&grid, &[1.0 / 64.0; 64], &mut entries, &mut guide);
+//! let table = DrawTable::new(&entries, &guide, last);
+//! assert_eq!(table.draw(0), 0.002);
+//! assert!((table.quantile(0.5) - 0.4).abs() < 1e-6); // the geometric middle
+//! assert_eq!(table.threshold(64), 1 << 32);
+//! ```
+
+use crate::grid::Grid;
+use crate::maths::{at, below};
+use bytemuck::{Pod, Zeroable};
+
+/// 2^32: the end of the words.
+const WORDS: u64 = 1 << 32;
+
+/// A bin as the draw needs it: sixteen bytes, four to a cache line.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+pub struct Entry {
+    /// The first word of the bin (saturated behind the last bin that is drawn).
+    pub threshold: u32,
+    /// The bin's lower edge.
+    pub edge: f32,
+    /// Sigma for each word; 0 for a bin that is never drawn.
+    pub slope: f32,
+    /// The largest f32 inside the bin.
+    pub top: f32,
+}
+
+/// The table behind the draws, as it lies in the block.
+#[derive(Clone, Copy)]
+pub struct DrawTable<'a> {
+    entries: &'a [Entry],
+    guide: &'a [u8],
+    last: usize,
+}
+
+impl<'a> DrawTable<'a> {
+    /// A view; `last` is the last bin that is ever drawn.
+    #[inline]
+    pub fn new(entries: &'a [Entry], guide: &'a [u8], last: usize) -> Self {
+        DrawTable { entries, guide, last: last.min(entries.len().saturating_sub(1)) }
+    }
+
+    /// Builds the table of the masses `pi` (step 10 of a refresh); returns the
+    /// last bin that is ever drawn.
+    pub fn build(grid: &Grid, pi: &[f64], entries: &mut [Entry], guide: &mut [u8]) -> usize {
+        let mut total = 0.0;
+        for k in 0..grid.bins() {
+            total += at(pi, k);
+        }
+        let mut sum = 0.0;
+        Self::fill(grid, entries, guide, |k| {
+            sum += at(pi, k);
+            if k + 1 == grid.bins() { WORDS } else { ((sum / total * WORDS as f64) as u64).min(WORDS) }
+        })
+    }
+
+    /// Builds the table from `end(k)`, the threshold at the upper edge of bin
+    /// `k`, asked for in ascending order.
+    pub fn fill(
+        grid: &Grid,
+        entries: &mut [Entry],
+        guide: &mut [u8],
+        mut end: impl FnMut(usize) -> u64,
+    ) -> usize {
+        let (mut start, mut last) = (0, 0);
+        for (k, entry) in entries.iter_mut().enumerate() {
+            let end = end(k);
+            *entry = Self::entry(grid, k, start, end);
+            if end > start {
+                last = k;
+            }
+            start = end;
+        }
+        Self::fill_guide(entries, last, guide);
+        last
+    }
+
+    /// The entry of bin `k` with the words `start..end`.
+    fn entry(grid: &Grid, k: usize, start: u64, end: u64) -> Entry {
+        let (low, high) = (grid.edge(k), grid.edge(k + 1));
+        let words = end.saturating_sub(start);
+        let slope = if words == 0 { 0.0 } else { (f64::from(high) - f64::from(low)) / words as f64 };
+        Entry {
+            threshold: start.min(u64::from(u32::MAX)) as u32,
+            edge: low,
+            slope: slope as f32,
+            top: below(high),
+        }
+    }
+
+    /// Names, for each cell of words, the bin of its first word.
+    fn fill_guide(entries: &[Entry], last: usize, guide: &mut [u8]) {
+        let cells = guide.len() as u64;
+        let mut k = 0;
+        for (cell, first) in guide.iter_mut().enumerate() {
+            // The first word whose cell is `cell`: ceil(cell 2^32 / cells).
+            let word = ((cell as u64) << 32).div_ceil(cells);
+            while k < last && entries.get(k + 1).is_some_and(|e| u64::from(e.threshold) <= word) {
+                k += 1;
+            }
+            *first = k as u8;
+        }
+    }
+
+    /// The bin that `word` falls into.
+    #[inline]
+    pub fn bin(&self, word: u32) -> usize {
+        let cell = ((u64::from(word) * self.guide.len() as u64) >> 32) as usize;
+        let mut k = usize::from(self.guide.get(cell).copied().unwrap_or(0));
+        while k < self.last && self.entries.get(k + 1).is_some_and(|e| e.threshold <= word) {
+            k += 1;
+        }
+        k.min(self.last)
+    }
+
+    /// The sigma that `word` stands for: one multiplication, one addition,
+    /// never fused, clamped inside the bin.
+    #[inline]
+    pub fn draw(&self, word: u32) -> f32 {
+        match self.entries.get(self.bin(word)) {
+            Some(entry) => {
+                let steps = word.wrapping_sub(entry.threshold) as f32;
+                let sigma = entry.edge + steps * entry.slope;
+                if sigma > entry.top { entry.top } else { sigma }
+            }
+            None => 0.0,
+        }
+    }
+
+    /// Quantile `p` of 0..1, by the map of the draws.
+    pub fn quantile(&self, p: f64) -> f32 {
+        self.draw((p * WORDS as f64) as u32)
+    }
+
+    /// thr_k for k of 0..=K.
+    #[inline]
+    pub fn threshold(&self, k: usize) -> u64 {
+        if k > self.last {
+            return WORDS;
+        }
+        self.entries.get(k).map_or(WORDS, |entry| u64::from(entry.threshold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn table(pi: &[f64]) -> (Grid, Vec<Entry>, Vec<u8>, usize) {
+        let grid = Grid::new(&Config { bins: pi.len() as u32, ..Config::DEFAULT });
+        let (mut entries, mut guide) = (vec![Entry::default(); pi.len()], vec![0; 16 * pi.len()]);
+        let last = DrawTable::build(&grid, pi, &mut entries, &mut guide);
+        (grid, entries, guide, last)
+    }
+
+    /// The bin by its definition, without guide.
+    fn by_definition(table: &DrawTable, bins: usize, word: u32) -> usize {
+        (0..bins).find(|&k| (table.threshold(k)..table.threshold(k + 1)).contains(&u64::from(word))).unwrap()
+    }
+
+    #[test]
+    fn empty_bins_are_never_drawn_and_edges_belong_upwards() {
+        for pi in [
+            vec![0.0, 0.0, 0.25, 0.0, 0.5, 0.25, 0.0, 0.0, 0.0],
+            vec![1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+            vec![0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+            vec![1e-12, 0.3, 1e-9, 0.2, 1e-12, 0.1, 0.4, 1e-12, 1e-12, 1e-12],
+        ] {
+            let (grid, entries, guide, last) = table(&pi);
+            let table = DrawTable::new(&entries, &guide, last);
+            let mut words = vec![0, u32::MAX, u32::MAX / 2, 12345];
+            for k in 1..pi.len() {
+                let t = table.threshold(k);
+                words.extend((t.saturating_sub(2)..t + 3).filter(|&w| w < WORDS).map(|w| w as u32));
+            }
+            for word in words {
+                let k = table.bin(word);
+                assert_eq!(k, by_definition(&table, pi.len(), word));
+                assert!(pi[k] > 0.0);
+                let sigma = table.draw(word);
+                assert!(grid.edge(k) <= sigma && sigma < grid.edge(k + 1), "{word} {sigma}");
+            }
+        }
+    }
+
+    #[test]
+    fn quantiles_are_monotone() {
+        let pi: Vec<f64> = (0..64).map(|k| f64::from(k % 7) / 189.0).collect();
+        let (_, entries, guide, last) = table(&pi);
+        let table = DrawTable::new(&entries, &guide, last);
+        let draws: Vec<f32> = (0..=10_000).map(|i| table.quantile(f64::from(i) / 10_001.0)).collect();
+        assert!(draws.windows(2).all(|pair| pair[0] <= pair[1]));
+    }
+}

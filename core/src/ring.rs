@@ -1,0 +1,81 @@
+//! The loss rings: each bin remembers its last B converted losses.
+//!
+//! ```
+//! use infonoise_core::ring::{Mark, mean, push};
+//! let (mut mark, mut slots) = (Mark::default(), [0.0; 4]);
+//! for loss in [1.0, 2.0, 3.0, 4.0, 9.0] {
+//!     push(&mut mark, &mut slots, loss);
+//! }
+//! assert_eq!((mark.head, mark.count), (1, 4));
+//! assert_eq!(mean(&mark, &slots), 4.5); // 9 has replaced 1
+//! ```
+
+use bytemuck::{Pod, Zeroable};
+
+/// Where a ring writes next, and how many of its slots are filled.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Mark {
+    /// The slot of the next loss, below B.
+    pub head: u16,
+    /// Filled slots, at most B.
+    pub count: u16,
+}
+
+/// Puts `loss` into the ring, over the oldest once the ring is full.
+#[inline]
+pub fn push(mark: &mut Mark, slots: &mut [f32], loss: f32) {
+    let window = slots.len();
+    let head = usize::from(mark.head);
+    if let Some(slot) = slots.get_mut(head) {
+        *slot = loss;
+    }
+    mark.head = if head + 1 < window { mark.head.wrapping_add(1) } else { 0 };
+    if usize::from(mark.count) < window {
+        mark.count = mark.count.wrapping_add(1);
+    }
+}
+
+/// Mean of the filled slots, in slot order over eight f64 lanes: lane j sums
+/// the slots i with i mod 8 = j; the lanes are then added pairwise. 0 if empty.
+#[inline]
+pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
+    let filled = slots.get(..usize::from(mark.count)).unwrap_or(slots);
+    let mut lanes = [0.0f64; 8];
+    let mut chunks = filled.chunks_exact(8);
+    for chunk in &mut chunks {
+        for (lane, &loss) in lanes.iter_mut().zip(chunk) {
+            *lane += f64::from(loss);
+        }
+    }
+    for (lane, &loss) in lanes.iter_mut().zip(chunks.remainder()) {
+        *lane += f64::from(loss);
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    let total = ((a + b) + (c + d)) + ((e + f) + (g + h));
+    if filled.is_empty() { 0.0 } else { total / filled.len() as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partly_filled_rings_average_what_they_hold() {
+        let (mut mark, mut slots) = (Mark::default(), [0.0; 16]);
+        assert_eq!(mean(&mark, &slots), 0.0);
+        for i in 1..=11u8 {
+            push(&mut mark, &mut slots, f32::from(i));
+            assert_eq!(mean(&mark, &slots), (f64::from(i) + 1.0) / 2.0);
+        }
+    }
+
+    #[test]
+    fn nonsense_marks_stay_inside() {
+        let (mut mark, mut slots) = (Mark { head: 999, count: 999 }, [1.0; 8]);
+        assert_eq!(mean(&mark, &slots), 1.0);
+        push(&mut mark, &mut slots, 2.0);
+        assert_eq!(mark.head, 0);
+        assert_eq!(slots, [1.0; 8]);
+    }
+}

@@ -1,0 +1,598 @@
+//! The scheduler: three verbs on a borrowed block.
+//!
+//! ```
+//! use infonoise_core::{block::state_words, Config, Phase, Scheduler};
+//! let config = Config { warmup_steps: 50, ..Config::DEFAULT };
+//! let mut words = vec![0; state_words(64, 256)];
+//! let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
+//! let (mut sigma, mut error) = ([0.0f32; 256], [0.0f32; 256]);
+//! for _ in 0..100 {
+//!     scheduler.sample(&mut sigma).unwrap();
+//!     for (error, s) in error.iter_mut().zip(sigma) {
+//!         *error = s * s * 0.25 / (s * s + 0.25); // train here
+//!     }
+//!     scheduler.observe(&sigma, &error).unwrap();
+//!     scheduler.step().unwrap();
+//! }
+//! let report = scheduler.report();
+//! assert_eq!(report.phase, Phase::Adapting);
+//! assert!((report.pivot - 0.495).abs() < 0.01); // the data's deviation is 1/2
+//! ```
+
+use crate::bin::BinLookup;
+use crate::block::{Header, LAYOUT, MAGIC, Summary, View, ViewMut, state_words};
+use crate::config::{Baseline, Config, Draw, Objective};
+use crate::density::cover;
+use crate::digest::digest;
+use crate::entropic::EntropicTime;
+use crate::error::{ConfigError, Error};
+use crate::grid::Grid;
+use crate::guard::Hold;
+use crate::maths::{at, collect, narrow, peak, widen};
+use crate::objective::to_x0;
+use crate::profile::{Profile, accepted_gate, accepted_pivot, accepted_rate, means};
+use crate::quantile::{DrawTable, Entry};
+use crate::refresh::Estimate;
+use crate::report::Report;
+use crate::ring::{self, Mark};
+use bytemuck::Zeroable;
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// 2^32 / the golden ratio, rounded to odd: the stride of stratified draws.
+const GOLDEN: u32 = 0x9E37_79B9;
+
+/// The most sigmas that one global batch may hold.
+const LARGEST_BATCH: u64 = 1 << 32;
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// No refresh was due (or the scheduler is frozen).
+    Counted,
+    /// A refresh is due, but a bin is short of losses.
+    Waiting,
+    /// The sampler was refreshed.
+    Refreshed,
+    /// The refresh was held; the previous sampler stays.
+    Held(Hold),
+}
+
+/// A scheduler on the caller's words. Dropping it loses nothing: the block is
+/// the scheduler, this is a way to work on it.
+pub struct Scheduler<'s> {
+    block: ViewMut<'s>,
+}
+
+fn load_rng(words: &[u64; 4]) -> Xoshiro256PlusPlus {
+    let mut seed = [0u8; 32];
+    for (bytes, word) in seed.chunks_exact_mut(8).zip(words) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    Xoshiro256PlusPlus::from_seed(seed)
+}
+
+fn save_rng(rng: &Xoshiro256PlusPlus) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(rng.state().chunks_exact(8)) {
+        let mut little = [0u8; 8];
+        little.copy_from_slice(bytes);
+        *word = u64::from_le_bytes(little);
+    }
+    words
+}
+
+/// The top half of a word: what a draw uses.
+#[inline]
+fn next_word(rng: &mut Xoshiro256PlusPlus) -> u32 {
+    (rng.next_u64() >> 32) as u32
+}
+
+fn check_weight(table: &[f64], bins: usize) -> Result<(), Error> {
+    if table.len() != bins {
+        return Err(Error::Length);
+    }
+    match table.iter().find(|w| !(**w >= f64::MIN_POSITIVE && w.is_finite())) {
+        None => Ok(()),
+        Some(&value) => Err(Error::Config(ConfigError {
+            field: "weight",
+            value,
+            must: "above",
+            bound: Some(0.0),
+            remedy: "the weight table holds one positive, finite factor for each bin centre",
+        })),
+    }
+}
+
+fn check_baseline(config: &Config, table: &[f64]) -> Result<(), Error> {
+    if table.len() != config.bins as usize {
+        return Err(Error::Length);
+    }
+    let refuse = |value, remedy| {
+        Err(Error::Config(ConfigError {
+            field: "baseline",
+            value,
+            must: "at least",
+            bound: Some(0.0),
+            remedy,
+        }))
+    };
+    if let Some(&value) = table.iter().find(|mass| !(**mass >= 0.0 && mass.is_finite())) {
+        return refuse(value, "the baseline table holds one finite mass for each bin");
+    }
+    if !table.iter().any(|&mass| mass > 0.0) {
+        return refuse(0.0, "the baseline table needs at least one positive mass");
+    }
+    if config.coverage == 0.0 && table.contains(&0.0) {
+        return refuse(
+            0.0,
+            "a bin without mass never fills, so no refresh would ever run: set coverage, 0.02 is usual",
+        );
+    }
+    Ok(())
+}
+
+impl<'s> Scheduler<'s> {
+    /// Writes a fresh block into `words` and borrows it.
+    ///
+    /// # Errors
+    /// `Config` (the configuration, or a table baseline without its table),
+    /// `TooSmall` if `words` is shorter than `state_words(bins, window)`.
+    /// Nothing is written then.
+    pub fn init(words: &'s mut [u64], config: &Config, seed: u64) -> Result<Self, Error> {
+        Self::init_with(words, config, seed, None, None)
+    }
+
+    /// As [`Scheduler::init`], with K further weights at the bin centres and
+    /// the K masses of a `Baseline::Table`.
+    ///
+    /// # Errors
+    /// Also `Length` and `Config` for tables that cannot be used.
+    pub fn init_with(
+        words: &'s mut [u64],
+        config: &Config,
+        seed: u64,
+        weight: Option<&[f64]>,
+        baseline: Option<&[f64]>,
+    ) -> Result<Self, Error> {
+        config.check()?;
+        let (bins, window) = (config.bins as usize, config.window as usize);
+        if let Some(table) = weight {
+            check_weight(table, bins)?;
+        }
+        match (config.baseline, baseline) {
+            (Baseline::Table, Some(table)) => check_baseline(config, table)?,
+            (Baseline::Table, None) | (_, Some(_)) => {
+                return Err(Error::Config(ConfigError {
+                    field: "baseline",
+                    value: config.baseline.code().into(),
+                    must: "table =",
+                    bound: Some(Baseline::Table.code().into()),
+                    remedy: "baseline table and a table of K masses go together",
+                }));
+            }
+            (_, None) => {}
+        }
+        let words = words.get_mut(..state_words(bins, window)).ok_or(Error::TooSmall)?;
+        words.fill(0);
+        let (low, high) = config.ends();
+        // The ends that count are the f32 ones; the block says so.
+        let config = Config { sigma_min: low.into(), sigma_max: high.into(), ..*config };
+        if let Some(header) = words.get_mut(..size_of::<Header>() / 8) {
+            let fresh = Header {
+                magic: MAGIC,
+                layout: LAYOUT,
+                config: config.to_record(),
+                rng: save_rng(&Xoshiro256PlusPlus::seed_from_u64(seed)),
+                frozen: 0,
+                last_drawn: 0,
+                steps: 0,
+                draws: 0,
+                observations: 0,
+                rejected: 0,
+                refreshes: 0,
+                held: 0,
+                next_refresh: config.warmup_steps,
+                summary: Summary::zeroed(),
+            };
+            header.copy_from_slice(bytemuck::cast_slice(core::slice::from_ref(&fresh)));
+        }
+        let mut scheduler = Scheduler { block: ViewMut::new(words)? };
+        let grid = Grid::new(&config);
+        BinLookup::build(&grid, scheduler.block.bin_table, scheduler.block.edges);
+        match weight {
+            Some(table) => scheduler.block.weight.copy_from_slice(table),
+            None => scheduler.block.weight.fill(1.0),
+        }
+        if let Some(table) = baseline {
+            scheduler.block.baseline.copy_from_slice(table);
+        }
+        let pi = crate::baseline::baseline(&config, &grid, scheduler.block.baseline);
+        scheduler.install(&grid, &pi);
+        scheduler.block.header.summary.cdf_change = 0.0;
+        Ok(scheduler)
+    }
+
+    /// Borrows an existing block after checking it completely.
+    ///
+    /// # Errors
+    /// What [`Scheduler::open`] returns, and `Corrupt` where the content
+    /// contradicts itself.
+    pub fn attach(words: &'s mut [u64]) -> Result<Self, Error> {
+        let scheduler = Self::open(words)?;
+        scheduler.reader().validate()?;
+        Ok(scheduler)
+    }
+
+    /// Borrows an existing block after checking its header alone, in O(1). No
+    /// content can make a call read outside the block or panic.
+    ///
+    /// # Errors
+    /// `TooSmall`, `NotAState`, `ForeignEndian`, `WrongLayout`, `Corrupt`.
+    #[inline]
+    pub fn open(words: &'s mut [u64]) -> Result<Self, Error> {
+        Ok(Scheduler { block: ViewMut::new(words)? })
+    }
+
+    /// The same block, for reading.
+    #[inline]
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { block: self.block.view() }
+    }
+
+    /// Draws one sigma for each element of `sigma`.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    #[inline]
+    pub fn sample(&mut self, sigma: &mut [f32]) -> Result<(), Error> {
+        self.sample_shard(sigma, 0, 1)
+    }
+
+    /// Draws the slice of `rank` out of a global batch of `world * n` sigmas,
+    /// n = `sigma.len()`, equal on every rank. The concatenation over the ranks
+    /// is what one process would have drawn, and every replica's stream ends at
+    /// the same place.
+    ///
+    /// # Errors
+    /// `Argument` unless rank < world and world * n <= 2^32; `Corrupt`.
+    pub fn sample_shard(&mut self, sigma: &mut [f32], rank: u32, world: u32) -> Result<(), Error> {
+        let n = sigma.len() as u64;
+        let total = n.checked_mul(world.into()).filter(|&total| total <= LARGEST_BATCH);
+        let (Some(total), true) = (total, rank < world) else { return Err(Error::Argument) };
+        let header = &mut *self.block.header;
+        let draw = Draw::from_code(header.config.draw).ok_or(Error::Corrupt)?;
+        if n == 0 {
+            return Ok(());
+        }
+        let table = DrawTable::new(self.block.entries, self.block.guide, header.last_drawn as usize);
+        let mut rng = load_rng(&header.rng);
+        let before = n * u64::from(rank);
+        match draw {
+            Draw::Independent => {
+                for _ in 0..before {
+                    rng.next_u64();
+                }
+                for sigma in sigma {
+                    *sigma = table.draw(next_word(&mut rng));
+                }
+                for _ in before + n..total {
+                    rng.next_u64();
+                }
+            }
+            Draw::Stratified => {
+                let mut word = next_word(&mut rng).wrapping_add(GOLDEN.wrapping_mul(before as u32));
+                for sigma in sigma {
+                    *sigma = table.draw(word);
+                    word = word.wrapping_add(GOLDEN);
+                }
+            }
+        }
+        header.rng = save_rng(&rng);
+        header.draws = header.draws.wrapping_add(total);
+        Ok(())
+    }
+
+    /// Takes per-sample, unweighted errors in the objective's own space. May be
+    /// called any number of times between two steps. Returns how many pairs
+    /// were rejected: sigma off the grid, error negative or not finite.
+    ///
+    /// # Errors
+    /// `Length` if the slices differ, `Corrupt`. Nothing has changed then.
+    #[inline]
+    pub fn observe(&mut self, sigma: &[f32], error: &[f32]) -> Result<usize, Error> {
+        self.observe_masked(sigma, error, None)
+    }
+
+    /// As [`Scheduler::observe`]; pairs whose mask byte is 0 are left out and
+    /// not counted.
+    ///
+    /// # Errors
+    /// As [`Scheduler::observe`].
+    pub fn observe_masked(
+        &mut self,
+        sigma: &[f32],
+        error: &[f32],
+        mask: Option<&[u8]>,
+    ) -> Result<usize, Error> {
+        if sigma.len() != error.len() || mask.is_some_and(|mask| mask.len() != sigma.len()) {
+            return Err(Error::Length);
+        }
+        let config = self.block.header.config;
+        let objective = Objective::from_code(config.objective).ok_or(Error::Corrupt)?;
+        let dimensions = f64::from(config.reduction_dim.max(1));
+        let plain = matches!(objective, Objective::X0 | Objective::Edm) && dimensions == 1.0;
+        let pairs = sigma.iter().copied().zip(error.iter().copied());
+        let rejected = match (mask, plain) {
+            (None, true) => self.take(pairs, |_, error| narrow(widen(error))),
+            _ => {
+                let convert = |sigma: f32, error: f32| {
+                    narrow(widen(error) * to_x0(objective, sigma.into()) / dimensions)
+                };
+                let mask = mask.unwrap_or(&[]);
+                let kept = pairs.enumerate().filter(|&(i, _)| mask.get(i) != Some(&0));
+                self.take(kept.map(|(_, pair)| pair), convert)
+            }
+        };
+        self.block.header.rejected = self.block.header.rejected.wrapping_add(rejected as u64);
+        Ok(rejected)
+    }
+
+    /// Puts pairs into their rings; returns how many were rejected.
+    #[inline]
+    fn take(
+        &mut self,
+        pairs: impl Iterator<Item = (f32, f32)>,
+        convert: impl Fn(f32, f32) -> Option<f32>,
+    ) -> usize {
+        let block = &mut self.block;
+        let lookup = BinLookup::new(block.bin_table, block.edges);
+        let window = block.header.config.window as usize;
+        let mut observations = block.header.observations;
+        let mut rejected = 0;
+        for (sigma, error) in pairs {
+            let Some((sigma, k)) = lookup.admit(sigma) else {
+                rejected += 1;
+                continue;
+            };
+            // Signs are read off the bits: denormals-are-zero hides small ones.
+            let negative = error.to_bits() > (-0.0f32).to_bits();
+            let loss = if negative { None } else { convert(sigma, error) };
+            let slots = block.rings.get_mut(k * window..(k + 1) * window);
+            let (Some(loss), Some(slots), Some(mark), Some(seen)) =
+                (loss, slots, block.marks.get_mut(k), block.seen.get_mut(k))
+            else {
+                rejected += 1;
+                continue;
+            };
+            ring::push(mark, slots, loss);
+            observations = observations.wrapping_add(1);
+            *seen = observations;
+        }
+        block.header.observations = observations;
+        rejected
+    }
+
+    /// Counts an optimizer step, and refreshes the sampler if that is due.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    #[inline]
+    pub fn step(&mut self) -> Result<Step, Error> {
+        let header = &mut *self.block.header;
+        header.steps = header.steps.wrapping_add(1);
+        if header.frozen != 0 || header.steps < header.next_refresh {
+            return Ok(Step::Counted);
+        }
+        let least = header.config.min_count;
+        if self.block.marks.iter().any(|mark| u32::from(mark.count) < least) {
+            return Ok(Step::Waiting);
+        }
+        self.refresh()
+    }
+
+    /// A refresh, whether due or not (METHOD, "Refresh", 1 to 11).
+    #[cold]
+    fn refresh(&mut self) -> Result<Step, Error> {
+        let config = self.reader().config()?;
+        let grid = Grid::new(&config);
+        let view = self.block.view();
+        let ema = means(&view, &config);
+        let mut estimate = Estimate::new(&config, &grid, view.weight, &ema, accepted_pivot(&view));
+        for (slot, &m) in self.block.ema.iter_mut().zip(&ema) {
+            *slot = m;
+        }
+        let header = &mut *self.block.header;
+        header.next_refresh = header.steps.saturating_add(config.refresh_every);
+        let summary = &mut header.summary;
+        summary.warning = estimate.warning.code();
+        summary.clipped = estimate.rate.clipped;
+        if estimate.hold != Hold::None {
+            header.held = header.held.wrapping_add(1);
+            summary.hold = estimate.hold.code();
+            return Ok(Step::Held(estimate.hold));
+        }
+        header.refreshes = header.refreshes.wrapping_add(1);
+        summary.rule = estimate.pivot.rule.code();
+        summary.ln_c = estimate.pivot.ln_c;
+        summary.gate_exponent = config.gate_exponent;
+        summary.smoothing = config.smoothing;
+        summary.peak_sigma = grid.centre(peak(&estimate.target).0);
+        summary.information_nats = 0.0;
+        for k in 0..grid.bins() {
+            summary.information_nats += estimate.nats(&grid, k);
+        }
+        for (slot, &m) in self.block.error.iter_mut().zip(&estimate.rate.error) {
+            *slot = crate::maths::flush(m);
+        }
+        cover(&mut estimate.density, config.coverage);
+        self.install(&grid, &estimate.density);
+        Ok(Step::Refreshed)
+    }
+
+    /// Makes the masses `pi` the sampler in force.
+    fn install(&mut self, grid: &Grid, pi: &[f64]) {
+        let block = &mut self.block;
+        let before = DrawTable::new(block.entries, block.guide, block.header.last_drawn as usize);
+        let old = collect((0..grid.bins()).map(|k| before.threshold(k) as f64));
+        let last = DrawTable::build(grid, pi, block.entries, block.guide);
+        let table = DrawTable::new(block.entries, block.guide, last);
+        let mut change = 0.0f64;
+        for k in 0..grid.bins() {
+            change = change.max((table.threshold(k) as f64 - at(&old, k)).abs());
+        }
+        for (slot, &mass) in block.density.iter_mut().zip(pi) {
+            *slot = mass;
+        }
+        let summary = &mut block.header.summary;
+        summary.cdf_change = change / (1u64 << 32) as f64;
+        summary.quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| table.quantile(p).into());
+        block.header.last_drawn = last as u64;
+    }
+
+    /// Stops refreshes, or lets them go on; a due one then runs at the next step.
+    pub fn set_frozen(&mut self, frozen: bool) {
+        self.block.header.frozen = frozen.into();
+    }
+
+    /// The report.
+    pub fn report(&self) -> Report {
+        self.reader().report()
+    }
+
+    /// The profile in force.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn profile(&self) -> Result<Profile, Error> {
+        self.reader().profile()
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> u64 {
+        self.reader().digest()
+    }
+}
+
+/// A block, for reading.
+#[derive(Clone, Copy)]
+pub struct Reader<'s> {
+    block: View<'s>,
+}
+
+impl<'s> Reader<'s> {
+    /// Borrows a block after checking its header alone, in O(1).
+    ///
+    /// # Errors
+    /// As [`Scheduler::open`].
+    #[inline]
+    pub fn open(words: &'s [u64]) -> Result<Self, Error> {
+        Ok(Reader { block: View::new(words)? })
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    /// `Corrupt` where the block's is not valid.
+    pub fn config(&self) -> Result<Config, Error> {
+        Config::from_record(&self.block.header.config).map_err(|_| Error::Corrupt)
+    }
+
+    /// The report.
+    pub fn report(&self) -> Report {
+        Report::new(&self.block)
+    }
+
+    /// The profile in force.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn profile(&self) -> Result<Profile, Error> {
+        Ok(Profile::in_force(&self.block, &Grid::new(&self.config()?)))
+    }
+
+    /// Steps 1 to 8 on what the rings hold now; nothing is changed.
+    ///
+    /// # Errors
+    /// `NotReady` while a ring is empty, `Corrupt`.
+    pub fn estimate(&self) -> Result<Profile, Error> {
+        let config = self.config()?;
+        Profile::estimated(&self.block, &config, &Grid::new(&config))
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> u64 {
+        digest(&self.block)
+    }
+
+    /// Entropic time of the last accepted refresh: `power` a, gated or bare.
+    ///
+    /// # Errors
+    /// `NotReady` before the first refresh, `Argument` unless |a| <= 64, `Corrupt`.
+    pub fn entropic_time(&self, power: f64, gated: bool) -> Result<EntropicTime, Error> {
+        if !(power.abs() <= 64.0) {
+            return Err(Error::Argument);
+        }
+        let grid = Grid::new(&self.config()?);
+        if self.block.header.refreshes == 0 {
+            return Err(Error::NotReady);
+        }
+        let rate = accepted_rate(&self.block, &grid);
+        let gate =
+            if gated { accepted_gate(&self.block, &grid) } else { collect((0..grid.bins()).map(|_| 1.0)) };
+        Ok(EntropicTime::new(&grid, &rate.q, &gate, power))
+    }
+
+    /// `sigma.len()` sigmas equally spaced in entropic time, from sigma_max
+    /// down to sigma_min; append 0 for a sampler.
+    ///
+    /// # Errors
+    /// As [`Reader::entropic_time`] and [`EntropicTime::fill`].
+    pub fn info_grid(&self, sigma: &mut [f32], power: f64, gated: bool) -> Result<(), Error> {
+        self.entropic_time(power, gated)?.fill(sigma)
+    }
+
+    /// Checks everything that the block says against everything else.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn validate(&self) -> Result<(), Error> {
+        let (block, header) = (&self.block, self.block.header);
+        let config = self.config()?;
+        let grid = Grid::new(&config);
+        let window = config.window as u16;
+        let sane = |values: &[f64]| values.iter().all(|&x| x >= 0.0 && x.is_finite());
+        let mut sound = header.frozen <= 1
+            && header.last_drawn < u64::from(config.bins)
+            && header.rng.iter().any(|&word| word != 0)
+            && check_weight(block.weight, grid.bins()).is_ok()
+            && sane(block.baseline)
+            && sane(block.ema)
+            && sane(block.error)
+            && sane(block.density)
+            && block.marks.iter().all(|mark| mark.head < window && mark.count <= window)
+            && block.seen.iter().all(|&seen| seen <= header.observations)
+            && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
+            && block.edges.iter().enumerate().all(|(i, &bits)| bits == grid.edge(i).to_bits());
+        // Derived tables must be what they derive from.
+        let table = DrawTable::new(block.entries, block.guide, header.last_drawn as usize);
+        let mut entries = heapless::Vec::<Entry, { crate::maths::MAX_BINS }>::new();
+        let _ = entries.resize_default(grid.bins());
+        let mut bytes = heapless::Vec::<u8, { 16 * crate::maths::MAX_BINS }>::new();
+        let _ = bytes.resize_default(block.guide.len());
+        let last = DrawTable::fill(&grid, &mut entries, &mut bytes, |k| table.threshold(k + 1));
+        let ordered = (0..grid.bins()).all(|k| table.threshold(k) <= table.threshold(k + 1));
+        sound &= ordered
+            && last as u64 == header.last_drawn
+            && entries.as_slice() == block.entries
+            && bytes.as_slice() == block.guide;
+        let mut edges = heapless::Vec::<u32, { crate::maths::MAX_BINS + 1 }>::new();
+        let _ = edges.resize_default(block.edges.len());
+        BinLookup::build(&grid, &mut bytes, &mut edges);
+        sound &= bytes.as_slice() == block.bin_table;
+        if sound { Ok(()) } else { Err(Error::Corrupt) }
+    }
+}
+
+// A mark is written by `ring::push` alone.
+const _: () = assert!(size_of::<Mark>() == 4);

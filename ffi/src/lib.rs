@@ -1,0 +1,479 @@
+//! # infonoise: the C ABI
+//!
+//! Caller-owned memory, nothing to free, no global state: a state is a block
+//! of `infonoise_state_bytes(config)` bytes, 8-aligned, that you may copy,
+//! store and send as you like. One block serves one thread at a time.
+//!
+//! Every function returns an `infonoise_status`, tolerates NULL by returning
+//! `INFONOISE_NULL`, and changes nothing unless it returns `INFONOISE_OK`.
+//! Arrays of n elements may be NULL where n is 0.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![allow(clippy::missing_safety_doc, reason = "the pointer rules above hold for every function")]
+
+#[cfg(debug_assertions)]
+mod busy;
+mod memory;
+mod status;
+mod text;
+
+use core::ffi::{c_char, c_void};
+use infonoise_core::{Config, ConfigRecord, Error, Preset, Profile, Reader, Report, Scheduler, state_words};
+use memory::{input, output, reader, scheduler, sized_in, sized_out};
+pub use status::Status;
+
+/// The version of this ABI: functions and structs are only ever added within
+/// one. Compare it with `infonoise_abi_version()` of the library you load.
+pub const INFONOISE_ABI_VERSION: u32 = 1;
+
+/// The K curves of a schedule: `infonoise_profile` of the C ABI. Point the
+/// members that you want at arrays, leave the others NULL, and set `bins` to
+/// the number of bins that they have room for (edges, cdf and entropy hold one
+/// more). On return `bins` is K.
+#[repr(C)]
+pub struct ProfileRecord {
+    /// `sizeof` this struct, set by `INFONOISE_PROFILE_INIT`.
+    pub struct_size: u32,
+    /// In: room; out: K.
+    pub bins: u32,
+    /// Centres of the bins, standard deviations in data units (K).
+    pub sigma: *mut f64,
+    /// Edges of the bins (K + 1).
+    pub edges: *mut f64,
+    /// Share of the draws below each edge (K + 1).
+    pub cdf: *mut f64,
+    /// Cumulative integral of the rate, nats per dimension (K + 1).
+    pub entropy: *mut f64,
+    /// Losses that each bin holds (K).
+    pub count: *mut f64,
+    /// Squared x0 error per dimension, after the ceiling (K).
+    pub error: *mut f64,
+    /// Nats per unit sigma (K).
+    pub rate: *mut f64,
+    /// The low-noise gate, 0 to 1 (K).
+    pub gate: *mut f64,
+    /// The target rho, masses of bins (K).
+    pub target: *mut f64,
+    /// The density pi, masses of bins (K).
+    pub density: *mut f64,
+}
+
+/// Which profile `infonoise_profile_get` reads.
+#[repr(u32)]
+#[derive(Clone, Copy)]
+pub enum ProfileKind {
+    /// The sampler in force.
+    InForce = 0,
+    /// Estimated from what the rings hold now.
+    Estimated = 1,
+}
+
+/// Runs `body` and turns its error into a status.
+fn status(body: impl FnOnce() -> Result<(), Status>) -> Status {
+    match body() {
+        Ok(()) => Status::INFONOISE_OK,
+        Err(status) => status,
+    }
+}
+
+fn config_of(record: &ConfigRecord) -> Result<Config, Status> {
+    Ok(Config::from_record(record).map_err(Error::Config)?)
+}
+
+/// The ABI version of this library: compare with `INFONOISE_ABI_VERSION`.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_abi_version() -> u32 {
+    INFONOISE_ABI_VERSION
+}
+
+/// Fills `config` with a preset (`infonoise_preset`). Its `struct_size` must be
+/// set: `infonoise_config config = INFONOISE_CONFIG_INIT;`.
+///
+/// Errors: NULL, STRUCT_SIZE, ARGUMENT (no such preset).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_config_init(config: *mut ConfigRecord, preset: u32) -> Status {
+    status(|| {
+        let preset = Preset::from_code(preset).ok_or(Status::INFONOISE_ARGUMENT)?;
+        unsafe { sized_out(config, Config::preset(preset).to_record()) }
+    })
+}
+
+/// Checks a configuration. Unless `message` is NULL, it receives at most
+/// `message_bytes` bytes: on failure the field, its value, the bound and the
+/// remedy, otherwise the empty string; always 0-terminated.
+///
+/// Errors: NULL (config), MISALIGNED, STRUCT_SIZE, INVALID_CONFIG.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_config_check(
+    config: *const ConfigRecord,
+    message: *mut c_char,
+    message_bytes: usize,
+) -> Status {
+    let room = if message.is_null() { 0 } else { message_bytes };
+    let mut text = text::Text::new(unsafe { output(message.cast::<u8>(), room) }.unwrap_or_default());
+    status(|| {
+        let record = unsafe { sized_in(config)? };
+        Config::from_record(&record).map(|_| ()).map_err(|error| {
+            error.message(&mut |piece| text.put(piece));
+            Status::INFONOISE_INVALID_CONFIG
+        })
+    })
+}
+
+/// Bytes of a state block for `config`; 0 if the configuration is invalid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_state_bytes(config: *const ConfigRecord) -> usize {
+    let Ok(record) = (unsafe { sized_in(config) }) else { return 0 };
+    match Config::from_record(&record) {
+        Ok(config) => 8 * state_words(config.bins as usize, config.window as usize),
+        Err(_) => 0,
+    }
+}
+
+/// Writes a fresh scheduler into `state`.
+///
+/// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL. The block
+/// is untouched then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_init(
+    state: *mut c_void,
+    bytes: usize,
+    config: *const ConfigRecord,
+    seed: u64,
+) -> Status {
+    unsafe { infonoise_init_with(state, bytes, config, seed, core::ptr::null(), core::ptr::null()) }
+}
+
+/// As `infonoise_init`, with tables of `bins` numbers: `weight`, further
+/// positive factors on the fixed weight at the bin centres, and `baseline`, the
+/// masses that the warm-up draws from (required by baseline `table`). Either
+/// may be NULL.
+///
+/// Errors: as `infonoise_init`; INVALID_CONFIG for a table that cannot be used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_init_with(
+    state: *mut c_void,
+    bytes: usize,
+    config: *const ConfigRecord,
+    seed: u64,
+    weight: *const f64,
+    baseline: *const f64,
+) -> Status {
+    status(|| {
+        let config = config_of(&unsafe { sized_in(config)? })?;
+        let table = |table: *const f64| match table.is_null() {
+            true => Ok(None),
+            false => unsafe { input(table, config.bins as usize) }.map(Some),
+        };
+        let (weight, baseline) = (table(weight)?, table(baseline)?);
+        let words = unsafe { memory::words_mut(state, bytes)? };
+        #[cfg(debug_assertions)]
+        let _busy = busy::claim(state)?;
+        Scheduler::init_with(words, &config, seed, weight, baseline)?;
+        Ok(())
+    })
+}
+
+/// Checks a block completely: header, configuration, every index and table.
+/// Worth a call on memory that came from elsewhere; the other functions stay
+/// inside the block whatever it holds.
+///
+/// Errors: NULL, MISALIGNED, TOO_SMALL, NOT_A_STATE, FOREIGN_ENDIAN,
+/// WRONG_LAYOUT, CORRUPT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_validate(state: *const c_void, bytes: usize) -> Status {
+    status(|| Ok(unsafe { reader(state, bytes)? }.validate()?))
+}
+
+/// Reads the configuration back; the grid's ends are the f32 ones.
+///
+/// Errors: as `infonoise_sample`, STRUCT_SIZE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_config_get(
+    state: *const c_void,
+    bytes: usize,
+    config: *mut ConfigRecord,
+) -> Status {
+    status(|| {
+        let record = unsafe { reader(state, bytes)? }.config()?.to_record();
+        unsafe { sized_out(config, record) }
+    })
+}
+
+/// Draws n sigmas.
+///
+/// Errors: NULL, MISALIGNED, TOO_SMALL, NOT_A_STATE, FOREIGN_ENDIAN,
+/// WRONG_LAYOUT, CORRUPT; BUSY in debug builds, if another thread is inside.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_sample(
+    state: *mut c_void,
+    bytes: usize,
+    sigma: *mut f32,
+    n: usize,
+) -> Status {
+    unsafe { infonoise_sample_shard(state, bytes, sigma, n, 0, 1) }
+}
+
+/// Draws the n sigmas of `rank` out of a global batch of `world * n`: the
+/// ranks' slices, concatenated, are what one process would have drawn.
+///
+/// Errors: as `infonoise_sample`; ARGUMENT unless rank < world and
+/// world * n <= 2^32.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_sample_shard(
+    state: *mut c_void,
+    bytes: usize,
+    sigma: *mut f32,
+    n: usize,
+    rank: u32,
+    world: u32,
+) -> Status {
+    status(|| {
+        let mut state = unsafe { scheduler(state, bytes)? };
+        Ok(state.sample_shard(unsafe { output(sigma, n)? }, rank, world)?)
+    })
+}
+
+/// Takes n per-sample, unweighted errors, squared, in the space of the
+/// configured objective, at the sigmas that they were measured at. Any number
+/// of calls may come between two steps. `rejected`, unless NULL, receives the
+/// number of pairs rejected: sigma off the grid, error negative or not finite.
+///
+/// Errors: as `infonoise_sample`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_observe(
+    state: *mut c_void,
+    bytes: usize,
+    sigma: *const f32,
+    error: *const f32,
+    n: usize,
+    rejected: *mut usize,
+) -> Status {
+    unsafe { infonoise_observe_masked(state, bytes, sigma, error, core::ptr::null(), n, rejected) }
+}
+
+/// As `infonoise_observe`; pairs whose mask byte is 0 are left out and not
+/// counted. `mask` may be NULL.
+///
+/// Errors: as `infonoise_observe`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_observe_masked(
+    state: *mut c_void,
+    bytes: usize,
+    sigma: *const f32,
+    error: *const f32,
+    mask: *const u8,
+    n: usize,
+    rejected: *mut usize,
+) -> Status {
+    status(|| {
+        let mut state = unsafe { scheduler(state, bytes)? };
+        unsafe { observe(&mut state, sigma, error, mask, n, rejected) }
+    })
+}
+
+unsafe fn observe(
+    state: &mut Scheduler<'_>,
+    sigma: *const f32,
+    error: *const f32,
+    mask: *const u8,
+    n: usize,
+    rejected: *mut usize,
+) -> Result<(), Status> {
+    let (sigma, error) = unsafe { (input(sigma, n)?, input(error, n)?) };
+    let mask = if mask.is_null() { None } else { Some(unsafe { input(mask, n)? }) };
+    let count = if rejected.is_null() { &mut [] } else { unsafe { output(rejected, 1)? } };
+    let refused = state.observe_masked(sigma, error, mask)?;
+    if let Some(count) = count.first_mut() {
+        *count = refused;
+    }
+    Ok(())
+}
+
+/// Counts one optimizer step and refreshes the sampler if that is due.
+/// `report`, unless NULL, receives the report afterwards.
+///
+/// Errors: as `infonoise_sample`, STRUCT_SIZE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_step(state: *mut c_void, bytes: usize, report: *mut Report) -> Status {
+    status(|| {
+        let mut state = unsafe { scheduler(state, bytes)? };
+        unsafe { step(&mut state, report) }
+    })
+}
+
+unsafe fn step(state: &mut Scheduler<'_>, report: *mut Report) -> Result<(), Status> {
+    if report.is_null() {
+        state.step()?;
+        return Ok(());
+    }
+    unsafe { memory::check_size(report)? };
+    state.step()?;
+    unsafe { sized_out(report, state.report()) }
+}
+
+/// observe, step and sample in one call: the errors of this batch in, the
+/// sigmas of the next out. `next_sigma` may be `sigma`. `mask`, `rejected` and
+/// `report` may be NULL.
+///
+/// Errors: as the three. What came before the failing part has been done.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_advance(
+    state: *mut c_void,
+    bytes: usize,
+    sigma: *const f32,
+    error: *const f32,
+    mask: *const u8,
+    n: usize,
+    next_sigma: *mut f32,
+    next_n: usize,
+    rejected: *mut usize,
+    report: *mut Report,
+) -> Status {
+    status(|| {
+        let mut state = unsafe { scheduler(state, bytes)? };
+        // Refuse before anything is changed.
+        unsafe { output(next_sigma, next_n)? };
+        if !report.is_null() {
+            unsafe { memory::check_size(report)? };
+        }
+        unsafe { observe(&mut state, sigma, error, mask, n, rejected)? };
+        unsafe { step(&mut state, report)? };
+        Ok(state.sample(unsafe { output(next_sigma, next_n)? })?)
+    })
+}
+
+/// 1 stops refreshes, 0 lets them go on; draws and observations continue.
+///
+/// Errors: as `infonoise_sample`; ARGUMENT for other numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_set_frozen(state: *mut c_void, bytes: usize, frozen: u32) -> Status {
+    status(|| {
+        if frozen > 1 {
+            return Err(Status::INFONOISE_ARGUMENT);
+        }
+        unsafe { scheduler(state, bytes)? }.set_frozen(frozen == 1);
+        Ok(())
+    })
+}
+
+/// Reads the report.
+///
+/// Errors: as `infonoise_sample`, STRUCT_SIZE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_report_get(
+    state: *const c_void,
+    bytes: usize,
+    report: *mut Report,
+) -> Status {
+    status(|| {
+        let value = unsafe { reader(state, bytes)? }.report();
+        unsafe { sized_out(report, value) }
+    })
+}
+
+/// Reads the profile in force or an estimate from what the rings hold now
+/// (`infonoise_profile_kind`).
+///
+/// Errors: as `infonoise_sample`; STRUCT_SIZE; ARGUMENT (no such kind);
+/// TOO_SMALL if `bins` is below K; NOT_READY for an estimate while a bin is
+/// empty.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_profile_get(
+    state: *const c_void,
+    bytes: usize,
+    which: u32,
+    profile: *mut ProfileRecord,
+) -> Status {
+    status(|| {
+        let state = unsafe { reader(state, bytes)? };
+        unsafe { memory::check_size(profile)? };
+        let record = unsafe { &mut *profile };
+        let curves = match which {
+            0 => state.profile()?,
+            1 => state.estimate()?,
+            _ => return Err(Status::INFONOISE_ARGUMENT),
+        };
+        unsafe { copy_profile(&curves, record) }
+    })
+}
+
+unsafe fn copy_profile(curves: &Profile, record: &mut ProfileRecord) -> Result<(), Status> {
+    if (record.bins as usize) < curves.sigma.len() {
+        return Err(Status::INFONOISE_TOO_SMALL);
+    }
+    let parts: [(&[f64], *mut f64); 10] = [
+        (&curves.sigma, record.sigma),
+        (&curves.edges, record.edges),
+        (&curves.cdf, record.cdf),
+        (&curves.entropy, record.entropy),
+        (&curves.count, record.count),
+        (&curves.error, record.error),
+        (&curves.rate, record.rate),
+        (&curves.gate, record.gate),
+        (&curves.target, record.target),
+        (&curves.density, record.density),
+    ];
+    for (from, to) in parts {
+        if !to.is_null() {
+            for (to, from) in unsafe { output(to, from.len())? }.iter_mut().zip(from) {
+                *to = *from;
+            }
+        }
+    }
+    record.bins = curves.sigma.len() as u32;
+    Ok(())
+}
+
+/// Fills `sigma` with n >= 2 noise levels for a sampler, equally spaced in
+/// entropic time with the given power (1 is usual, 0 for token data at few
+/// steps), from sigma_max down to sigma_min. Append 0 yourself. `gated` 0 uses
+/// the bare rate.
+///
+/// Errors: as `infonoise_sample`; NOT_READY before the first refresh; ARGUMENT
+/// (n < 2, |power| > 64, gated > 1); GRID_TOO_FINE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_info_grid(
+    state: *const c_void,
+    bytes: usize,
+    power: f64,
+    gated: u32,
+    sigma: *mut f32,
+    n: usize,
+) -> Status {
+    status(|| {
+        if gated > 1 {
+            return Err(Status::INFONOISE_ARGUMENT);
+        }
+        let state = unsafe { reader(state, bytes)? };
+        Ok(state.info_grid(unsafe { output(sigma, n)? }, power, gated == 1)?)
+    })
+}
+
+/// A number that two equal schedules share, on every platform.
+///
+/// Errors: as `infonoise_sample`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_digest(state: *const c_void, bytes: usize, digest: *mut u64) -> Status {
+    status(|| {
+        let state: Reader<'_> = unsafe { reader(state, bytes)? };
+        if let Some(digest) = unsafe { output(digest, 1)? }.first_mut() {
+            *digest = state.digest();
+        }
+        Ok(())
+    })
+}
+
+#[cfg(not(feature = "std"))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // Release builds cannot get here: a test holds the archive to it.
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// Unoptimised `core` refers to it although nothing here unwinds.
+#[cfg(all(debug_assertions, not(feature = "std")))]
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}

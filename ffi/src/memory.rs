@@ -1,0 +1,135 @@
+//! From C pointers to Rust slices: every check on a pointer is here.
+
+use crate::Status;
+use core::ffi::c_void;
+use infonoise_core::{ConfigRecord, Reader, Report, Scheduler, state_words};
+
+/// No block is larger, so no slice over one need be.
+const LARGEST_STATE: usize = state_words(256, 4096);
+/// No struct of this ABI will be larger.
+const LARGEST_STRUCT: u32 = 4096;
+
+fn check<T>(pointer: *const T, n: usize) -> Result<(), Status> {
+    if pointer.is_null() {
+        return Err(Status::INFONOISE_NULL);
+    }
+    if !pointer.is_aligned() {
+        return Err(Status::INFONOISE_MISALIGNED);
+    }
+    // The largest slice that Rust allows.
+    if n > isize::MAX as usize / size_of::<T>().max(1) {
+        return Err(Status::INFONOISE_ARGUMENT);
+    }
+    Ok(())
+}
+
+/// n elements to read; NULL is fine for none.
+pub unsafe fn input<'a, T>(pointer: *const T, n: usize) -> Result<&'a [T], Status> {
+    if n == 0 {
+        return Ok(&[]);
+    }
+    check(pointer, n)?;
+    Ok(unsafe { core::slice::from_raw_parts(pointer, n) })
+}
+
+/// n elements to write; NULL is fine for none.
+pub unsafe fn output<'a, T>(pointer: *mut T, n: usize) -> Result<&'a mut [T], Status> {
+    if n == 0 {
+        return Ok(&mut []);
+    }
+    check(pointer, n)?;
+    Ok(unsafe { core::slice::from_raw_parts_mut(pointer, n) })
+}
+
+fn words_in(bytes: usize) -> usize {
+    (bytes / 8).min(LARGEST_STATE)
+}
+
+/// The words of a block, to write.
+pub unsafe fn words_mut<'a>(state: *mut c_void, bytes: usize) -> Result<&'a mut [u64], Status> {
+    let state = state.cast::<u64>();
+    check(state, 1)?;
+    unsafe { output(state, words_in(bytes)) }
+}
+
+/// The scheduler in a block, to read.
+pub unsafe fn reader<'a>(state: *const c_void, bytes: usize) -> Result<Reader<'a>, Status> {
+    let state = state.cast::<u64>();
+    check(state, 1)?;
+    Ok(Reader::open(unsafe { input(state, words_in(bytes))? })?)
+}
+
+/// A scheduler in a block, to work on; in debug builds, claimed.
+pub struct Claimed<'a> {
+    scheduler: Scheduler<'a>,
+    #[cfg(debug_assertions)]
+    _busy: crate::busy::Claim,
+}
+
+impl<'a> core::ops::Deref for Claimed<'a> {
+    type Target = Scheduler<'a>;
+    fn deref(&self) -> &Self::Target {
+        &self.scheduler
+    }
+}
+
+impl core::ops::DerefMut for Claimed<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.scheduler
+    }
+}
+
+/// The scheduler in a block, to work on.
+pub unsafe fn scheduler<'a>(state: *mut c_void, bytes: usize) -> Result<Claimed<'a>, Status> {
+    #[cfg(debug_assertions)]
+    let busy = crate::busy::claim(state)?;
+    let scheduler = Scheduler::open(unsafe { words_mut(state, bytes)? })?;
+    Ok(Claimed {
+        scheduler,
+        #[cfg(debug_assertions)]
+        _busy: busy,
+    })
+}
+
+/// A struct of the ABI that begins with `uint32_t struct_size`.
+///
+/// # Safety
+/// `repr(C)`, and the first field is that size.
+pub unsafe trait Sized32: Sized {}
+unsafe impl Sized32 for ConfigRecord {}
+unsafe impl Sized32 for Report {}
+unsafe impl Sized32 for crate::ProfileRecord {}
+
+/// The caller's `struct_size`, if this library can work with it: a newer
+/// caller's struct may be longer, but its tail must be zero.
+pub unsafe fn check_size<T: Sized32>(pointer: *const T) -> Result<u32, Status> {
+    check(pointer, 1)?;
+    let ours = size_of::<T>();
+    let theirs = unsafe { pointer.cast::<u32>().read() };
+    if (theirs as usize) < ours || theirs > LARGEST_STRUCT {
+        return Err(Status::INFONOISE_STRUCT_SIZE);
+    }
+    let tail = unsafe { input(pointer.cast::<u8>().add(ours), theirs as usize - ours)? };
+    if tail.iter().any(|&byte| byte != 0) {
+        return Err(Status::INFONOISE_STRUCT_SIZE);
+    }
+    Ok(theirs)
+}
+
+/// Reads a struct of the ABI.
+pub unsafe fn sized_in(pointer: *const ConfigRecord) -> Result<ConfigRecord, Status> {
+    unsafe {
+        check_size(pointer)?;
+        Ok(pointer.read())
+    }
+}
+
+/// Writes a struct of the ABI, keeping the caller's `struct_size`.
+pub unsafe fn sized_out<T: Sized32>(pointer: *mut T, value: T) -> Result<(), Status> {
+    unsafe {
+        let theirs = check_size(pointer)?;
+        pointer.write(value);
+        pointer.cast::<u32>().write(theirs);
+    }
+    Ok(())
+}

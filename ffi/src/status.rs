@@ -1,0 +1,186 @@
+//! What a call returns, and the words for every number.
+
+use crate::text::c_name;
+use core::ffi::{CStr, c_char};
+use infonoise_core::{Error, Hold, Phase, PivotRule, Warning};
+
+/// The result of a call. 0 is success; otherwise nothing has changed.
+/// cbindgen:prefix-with-name=false
+/// cbindgen:rename-all=None
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types, reason = "the constants of the C ABI, literally")]
+pub enum Status {
+    /// Done.
+    INFONOISE_OK = 0,
+    /// A pointer is NULL.
+    INFONOISE_NULL = 1,
+    /// The block or an array is shorter than needed.
+    INFONOISE_TOO_SMALL = 2,
+    /// The block holds no scheduler.
+    INFONOISE_NOT_A_STATE = 3,
+    /// The block comes from a machine of the other byte order.
+    INFONOISE_FOREIGN_ENDIAN = 4,
+    /// The block comes from another layout version.
+    INFONOISE_WRONG_LAYOUT = 5,
+    /// The block's content contradicts itself.
+    INFONOISE_CORRUPT = 6,
+    /// The configuration is invalid; `infonoise_config_check` says why.
+    INFONOISE_INVALID_CONFIG = 7,
+    /// Arrays that must be equally long are not.
+    INFONOISE_LENGTH = 8,
+    /// An argument is outside its range.
+    INFONOISE_ARGUMENT = 9,
+    /// No refresh has been accepted yet, or a bin is empty.
+    INFONOISE_NOT_READY = 10,
+    /// f32 cannot hold that many distinct sigmas.
+    INFONOISE_GRID_TOO_FINE = 11,
+    /// A pointer is not aligned: blocks are 8-aligned.
+    INFONOISE_MISALIGNED = 12,
+    /// A struct's `struct_size` is not one that this library knows.
+    INFONOISE_STRUCT_SIZE = 13,
+    /// Another thread is working on the block (debug builds).
+    INFONOISE_BUSY = 14,
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::TooSmall => Status::INFONOISE_TOO_SMALL,
+            Error::NotAState => Status::INFONOISE_NOT_A_STATE,
+            Error::ForeignEndian => Status::INFONOISE_FOREIGN_ENDIAN,
+            Error::WrongLayout => Status::INFONOISE_WRONG_LAYOUT,
+            Error::Config(_) => Status::INFONOISE_INVALID_CONFIG,
+            Error::Length => Status::INFONOISE_LENGTH,
+            Error::Argument => Status::INFONOISE_ARGUMENT,
+            Error::NotReady => Status::INFONOISE_NOT_READY,
+            Error::GridTooFine => Status::INFONOISE_GRID_TOO_FINE,
+            // `Error` may grow; what is unknown here is as bad as corrupt.
+            _ => Status::INFONOISE_CORRUPT,
+        }
+    }
+}
+
+/// The texts of the errors are the core's, 0-terminated.
+macro_rules! c_text {
+    ($error:expr) => {{
+        const TEXT: &str = $error.text();
+        c_name!(TEXT)
+    }};
+}
+
+/// One sentence for a status: what is wrong and what to do. Never NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_status_message(status: u32) -> *const c_char {
+    let text: &CStr = match status {
+        0 => c"ok",
+        1 => c"a pointer is NULL: pass memory for every argument that is not documented as optional",
+        2 => c_text!(Error::TooSmall),
+        3 => c_text!(Error::NotAState),
+        4 => c_text!(Error::ForeignEndian),
+        5 => c_text!(Error::WrongLayout),
+        6 => c_text!(Error::Corrupt),
+        7 => {
+            c"the configuration is invalid: infonoise_config_check names the field, the bound and the remedy"
+        }
+        8 => c_text!(Error::Length),
+        9 => c_text!(Error::Argument),
+        10 => c_text!(Error::NotReady),
+        11 => c_text!(Error::GridTooFine),
+        12 => c"a pointer is not aligned: state blocks are 8-aligned, arrays as their elements",
+        13 => c"struct_size is unknown: initialise structs with their INFONOISE_..._INIT macro",
+        14 => c"another thread is working on this block: one block serves one thread at a time",
+        _ => c"unknown status: is the header from this library's version?",
+    };
+    text.as_ptr()
+}
+
+/// A function from a code to the name that every binding uses.
+macro_rules! names {
+    ($code:expr, $kind:ident { $($variant:ident),+ $(,)? }) => {
+        match $kind::from_code($code) {
+            $(Some($kind::$variant) => {
+                const NAME: &str = $kind::$variant.name();
+                c_name!(NAME)
+            })+
+            None => c"unknown",
+        }.as_ptr()
+    };
+}
+
+/// Name of an `infonoise_phase`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_phase_name(phase: u32) -> *const c_char {
+    names!(phase, Phase { Warmup, Waiting, Adapting, Frozen })
+}
+
+/// Name of an `infonoise_pivot_rule`.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_rule_name(rule: u32) -> *const c_char {
+    names!(
+        rule,
+        PivotRule {
+            None,
+            Onset,
+            OnsetAtTop,
+            OnsetInteriorPeak,
+            BelowGrid,
+            OnsetLiteral,
+            Foot,
+            PowerLaw,
+            Knee,
+            Fixed,
+            Off,
+            Held
+        }
+    )
+}
+
+/// Name of an `infonoise_hold`.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_hold_name(hold: u32) -> *const c_char {
+    names!(
+        hold,
+        Hold {
+            None,
+            NoSignal,
+            NoPivot,
+            LowEndUnresolved,
+            DegenerateLow,
+            DegenerateHigh,
+            DegenerateNarrow
+        }
+    )
+}
+
+/// What to do about an `infonoise_hold`.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_hold_remedy(hold: u32) -> *const c_char {
+    macro_rules! remedy {
+        ($($variant:ident),+) => {
+            match Hold::from_code(hold) {
+                $(Some(Hold::$variant) => {
+                    const REMEDY: &str = Hold::$variant.remedy();
+                    c_name!(REMEDY)
+                })+
+                None => c"unknown",
+            }
+        };
+    }
+    let text = remedy!(
+        None,
+        NoSignal,
+        NoPivot,
+        LowEndUnresolved,
+        DegenerateLow,
+        DegenerateHigh,
+        DegenerateNarrow
+    );
+    text.as_ptr()
+}
+
+/// Name of an `infonoise_warning`.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_warning_name(warning: u32) -> *const c_char {
+    names!(warning, Warning { None, ErrorsAboveIdentity, LooksDiscrete })
+}

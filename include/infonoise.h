@@ -1,0 +1,722 @@
+/* infonoise: information-guided noise schedules for diffusion training.
+ * Generated from the ffi crate by `make header`; do not edit.
+ *
+ * Caller-owned memory, nothing to free, no global state. A state is a block of
+ * infonoise_state_bytes(&config) bytes, 8-aligned, that may be copied, stored
+ * and sent like any value. One block serves one thread at a time.
+ *
+ * Every function returns an infonoise_status, tolerates NULL by returning
+ * INFONOISE_NULL, and changes nothing unless it returns INFONOISE_OK. Arrays of
+ * n elements may be NULL where n is 0.
+ *
+ *   infonoise_config config = INFONOISE_CONFIG_INIT;
+ *   infonoise_config_init(&config, INFONOISE_PRESET_EDM);
+ *   size_t bytes = infonoise_state_bytes(&config);
+ *   void *state = malloc(bytes);
+ *   infonoise_init(state, bytes, &config, 42);
+ *   for (;;) {
+ *     infonoise_sample(state, bytes, sigma, n);
+ *     ... train at sigma; error[i] = per-sample, unweighted squared error ...
+ *     infonoise_observe(state, bytes, sigma, error, n, NULL);
+ *     infonoise_step(state, bytes, NULL);
+ *   }
+ */
+
+#ifndef INFONOISE_H
+#define INFONOISE_H
+
+#include <stddef.h>
+#include <stdint.h>
+/* Initialisers: they set struct_size, by which the library knows the version. */
+#define INFONOISE_CONFIG_INIT { .struct_size = sizeof(infonoise_config) }
+#define INFONOISE_REPORT_INIT { .struct_size = sizeof(infonoise_report) }
+#define INFONOISE_PROFILE_INIT { .struct_size = sizeof(infonoise_profile) }
+
+
+// The version of this ABI: functions and structs are only ever added within
+// one. Compare it with `infonoise_abi_version()` of the library you load.
+#define INFONOISE_ABI_VERSION 1
+
+// The result of a call. 0 is success; otherwise nothing has changed.
+enum infonoise_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Done.
+  INFONOISE_OK = 0,
+  // A pointer is NULL.
+  INFONOISE_NULL = 1,
+  // The block or an array is shorter than needed.
+  INFONOISE_TOO_SMALL = 2,
+  // The block holds no scheduler.
+  INFONOISE_NOT_A_STATE = 3,
+  // The block comes from a machine of the other byte order.
+  INFONOISE_FOREIGN_ENDIAN = 4,
+  // The block comes from another layout version.
+  INFONOISE_WRONG_LAYOUT = 5,
+  // The block's content contradicts itself.
+  INFONOISE_CORRUPT = 6,
+  // The configuration is invalid; `infonoise_config_check` says why.
+  INFONOISE_INVALID_CONFIG = 7,
+  // Arrays that must be equally long are not.
+  INFONOISE_LENGTH = 8,
+  // An argument is outside its range.
+  INFONOISE_ARGUMENT = 9,
+  // No refresh has been accepted yet, or a bin is empty.
+  INFONOISE_NOT_READY = 10,
+  // f32 cannot hold that many distinct sigmas.
+  INFONOISE_GRID_TOO_FINE = 11,
+  // A pointer is not aligned: blocks are 8-aligned.
+  INFONOISE_MISALIGNED = 12,
+  // A struct's `struct_size` is not one that this library knows.
+  INFONOISE_STRUCT_SIZE = 13,
+  // Another thread is working on the block (debug builds).
+  INFONOISE_BUSY = 14,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_status infonoise_status;
+#else
+typedef uint32_t infonoise_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Where the schedule stands.
+enum infonoise_phase
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Before step N_warm: draws come from the baseline.
+  INFONOISE_PHASE_WARMUP = 0,
+  // Past it, but no refresh has been accepted: a bin is short of losses
+  // (`poorest_bin`), or every refresh was held (`hold_reason`).
+  INFONOISE_PHASE_WAITING = 1,
+  // At least one refresh has been accepted.
+  INFONOISE_PHASE_ADAPTING = 2,
+  // No refresh until it is unfrozen.
+  INFONOISE_PHASE_FROZEN = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_phase infonoise_phase;
+#else
+typedef uint32_t infonoise_phase;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What looks wrong although the schedule goes on.
+enum infonoise_warning
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Nothing.
+  INFONOISE_WARNING_NONE = 0,
+  // Errors exceed 2 sigma^2 in more than a quarter of the bins: is the
+  // objective declared right?
+  INFONOISE_WARNING_ERRORS_ABOVE_IDENTITY = 1,
+  // The rate peaks inside the grid: declare the endpoint `discrete`?
+  INFONOISE_WARNING_LOOKS_DISCRETE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_warning infonoise_warning;
+#else
+typedef uint32_t infonoise_warning;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Why a refresh was held: the previous sampler stays.
+enum infonoise_hold
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // No refresh has been held.
+  INFONOISE_HOLD_NONE = 0,
+  // Every loss is 0.
+  INFONOISE_HOLD_NO_SIGNAL = 1,
+  // No pivot rule applies and none was ever accepted.
+  INFONOISE_HOLD_NO_PIVOT = 2,
+  // The rate grows faster towards low noise than any data's does.
+  INFONOISE_HOLD_LOW_END_UNRESOLVED = 3,
+  // The draws would crowd at the low end.
+  INFONOISE_HOLD_DEGENERATE_LOW = 4,
+  // The draws would crowd at the high end.
+  INFONOISE_HOLD_DEGENERATE_HIGH = 5,
+  // The draws would fall into hardly any bins.
+  INFONOISE_HOLD_DEGENERATE_NARROW = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_hold infonoise_hold;
+#else
+typedef uint32_t infonoise_hold;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// The rule that set a pivot.
+enum infonoise_pivot_rule
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // No refresh has been accepted, or no rule found a pivot.
+  INFONOISE_PIVOT_RULE_NONE = 0,
+  // The rate outgrows the data's scale here.
+  INFONOISE_PIVOT_RULE_ONSET = 1,
+  // It does so already in the highest bin.
+  INFONOISE_PIVOT_RULE_ONSET_AT_TOP = 2,
+  // Onset, but the rate peaks inside the grid: the data look discrete.
+  INFONOISE_PIVOT_RULE_ONSET_INTERIOR_PEAK = 3,
+  // The whole grid lies above the onset: no gate.
+  INFONOISE_PIVOT_RULE_BELOW_GRID = 4,
+  // The paper's onset (18).
+  INFONOISE_PIVOT_RULE_ONSET_LITERAL = 5,
+  // The foot of the lowest information peak.
+  INFONOISE_PIVOT_RULE_FOOT = 6,
+  // The end of the low-noise power law.
+  INFONOISE_PIVOT_RULE_POWER_LAW = 7,
+  // The deepest point below the chord.
+  INFONOISE_PIVOT_RULE_KNEE = 8,
+  // The configured value.
+  INFONOISE_PIVOT_RULE_FIXED = 9,
+  // The gate is switched off.
+  INFONOISE_PIVOT_RULE_OFF = 10,
+  // The last accepted pivot, since no rule found one now.
+  INFONOISE_PIVOT_RULE_HELD = 11,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_pivot_rule infonoise_pivot_rule;
+#else
+typedef uint32_t infonoise_pivot_rule;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How the data end: decides which pivot rule makes sense.
+enum infonoise_endpoint
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Real-valued data: the rate grows for ever towards low noise.
+  INFONOISE_ENDPOINT_CONTINUOUS = 0,
+  // Data on finitely many points: the rate dies below a critical sigma.
+  INFONOISE_ENDPOINT_DISCRETE = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_endpoint infonoise_endpoint;
+#else
+typedef uint32_t infonoise_endpoint;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How the words behind the draws are made.
+enum infonoise_draw
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // One random word for each sigma.
+  INFONOISE_DRAW_INDEPENDENT = 0,
+  // One random word for each global batch, the golden-ratio sequence after it.
+  INFONOISE_DRAW_STRATIFIED = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_draw infonoise_draw;
+#else
+typedef uint32_t infonoise_draw;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What the warm-up draws from.
+enum infonoise_baseline
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Uniform in ln sigma.
+  INFONOISE_BASELINE_LOG_UNIFORM = 0,
+  // Normal in ln sigma (`baseline_mean`, `baseline_std`), truncated to the grid.
+  INFONOISE_BASELINE_LOG_NORMAL = 1,
+  // The caller's table of K masses.
+  INFONOISE_BASELINE_TABLE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_baseline infonoise_baseline;
+#else
+typedef uint32_t infonoise_baseline;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How the pivot of the low-noise gate is found.
+enum infonoise_pivot
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // `onset` for continuous data; `foot`, then `power_law`, then `knee` for discrete data.
+  INFONOISE_PIVOT_AUTO = 0,
+  // `onset_literal` for continuous data; `power_law`, then `knee` for discrete data.
+  INFONOISE_PIVOT_PAPER = 1,
+  // The anchored onset.
+  INFONOISE_PIVOT_ONSET = 2,
+  // The paper's onset (18).
+  INFONOISE_PIVOT_ONSET_LITERAL = 3,
+  // The foot of the lowest information peak.
+  INFONOISE_PIVOT_FOOT = 4,
+  // The end of the low-noise power law (B.4).
+  INFONOISE_PIVOT_POWER_LAW = 5,
+  // The deepest point below the chord to the peak.
+  INFONOISE_PIVOT_KNEE = 6,
+  // `pivot_value`.
+  INFONOISE_PIVOT_FIXED = 7,
+  // No gate.
+  INFONOISE_PIVOT_OFF = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_pivot infonoise_pivot;
+#else
+typedef uint32_t infonoise_pivot;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// The space of the loss that the trainer passes (METHOD, "Objective").
+enum infonoise_objective
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // (D - x0)^2, fixed weight 1.
+  INFONOISE_OBJECTIVE_X0 = 0,
+  // (D - x0)^2 before lambda, fixed weight (sigma^2 + sd^2) / (sigma sd)^2 (52).
+  INFONOISE_OBJECTIVE_EDM = 1,
+  // (eps_hat - eps)^2, fixed weight 1 / sigma^2 in x0 space.
+  INFONOISE_OBJECTIVE_EPSILON = 2,
+  // (v_hat - v)^2 of flow matching, v = eps - x0, t = sigma / (1 + sigma), t = 1 is noise.
+  INFONOISE_OBJECTIVE_VELOCITY = 3,
+  // (v_hat - v)^2, variance preserving, sigma = sqrt(1 - a^2) / a.
+  INFONOISE_OBJECTIVE_V = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_objective infonoise_objective;
+#else
+typedef uint32_t infonoise_objective;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What follows the target density rho.
+enum infonoise_emphasis
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // The realised emphasis pi w does (16): pi is proportional to rho / w.
+  INFONOISE_EMPHASIS_TARGET = 0,
+  // The draws do: pi = rho, whatever the weight.
+  INFONOISE_EMPHASIS_SAMPLES = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_emphasis infonoise_emphasis;
+#else
+typedef uint32_t infonoise_emphasis;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Named starting points (METHOD, "Presets").
+enum infonoise_preset
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Continuous data, x0 errors.
+  INFONOISE_PRESET_DEFAULT = 0,
+  // Discrete data, x0 errors.
+  INFONOISE_PRESET_DISCRETE = 1,
+  // EDM preconditioning and loss weight, `sigma_data` .5.
+  INFONOISE_PRESET_EDM = 2,
+  // Flow matching with velocity errors, t from .001 to .999.
+  INFONOISE_PRESET_FLOW = 3,
+  // Epsilon errors on the range of the Stable Diffusion table.
+  INFONOISE_PRESET_EPSILON = 4,
+  // The paper's literal rules.
+  INFONOISE_PRESET_PAPER = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_preset infonoise_preset;
+#else
+typedef uint32_t infonoise_preset;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Which profile `infonoise_profile_get` reads.
+enum infonoise_profile_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // The sampler in force.
+  INFONOISE_PROFILE_KIND_IN_FORCE = 0,
+  // Estimated from what the rings hold now.
+  INFONOISE_PROFILE_KIND_ESTIMATED = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_profile_kind infonoise_profile_kind;
+#else
+typedef uint32_t infonoise_profile_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// The configuration as plain words: `infonoise_config` of the C ABI, and what
+// the block stores. Enum fields hold the codes of their enum. Fill it with
+// `infonoise_config_init`, then change what differs.
+typedef struct {
+  // `sizeof` this struct, set by `INFONOISE_CONFIG_INIT`.
+  uint32_t struct_size;
+  // K, 8 to 256.
+  uint32_t bins;
+  // B, 8 to 4096.
+  uint32_t window;
+  // `infonoise_objective`: the space of the errors.
+  uint32_t objective;
+  // 0: errors are means over dimensions; d: sums over d.
+  uint32_t reduction_dim;
+  // `infonoise_emphasis`.
+  uint32_t emphasis;
+  // `infonoise_endpoint`.
+  uint32_t endpoint;
+  // `infonoise_pivot`.
+  uint32_t pivot;
+  // 1: cap the profile at sigma^2.
+  uint32_t ceiling;
+  // 1: hold degenerate refreshes.
+  uint32_t guard;
+  // Passes of [1 2 1]/4 over ln m.
+  uint32_t smoothing;
+  // `infonoise_baseline`.
+  uint32_t baseline;
+  // N_min, at most `window`.
+  uint32_t min_count;
+  // `infonoise_draw`.
+  uint32_t draw;
+  // N_warm, in optimizer steps.
+  uint64_t warmup_steps;
+  // M, in optimizer steps.
+  uint64_t refresh_every;
+  // Lower end of the grid.
+  double sigma_min;
+  // Upper end of the grid.
+  double sigma_max;
+  // The data's standard deviation per dimension; 0 = estimate.
+  double sigma_data;
+  // c, for pivot `fixed`.
+  double pivot_value;
+  // p of the onset rules.
+  double onset_threshold;
+  // n of the gate.
+  double gate_exponent;
+  // Share of the draws spread over all bins.
+  double coverage;
+  // Mean of ln sigma, for baseline `lognormal`.
+  double baseline_mean;
+  // Standard deviation of ln sigma, for baseline `lognormal`.
+  double baseline_std;
+  // Weight of the NEW mean in the EMA, 0 to 1.
+  double ema_rate;
+} infonoise_config;
+
+// The report: `infonoise_report` of the C ABI. Sigmas are standard
+// deviations in data units.
+typedef struct {
+  // `sizeof` this struct, set by `INFONOISE_REPORT_INIT`.
+  uint32_t struct_size;
+  // Warm-up, waiting, adapting or frozen.
+  infonoise_phase phase;
+  // The warning of the last refresh, done or held.
+  infonoise_warning warning;
+  // The reason of the last hold.
+  infonoise_hold hold_reason;
+  // The rule behind the pivot in force.
+  infonoise_pivot_rule pivot_rule;
+  // Bins at the ceiling at the last refresh, done or held.
+  uint32_t clipped_bins;
+  // The bin with the fewest losses.
+  uint32_t poorest_bin;
+  // How many it holds; a refresh needs `min_count`.
+  uint32_t poorest_count;
+  // The bin that has gone longest without a loss.
+  uint32_t stalest_bin;
+  // Keeps the words whole; 0.
+  uint32_t reserved;
+  // Optimizer steps.
+  uint64_t steps;
+  // Sigmas drawn, over all ranks.
+  uint64_t draws;
+  // Losses taken.
+  uint64_t observations;
+  // Pairs rejected: off the grid, negative or not finite.
+  uint64_t rejected;
+  // Refreshes done.
+  uint64_t refreshes;
+  // Refreshes held.
+  uint64_t held;
+  // Observations since the stalest bin's last one.
+  uint64_t stalest_age;
+  // c, the pivot in force; 0 if the gate is open.
+  double pivot;
+  // c / sigma_min.
+  double pivot_ratio;
+  // Largest change of the CDF at the last refresh; below 1e-2 is settled.
+  double cdf_change;
+  // 5 % quantile of the sampler in force.
+  double q05;
+  // 25 % quantile.
+  double q25;
+  // 50 % quantile.
+  double q50;
+  // 75 % quantile.
+  double q75;
+  // 95 % quantile.
+  double q95;
+  // Sigma where the target peaks; 0 before the first refresh.
+  double peak_sigma;
+  // Integral of the rate over the grid, nats per dimension; 0 before the
+  // first refresh.
+  double information_nats;
+} infonoise_report;
+
+// The K curves of a schedule: `infonoise_profile` of the C ABI. Point the
+// members that you want at arrays, leave the others NULL, and set `bins` to
+// the number of bins that they have room for (edges, cdf and entropy hold one
+// more). On return `bins` is K.
+typedef struct {
+  // `sizeof` this struct, set by `INFONOISE_PROFILE_INIT`.
+  uint32_t struct_size;
+  // In: room; out: K.
+  uint32_t bins;
+  // Centres of the bins, standard deviations in data units (K).
+  double *sigma;
+  // Edges of the bins (K + 1).
+  double *edges;
+  // Share of the draws below each edge (K + 1).
+  double *cdf;
+  // Cumulative integral of the rate, nats per dimension (K + 1).
+  double *entropy;
+  // Losses that each bin holds (K).
+  double *count;
+  // Squared x0 error per dimension, after the ceiling (K).
+  double *error;
+  // Nats per unit sigma (K).
+  double *rate;
+  // The low-noise gate, 0 to 1 (K).
+  double *gate;
+  // The target rho, masses of bins (K).
+  double *target;
+  // The density pi, masses of bins (K).
+  double *density;
+} infonoise_profile;
+
+
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The ABI version of this library: compare with `INFONOISE_ABI_VERSION`.
+uint32_t infonoise_abi_version(void);
+
+// Fills `config` with a preset (`infonoise_preset`). Its `struct_size` must be
+// set: `infonoise_config config = INFONOISE_CONFIG_INIT;`.
+//
+// Errors: NULL, STRUCT_SIZE, ARGUMENT (no such preset).
+infonoise_status infonoise_config_init(infonoise_config *config, uint32_t preset);
+
+// Checks a configuration. Unless `message` is NULL, it receives at most
+// `message_bytes` bytes: on failure the field, its value, the bound and the
+// remedy, otherwise the empty string; always 0-terminated.
+//
+// Errors: NULL (config), MISALIGNED, STRUCT_SIZE, INVALID_CONFIG.
+infonoise_status infonoise_config_check(const infonoise_config *config,
+                                        char *message,
+                                        size_t message_bytes);
+
+// Bytes of a state block for `config`; 0 if the configuration is invalid.
+size_t infonoise_state_bytes(const infonoise_config *config);
+
+// Writes a fresh scheduler into `state`.
+//
+// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL. The block
+// is untouched then.
+infonoise_status infonoise_init(void *state,
+                                size_t bytes,
+                                const infonoise_config *config,
+                                uint64_t seed);
+
+// As `infonoise_init`, with tables of `bins` numbers: `weight`, further
+// positive factors on the fixed weight at the bin centres, and `baseline`, the
+// masses that the warm-up draws from (required by baseline `table`). Either
+// may be NULL.
+//
+// Errors: as `infonoise_init`; INVALID_CONFIG for a table that cannot be used.
+infonoise_status infonoise_init_with(void *state,
+                                     size_t bytes,
+                                     const infonoise_config *config,
+                                     uint64_t seed,
+                                     const double *weight,
+                                     const double *baseline);
+
+// Checks a block completely: header, configuration, every index and table.
+// Worth a call on memory that came from elsewhere; the other functions stay
+// inside the block whatever it holds.
+//
+// Errors: NULL, MISALIGNED, TOO_SMALL, NOT_A_STATE, FOREIGN_ENDIAN,
+// WRONG_LAYOUT, CORRUPT.
+infonoise_status infonoise_validate(const void *state, size_t bytes);
+
+// Reads the configuration back; the grid's ends are the f32 ones.
+//
+// Errors: as `infonoise_sample`, STRUCT_SIZE.
+infonoise_status infonoise_config_get(const void *state, size_t bytes, infonoise_config *config);
+
+// Draws n sigmas.
+//
+// Errors: NULL, MISALIGNED, TOO_SMALL, NOT_A_STATE, FOREIGN_ENDIAN,
+// WRONG_LAYOUT, CORRUPT; BUSY in debug builds, if another thread is inside.
+infonoise_status infonoise_sample(void *state, size_t bytes, float *sigma, size_t n);
+
+// Draws the n sigmas of `rank` out of a global batch of `world * n`: the
+// ranks' slices, concatenated, are what one process would have drawn.
+//
+// Errors: as `infonoise_sample`; ARGUMENT unless rank < world and
+// world * n <= 2^32.
+infonoise_status infonoise_sample_shard(void *state,
+                                        size_t bytes,
+                                        float *sigma,
+                                        size_t n,
+                                        uint32_t rank,
+                                        uint32_t world);
+
+// Takes n per-sample, unweighted errors, squared, in the space of the
+// configured objective, at the sigmas that they were measured at. Any number
+// of calls may come between two steps. `rejected`, unless NULL, receives the
+// number of pairs rejected: sigma off the grid, error negative or not finite.
+//
+// Errors: as `infonoise_sample`.
+infonoise_status infonoise_observe(void *state,
+                                   size_t bytes,
+                                   const float *sigma,
+                                   const float *error,
+                                   size_t n,
+                                   size_t *rejected);
+
+// As `infonoise_observe`; pairs whose mask byte is 0 are left out and not
+// counted. `mask` may be NULL.
+//
+// Errors: as `infonoise_observe`.
+infonoise_status infonoise_observe_masked(void *state,
+                                          size_t bytes,
+                                          const float *sigma,
+                                          const float *error,
+                                          const uint8_t *mask,
+                                          size_t n,
+                                          size_t *rejected);
+
+// Counts one optimizer step and refreshes the sampler if that is due.
+// `report`, unless NULL, receives the report afterwards.
+//
+// Errors: as `infonoise_sample`, STRUCT_SIZE.
+infonoise_status infonoise_step(void *state, size_t bytes, infonoise_report *report);
+
+// observe, step and sample in one call: the errors of this batch in, the
+// sigmas of the next out. `next_sigma` may be `sigma`. `mask`, `rejected` and
+// `report` may be NULL.
+//
+// Errors: as the three. What came before the failing part has been done.
+infonoise_status infonoise_advance(void *state,
+                                   size_t bytes,
+                                   const float *sigma,
+                                   const float *error,
+                                   const uint8_t *mask,
+                                   size_t n,
+                                   float *next_sigma,
+                                   size_t next_n,
+                                   size_t *rejected,
+                                   infonoise_report *report);
+
+// 1 stops refreshes, 0 lets them go on; draws and observations continue.
+//
+// Errors: as `infonoise_sample`; ARGUMENT for other numbers.
+infonoise_status infonoise_set_frozen(void *state, size_t bytes, uint32_t frozen);
+
+// Reads the report.
+//
+// Errors: as `infonoise_sample`, STRUCT_SIZE.
+infonoise_status infonoise_report_get(const void *state, size_t bytes, infonoise_report *report);
+
+// Reads the profile in force or an estimate from what the rings hold now
+// (`infonoise_profile_kind`).
+//
+// Errors: as `infonoise_sample`; STRUCT_SIZE; ARGUMENT (no such kind);
+// TOO_SMALL if `bins` is below K; NOT_READY for an estimate while a bin is
+// empty.
+infonoise_status infonoise_profile_get(const void *state,
+                                       size_t bytes,
+                                       uint32_t which,
+                                       infonoise_profile *profile);
+
+// Fills `sigma` with n >= 2 noise levels for a sampler, equally spaced in
+// entropic time with the given power (1 is usual, 0 for token data at few
+// steps), from sigma_max down to sigma_min. Append 0 yourself. `gated` 0 uses
+// the bare rate.
+//
+// Errors: as `infonoise_sample`; NOT_READY before the first refresh; ARGUMENT
+// (n < 2, |power| > 64, gated > 1); GRID_TOO_FINE.
+infonoise_status infonoise_info_grid(const void *state,
+                                     size_t bytes,
+                                     double power,
+                                     uint32_t gated,
+                                     float *sigma,
+                                     size_t n);
+
+// A number that two equal schedules share, on every platform.
+//
+// Errors: as `infonoise_sample`.
+infonoise_status infonoise_digest(const void *state, size_t bytes, uint64_t *digest);
+
+// Unoptimised `core` refers to it although nothing here unwinds.
+void rust_eh_personality(void);
+
+// One sentence for a status: what is wrong and what to do. Never NULL.
+const char *infonoise_status_message(uint32_t status);
+
+// Name of an `infonoise_phase`; "unknown" for other numbers.
+const char *infonoise_phase_name(uint32_t phase);
+
+// Name of an `infonoise_pivot_rule`.
+const char *infonoise_rule_name(uint32_t rule);
+
+// Name of an `infonoise_hold`.
+const char *infonoise_hold_name(uint32_t hold);
+
+// What to do about an `infonoise_hold`.
+const char *infonoise_hold_remedy(uint32_t hold);
+
+// Name of an `infonoise_warning`.
+const char *infonoise_warning_name(uint32_t warning);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* INFONOISE_H */
