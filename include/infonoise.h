@@ -234,24 +234,28 @@ typedef uint32_t infonoise_draw;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// What the warm-up draws from.
-enum infonoise_baseline
+// The space of the loss that the trainer passes (METHOD, "Objective").
+enum infonoise_objective
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-  // Uniform in ln sigma.
-  INFONOISE_BASELINE_LOG_UNIFORM = 0,
-  // Normal in ln sigma (`baseline_mean`, `baseline_std`), truncated to the grid.
-  INFONOISE_BASELINE_LOG_NORMAL = 1,
-  // The caller's table of K masses.
-  INFONOISE_BASELINE_TABLE = 2,
+  // (D - x0)^2, fixed weight 1.
+  INFONOISE_OBJECTIVE_X0 = 0,
+  // (D - x0)^2 before lambda, fixed weight (sigma^2 + sd^2) / (sigma sd)^2 (52).
+  INFONOISE_OBJECTIVE_EDM = 1,
+  // (eps_hat - eps)^2, fixed weight 1 / sigma^2 in x0 space.
+  INFONOISE_OBJECTIVE_EPSILON = 2,
+  // (v_hat - v)^2 of flow matching, v = eps - x0, t = sigma / (1 + sigma), t = 1 is noise.
+  INFONOISE_OBJECTIVE_VELOCITY = 3,
+  // (v_hat - v)^2, variance preserving, sigma = sqrt(1 - a^2) / a.
+  INFONOISE_OBJECTIVE_V = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum infonoise_baseline infonoise_baseline;
+typedef enum infonoise_objective infonoise_objective;
 #else
-typedef uint32_t infonoise_baseline;
+typedef uint32_t infonoise_objective;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -288,28 +292,24 @@ typedef uint32_t infonoise_pivot;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// The space of the loss that the trainer passes (METHOD, "Objective").
-enum infonoise_objective
+// What the warm-up draws from.
+enum infonoise_baseline
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-  // (D - x0)^2, fixed weight 1.
-  INFONOISE_OBJECTIVE_X0 = 0,
-  // (D - x0)^2 before lambda, fixed weight (sigma^2 + sd^2) / (sigma sd)^2 (52).
-  INFONOISE_OBJECTIVE_EDM = 1,
-  // (eps_hat - eps)^2, fixed weight 1 / sigma^2 in x0 space.
-  INFONOISE_OBJECTIVE_EPSILON = 2,
-  // (v_hat - v)^2 of flow matching, v = eps - x0, t = sigma / (1 + sigma), t = 1 is noise.
-  INFONOISE_OBJECTIVE_VELOCITY = 3,
-  // (v_hat - v)^2, variance preserving, sigma = sqrt(1 - a^2) / a.
-  INFONOISE_OBJECTIVE_V = 4,
+  // Uniform in ln sigma.
+  INFONOISE_BASELINE_LOG_UNIFORM = 0,
+  // Normal in ln sigma (`baseline_mean`, `baseline_std`), truncated to the grid.
+  INFONOISE_BASELINE_LOG_NORMAL = 1,
+  // The caller's table of K masses.
+  INFONOISE_BASELINE_TABLE = 2,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum infonoise_objective infonoise_objective;
+typedef enum infonoise_baseline infonoise_baseline;
 #else
-typedef uint32_t infonoise_objective;
+typedef uint32_t infonoise_baseline;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -703,17 +703,38 @@ const char *infonoise_status_message(uint32_t status);
 // Name of an `infonoise_phase`; "unknown" for other numbers.
 const char *infonoise_phase_name(uint32_t phase);
 
-// Name of an `infonoise_pivot_rule`.
+// Name of an `infonoise_pivot_rule`; "unknown" for other numbers.
 const char *infonoise_rule_name(uint32_t rule);
 
-// Name of an `infonoise_hold`.
+// Name of an `infonoise_hold`; "unknown" for other numbers.
 const char *infonoise_hold_name(uint32_t hold);
+
+// Name of an `infonoise_warning`; "unknown" for other numbers.
+const char *infonoise_warning_name(uint32_t warning);
+
+// Name of an `infonoise_objective`; "unknown" for other numbers.
+const char *infonoise_objective_name(uint32_t objective);
+
+// Name of an `infonoise_emphasis`; "unknown" for other numbers.
+const char *infonoise_emphasis_name(uint32_t emphasis);
+
+// Name of an `infonoise_endpoint`; "unknown" for other numbers.
+const char *infonoise_endpoint_name(uint32_t endpoint);
+
+// Name of an `infonoise_pivot`; "unknown" for other numbers.
+const char *infonoise_pivot_name(uint32_t pivot);
+
+// Name of an `infonoise_baseline`; "unknown" for other numbers.
+const char *infonoise_baseline_name(uint32_t baseline);
+
+// Name of an `infonoise_draw`; "unknown" for other numbers.
+const char *infonoise_draw_name(uint32_t draw);
+
+// Name of an `infonoise_preset`; "unknown" for other numbers.
+const char *infonoise_preset_name(uint32_t preset);
 
 // What to do about an `infonoise_hold`.
 const char *infonoise_hold_remedy(uint32_t hold);
-
-// Name of an `infonoise_warning`.
-const char *infonoise_warning_name(uint32_t warning);
 
 #ifdef __cplusplus
 }  // extern "C"

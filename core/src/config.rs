@@ -29,6 +29,17 @@ macro_rules! coded {
                 match self { $($kind::$variant => $name),+ }
             }
 
+            /// The same name for C.
+            pub const fn c_name(self) -> &'static core::ffi::CStr {
+                const fn terminated(name: &'static str) -> &'static core::ffi::CStr {
+                    match core::ffi::CStr::from_bytes_with_nul(name.as_bytes()) {
+                        Ok(name) => name,
+                        Err(_) => panic!("a name holds a 0"),
+                    }
+                }
+                match self { $($kind::$variant => const { terminated(concat!($name, "\0")) }),+ }
+            }
+
             /// The value with that code.
             #[inline]
             pub fn from_code(code: u32) -> Option<Self> {

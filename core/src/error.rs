@@ -55,12 +55,63 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// The shortest decimal that reads back as `x`. `core::fmt` would bring panics
-/// into the static library; `ryu` has none.
+/// Writes `x` with at most seven significant digits. `core::fmt` would bring
+/// its panics and its tables into the static library.
 fn number(x: f64, put: &mut impl FnMut(&str)) {
-    let mut buffer = ryu::Buffer::new();
-    let text = buffer.format(x);
-    put(text.strip_suffix(".0").unwrap_or(text));
+    if !x.is_finite() {
+        return put(if x.is_nan() {
+            "NaN"
+        } else if x > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        });
+    }
+    if x < 0.0 {
+        put("-");
+    }
+    let (mut digits, mut exponent) = (x.abs(), 6i32);
+    while digits >= 9_999_999.5 {
+        (digits, exponent) = (digits / 10.0, exponent + 1);
+    }
+    while digits > 0.0 && digits < 999_999.95 {
+        (digits, exponent) = (digits * 10.0, exponent - 1);
+    }
+    // Seven digits, the first before the point and times 10^exponent.
+    let mut rest = (digits + 0.5) as u32;
+    let mut text = heapless::String::<16>::new();
+    let mut unit = 1_000_000;
+    let scientific = !(-5..16).contains(&exponent);
+    let point = if scientific { 0 } else { exponent };
+    if digits == 0.0 {
+        return put("0");
+    }
+    if point < 0 {
+        put("0.");
+        for _ in point + 1..0 {
+            put("0");
+        }
+    }
+    let mut place = 0;
+    while rest > 0 || place <= point {
+        if place == point + 1 && point >= 0 {
+            let _ = text.push('.');
+        }
+        let digit = rest.checked_div(unit).unwrap_or(0);
+        let _ = text.push(char::from(b'0' + digit as u8));
+        rest -= digit * unit;
+        unit /= 10;
+        place += 1;
+        if text.len() >= 15 {
+            put(&text);
+            text.clear();
+        }
+    }
+    put(&text);
+    if scientific {
+        put("e");
+        number(exponent.into(), put);
+    }
 }
 
 /// Why a call was refused. Nothing has changed when one is returned.
@@ -151,3 +202,35 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    fn written(x: f64) -> String {
+        let mut text = String::new();
+        number(x, &mut |piece| text.push_str(piece));
+        text
+    }
+
+    #[test]
+    fn numbers_read_back() {
+        for (x, text) in [
+            (0.0, "0"),
+            (300.0, "300"),
+            (0.002, "0.002"),
+            (-1.2, "-1.2"),
+            (80.00001, "80.00001"),
+            (281474976710656.0, "281475000000000"),
+            (8.673617379884035e-19, "8.673617e-19"),
+            (1.152921504606847e18, "1.152922e18"),
+            (0.999_999_99, "1"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::MAX, "1.797693e308"),
+        ] {
+            assert_eq!(written(x), text);
+        }
+        assert_eq!(written(f64::from_bits(1)), "4.940656e-324");
+    }
+}

@@ -74,7 +74,8 @@ pub struct Found {
 }
 
 impl Found {
-    const NONE: Found = Found::open(PivotRule::None);
+    /// No pivot.
+    pub const NONE: Found = Found::open(PivotRule::None);
 
     const fn open(rule: PivotRule) -> Self {
         Found { ln_c: f64::NEG_INFINITY, rule, interior_peak: false }

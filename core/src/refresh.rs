@@ -74,12 +74,13 @@ impl Estimate {
     /// the caller's table, `accepted` ln c of the last accepted refresh.
     pub fn new(config: &Config, grid: &Grid, weight: &[f64], m: &[f64], accepted: Option<f64>) -> Self {
         let rate = Rate::new(grid, m, config.ceiling, config.smoothing);
-        let pivot = pivot::find(config, grid, &rate, accepted);
+        let signal = m.iter().any(|&m| m > 0.0);
+        let pivot = if signal { pivot::find(config, grid, &rate, accepted) } else { Found::NONE };
         let gate =
             collect((0..grid.bins()).map(|k| gate(config.gate_exponent, pivot.ln_c, grid.ln_centre(k))));
         let target = target(&rate.q, &gate);
         let density = density(config, grid, weight, &target);
-        let hold = if !m.iter().any(|&m| m > 0.0) {
+        let hold = if !signal {
             Hold::NoSignal
         } else if pivot.rule == PivotRule::None {
             Hold::NoPivot

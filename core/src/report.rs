@@ -22,8 +22,8 @@ use crate::refresh::Warning;
 pub enum Phase {
     /// Before step N_warm: draws come from the baseline.
     Warmup = 0,
-    /// Past it, but no refresh has been accepted: a bin is short of losses
-    /// (`poorest_bin`), or every refresh was held (`hold_reason`).
+    /// A refresh is due, but a bin is short of losses (`poorest_bin`); or every
+    /// refresh since the warm-up was held (`hold_reason`).
     Waiting = 1,
     /// At least one refresh has been accepted.
     Adapting = 2,
@@ -113,12 +113,14 @@ impl Report {
         }
         let phase = if header.frozen != 0 {
             Phase::Frozen
+        } else if header.steps >= header.next_refresh
+            || (header.refreshes == 0 && header.steps >= header.config.warmup_steps)
+        {
+            Phase::Waiting
         } else if header.refreshes > 0 {
             Phase::Adapting
-        } else if header.steps < header.config.warmup_steps {
-            Phase::Warmup
         } else {
-            Phase::Waiting
+            Phase::Warmup
         };
         let pivot = if header.refreshes > 0 { exp(summary.ln_c) } else { 0.0 };
         let [q05, q25, q50, q75, q95] = summary.quantiles;

@@ -88,6 +88,17 @@ fn next_word(rng: &mut Xoshiro256PlusPlus) -> u32 {
     (rng.next_u64() >> 32) as u32
 }
 
+/// Copies what fits: `copy_from_slice` panics where lengths differ.
+fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = from;
+    }
+}
+
+fn equal<T: PartialEq>(a: &[T], b: &[T]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
+}
+
 fn check_weight(table: &[f64], bins: usize) -> Result<(), Error> {
     if table.len() != bins {
         return Err(Error::Length);
@@ -195,17 +206,17 @@ impl<'s> Scheduler<'s> {
                 next_refresh: config.warmup_steps,
                 summary: Summary::zeroed(),
             };
-            header.copy_from_slice(bytemuck::cast_slice(core::slice::from_ref(&fresh)));
+            copy(header, bytemuck::cast_slice(core::slice::from_ref(&fresh)));
         }
         let mut scheduler = Scheduler { block: ViewMut::new(words)? };
         let grid = Grid::new(&config);
         BinLookup::build(&grid, scheduler.block.bin_table, scheduler.block.edges);
         match weight {
-            Some(table) => scheduler.block.weight.copy_from_slice(table),
+            Some(table) => copy(scheduler.block.weight, table),
             None => scheduler.block.weight.fill(1.0),
         }
         if let Some(table) = baseline {
-            scheduler.block.baseline.copy_from_slice(table);
+            copy(scheduler.block.baseline, table);
         }
         let pi = crate::baseline::baseline(&config, &grid, scheduler.block.baseline);
         scheduler.install(&grid, &pi);
@@ -399,9 +410,7 @@ impl<'s> Scheduler<'s> {
         let view = self.block.view();
         let ema = means(&view, &config);
         let mut estimate = Estimate::new(&config, &grid, view.weight, &ema, accepted_pivot(&view));
-        for (slot, &m) in self.block.ema.iter_mut().zip(&ema) {
-            *slot = m;
-        }
+        copy(self.block.ema, &ema);
         let header = &mut *self.block.header;
         header.next_refresh = header.steps.saturating_add(config.refresh_every);
         let summary = &mut header.summary;
@@ -441,9 +450,7 @@ impl<'s> Scheduler<'s> {
         for k in 0..grid.bins() {
             change = change.max((table.threshold(k) as f64 - at(&old, k)).abs());
         }
-        for (slot, &mass) in block.density.iter_mut().zip(pi) {
-            *slot = mass;
-        }
+        copy(block.density, pi);
         let summary = &mut block.header.summary;
         summary.cdf_change = change / (1u64 << 32) as f64;
         summary.quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| table.quantile(p).into());
@@ -584,12 +591,12 @@ impl<'s> Reader<'s> {
         let ordered = (0..grid.bins()).all(|k| table.threshold(k) <= table.threshold(k + 1));
         sound &= ordered
             && last as u64 == header.last_drawn
-            && entries.as_slice() == block.entries
-            && bytes.as_slice() == block.guide;
+            && equal(&entries, block.entries)
+            && equal(&bytes, block.guide);
         let mut edges = heapless::Vec::<u32, { crate::maths::MAX_BINS + 1 }>::new();
         let _ = edges.resize_default(block.edges.len());
         BinLookup::build(&grid, &mut bytes, &mut edges);
-        sound &= bytes.as_slice() == block.bin_table;
+        sound &= equal(&bytes, block.bin_table);
         if sound { Ok(()) } else { Err(Error::Corrupt) }
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::text::c_name;
 use core::ffi::{CStr, c_char};
-use infonoise_core::{Error, Hold, Phase, PivotRule, Warning};
+use infonoise_core::{
+    Baseline, Draw, Emphasis, Endpoint, Error, Hold, Objective, Phase, Pivot, PivotRule, Preset, Warning,
+};
 
 /// The result of a call. 0 is success; otherwise nothing has changed.
 /// cbindgen:prefix-with-name=false
@@ -95,62 +97,77 @@ pub extern "C" fn infonoise_status_message(status: u32) -> *const c_char {
     text.as_ptr()
 }
 
-/// A function from a code to the name that every binding uses.
-macro_rules! names {
-    ($code:expr, $kind:ident { $($variant:ident),+ $(,)? }) => {
-        match $kind::from_code($code) {
-            $(Some($kind::$variant) => {
-                const NAME: &str = $kind::$variant.name();
-                c_name!(NAME)
-            })+
-            None => c"unknown",
-        }.as_ptr()
+/// The name of a code, "unknown" where there is none.
+macro_rules! name {
+    ($kind:ident, $code:expr) => {
+        $kind::from_code($code).map_or(c"unknown", $kind::c_name).as_ptr()
     };
 }
 
 /// Name of an `infonoise_phase`; "unknown" for other numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn infonoise_phase_name(phase: u32) -> *const c_char {
-    names!(phase, Phase { Warmup, Waiting, Adapting, Frozen })
+    name!(Phase, phase)
 }
 
-/// Name of an `infonoise_pivot_rule`.
+/// Name of an `infonoise_pivot_rule`; "unknown" for other numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn infonoise_rule_name(rule: u32) -> *const c_char {
-    names!(
-        rule,
-        PivotRule {
-            None,
-            Onset,
-            OnsetAtTop,
-            OnsetInteriorPeak,
-            BelowGrid,
-            OnsetLiteral,
-            Foot,
-            PowerLaw,
-            Knee,
-            Fixed,
-            Off,
-            Held
-        }
-    )
+    name!(PivotRule, rule)
 }
 
-/// Name of an `infonoise_hold`.
+/// Name of an `infonoise_hold`; "unknown" for other numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn infonoise_hold_name(hold: u32) -> *const c_char {
-    names!(
-        hold,
-        Hold {
-            None,
-            NoSignal,
-            NoPivot,
-            LowEndUnresolved,
-            DegenerateLow,
-            DegenerateHigh,
-            DegenerateNarrow
-        }
-    )
+    name!(Hold, hold)
+}
+
+/// Name of an `infonoise_warning`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_warning_name(warning: u32) -> *const c_char {
+    name!(Warning, warning)
+}
+
+/// Name of an `infonoise_objective`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_objective_name(objective: u32) -> *const c_char {
+    name!(Objective, objective)
+}
+
+/// Name of an `infonoise_emphasis`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_emphasis_name(emphasis: u32) -> *const c_char {
+    name!(Emphasis, emphasis)
+}
+
+/// Name of an `infonoise_endpoint`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_endpoint_name(endpoint: u32) -> *const c_char {
+    name!(Endpoint, endpoint)
+}
+
+/// Name of an `infonoise_pivot`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_pivot_name(pivot: u32) -> *const c_char {
+    name!(Pivot, pivot)
+}
+
+/// Name of an `infonoise_baseline`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_baseline_name(baseline: u32) -> *const c_char {
+    name!(Baseline, baseline)
+}
+
+/// Name of an `infonoise_draw`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_draw_name(draw: u32) -> *const c_char {
+    name!(Draw, draw)
+}
+
+/// Name of an `infonoise_preset`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_preset_name(preset: u32) -> *const c_char {
+    name!(Preset, preset)
 }
 
 /// What to do about an `infonoise_hold`.
@@ -167,20 +184,7 @@ pub extern "C" fn infonoise_hold_remedy(hold: u32) -> *const c_char {
             }
         };
     }
-    let text = remedy!(
-        None,
-        NoSignal,
-        NoPivot,
-        LowEndUnresolved,
-        DegenerateLow,
-        DegenerateHigh,
-        DegenerateNarrow
-    );
+    let text =
+        remedy!(None, NoSignal, NoPivot, LowEndUnresolved, DegenerateLow, DegenerateHigh, DegenerateNarrow);
     text.as_ptr()
-}
-
-/// Name of an `infonoise_warning`.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_warning_name(warning: u32) -> *const c_char {
-    names!(warning, Warning { None, ErrorsAboveIdentity, LooksDiscrete })
 }

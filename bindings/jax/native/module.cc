@@ -1,0 +1,257 @@
+// The Python module _native: configurations, host functions on NumPy arrays,
+// and the XLA custom calls as capsules.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "fields.h"
+#include "xla_calls.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+using Words = nb::ndarray<std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using WordsIn = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Floats = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using FloatsIn = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Table = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Name = const char* (*)(std::uint32_t);
+
+void check(infonoise_status status) {
+  if (status != INFONOISE_OK) throw nb::value_error(infonoise_status_message(status));
+}
+
+template <typename Array>
+std::size_t bytes_of(const Array& words) {
+  return 4 * words.shape(0);
+}
+
+std::vector<std::string> names_of(Name name) {
+  std::vector<std::string> names;
+  for (std::uint32_t code = 0; std::strcmp(name(code), "unknown") != 0; ++code) names.push_back(name(code));
+  return names;
+}
+
+// value = {'name'} must be one of ...
+std::uint32_t code_of(const char* field, Name name, const nb::handle& value) {
+  std::vector<std::string> names = names_of(name);
+  std::string text = nb::cast<std::string>(nb::str(value)), choices;
+  for (std::size_t code = 0; code < names.size(); ++code) {
+    if (names[code] == text) return static_cast<std::uint32_t>(code);
+    choices += (code ? ", " : "") + names[code];
+  }
+  throw nb::value_error((std::string(field) + " = " + text + " must be one of " + choices).c_str());
+}
+
+template <typename T>
+T number_of(const char* field, const nb::handle& value, const char* kind) {
+  T number;
+  if (!nb::try_cast(value, number)) {
+    std::string text = nb::cast<std::string>(nb::repr(value));
+    throw nb::value_error((std::string(field) + " = " + text + " must be " + kind).c_str());
+  }
+  return number;
+}
+
+infonoise_config record_of(const nb::object& config) {
+  infonoise_config record = {};
+  record.struct_size = sizeof(record);
+#define FIELD(type, name, kind) record.name = number_of<type>(#name, config.attr(#name), kind);
+#define COUNT(name) FIELD(std::uint32_t, name, "an integer from 0 to 4294967295")
+#define STEPS(name) FIELD(std::uint64_t, name, "an integer that is not negative")
+#define REAL(name) FIELD(double, name, "a number")
+#define SWITCH(name) record.name = number_of<bool>(#name, config.attr(#name), "True or False");
+#define NAME(name) record.name = code_of(#name, infonoise_##name##_name, config.attr(#name));
+  INFONOISE_CONFIG_FIELDS(COUNT, NAME, SWITCH, STEPS, REAL)
+#undef COUNT
+#undef STEPS
+#undef REAL
+#undef SWITCH
+#undef NAME
+#undef FIELD
+  return record;
+}
+
+nb::dict dict_of(const infonoise_config& record) {
+  nb::dict fields;
+#define PLAIN(name) fields[#name] = record.name;
+#define SWITCH(name) fields[#name] = record.name != 0;
+#define NAME(name) fields[#name] = infonoise_##name##_name(record.name);
+  INFONOISE_CONFIG_FIELDS(PLAIN, NAME, SWITCH, PLAIN, PLAIN)
+#undef PLAIN
+#undef SWITCH
+#undef NAME
+  return fields;
+}
+
+nb::dict preset(const std::string& name) {
+  infonoise_config record = {};
+  record.struct_size = sizeof(record);
+  check(infonoise_config_init(&record, code_of("preset", infonoise_preset_name, nb::str(name.c_str()))));
+  return dict_of(record);
+}
+
+// The record of a valid configuration; ValueError names the field otherwise.
+infonoise_config checked(const nb::object& config) {
+  infonoise_config record = record_of(config);
+  char message[512];
+  infonoise_status status = infonoise_config_check(&record, message, sizeof(message));
+  if (status == INFONOISE_INVALID_CONFIG) throw nb::value_error(message);
+  check(status);
+  return record;
+}
+
+const double* table_of(const std::optional<Table>& table, const char* name, std::uint32_t bins) {
+  if (!table) return nullptr;
+  if (table->shape(0) != bins) {
+    std::string text = std::string(name) + " has " + std::to_string(table->shape(0)) +
+                       " numbers, must have bins = " + std::to_string(bins);
+    throw nb::value_error(text.c_str());
+  }
+  return table->data();
+}
+
+void init(Words state, const nb::object& config, std::uint64_t seed, std::optional<Table> weight,
+          std::optional<Table> baseline) {
+  infonoise_config record = checked(config);
+  check(infonoise_init_with(state.data(), bytes_of(state), &record, seed, table_of(weight, "weight", record.bins),
+                            table_of(baseline, "baseline", record.bins)));
+}
+
+nb::dict config_get(WordsIn state) {
+  infonoise_config record = {};
+  record.struct_size = sizeof(record);
+  check(infonoise_config_get(state.data(), bytes_of(state), &record));
+  return dict_of(record);
+}
+
+std::size_t observe(Words state, FloatsIn sigma, FloatsIn error, std::optional<Bytes> mask) {
+  std::size_t rejected = 0, n = sigma.shape(0);
+  if (error.shape(0) != n || (mask && mask->shape(0) != n)) check(INFONOISE_LENGTH);
+  check(infonoise_observe_masked(state.data(), bytes_of(state), sigma.data(), error.data(),
+                                 mask ? mask->data() : nullptr, n, &rejected));
+  return rejected;
+}
+
+nb::dict report(WordsIn state) {
+  infonoise_report record = {};
+  record.struct_size = sizeof(record);
+  check(infonoise_report_get(state.data(), bytes_of(state), &record));
+  nb::dict fields;
+#define NAME(name, text) fields[#name] = text(record.name);
+#define PLAIN(name) fields[#name] = record.name;
+  INFONOISE_REPORT_FIELDS(NAME, PLAIN, PLAIN)
+#undef NAME
+#undef PLAIN
+  return fields;
+}
+
+nb::dict profile(WordsIn state, std::uint32_t which) {
+  infonoise_config config = {};
+  config.struct_size = sizeof(config);
+  check(infonoise_config_get(state.data(), bytes_of(state), &config));
+  infonoise_profile record = {};
+  record.struct_size = sizeof(record);
+  record.bins = config.bins;
+  nb::dict fields;
+  const auto array = [&](const char* name, std::size_t n) {
+    double* data = new double[n];
+    nb::capsule owner(data, [](void* data) noexcept { delete[] static_cast<double*>(data); });
+    fields[name] = nb::ndarray<nb::numpy, double, nb::ndim<1>>(data, {n}, owner).cast();
+    return data;
+  };
+#define EDGES(name) record.name = array(#name, config.bins + 1);
+#define BINS(name) record.name = array(#name, config.bins);
+  INFONOISE_PROFILE_FIELDS(EDGES, BINS)
+#undef EDGES
+#undef BINS
+  check(infonoise_profile_get(state.data(), bytes_of(state), which, &record));
+  return fields;
+}
+
+// The code behind a name in a report.
+std::uint32_t report_code(const std::string& field, const std::string& value) {
+#define NAME(name, text) \
+  if (field == #name) return code_of(#name, text, nb::str(value.c_str()));
+#define OTHER(...)
+  INFONOISE_REPORT_FIELDS(NAME, OTHER, OTHER)
+#undef NAME
+#undef OTHER
+  throw nb::value_error((field + " holds no code").c_str());
+}
+
+// Names of the two arrays that the custom call `report` returns.
+nb::tuple report_fields() {
+  nb::list counts, reals;
+#define COUNT(name, ...) counts.append(#name);
+#define REAL(name) reals.append(#name);
+  INFONOISE_REPORT_FIELDS(COUNT, COUNT, REAL)
+#undef COUNT
+#undef REAL
+  return nb::make_tuple(nb::tuple(counts), nb::tuple(reals));
+}
+
+template <typename Handler>
+nb::capsule capsule(Handler* handler) {
+  return nb::capsule(reinterpret_cast<void*>(handler));
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  m.attr("HEADER_ABI_VERSION") = INFONOISE_ABI_VERSION;
+  m.def("abi_version", &infonoise_abi_version);
+  m.def("preset", &preset, "name"_a);
+  m.def("record", [](const nb::object& config) {
+    infonoise_config record = checked(config);
+    return nb::bytes(&record, sizeof(record));
+  });
+  m.def("state_words", [](const nb::object& config) {
+    infonoise_config record = checked(config);
+    return infonoise_state_bytes(&record) / 4;
+  });
+  m.def("init", &init, "state"_a, "config"_a, "seed"_a, "weight"_a = nb::none(), "baseline"_a = nb::none());
+  m.def("validate", [](WordsIn state) { check(infonoise_validate(state.data(), bytes_of(state))); });
+  m.def("config_get", &config_get);
+  m.def("sample", [](Words state, Floats sigma, std::uint32_t rank, std::uint32_t world) {
+    check(infonoise_sample_shard(state.data(), bytes_of(state), sigma.data(), sigma.shape(0), rank, world));
+  }, "state"_a, "sigma"_a, "rank"_a = 0, "world"_a = 1);
+  m.def("observe", &observe, "state"_a, "sigma"_a, "error"_a, "mask"_a = nb::none());
+  m.def("step", [](Words state) { check(infonoise_step(state.data(), bytes_of(state), nullptr)); });
+  m.def("report", &report);
+  m.def("profile", &profile, "state"_a, "which"_a = 0);
+  m.def("info_grid", [](WordsIn state, double power, bool gated, Floats sigma) {
+    check(infonoise_info_grid(state.data(), bytes_of(state), power, gated, sigma.data(), sigma.shape(0)));
+  });
+  m.def("digest", [](WordsIn state) {
+    std::uint64_t digest = 0;
+    check(infonoise_digest(state.data(), bytes_of(state), &digest));
+    return digest;
+  });
+  m.def("hold_remedy", [](const std::string& hold) {
+    return infonoise_hold_remedy(code_of("hold_reason", infonoise_hold_name, nb::str(hold.c_str())));
+  });
+  m.def("report_code", &report_code);
+  m.def("report_fields", &report_fields);
+  m.def("registrations", [] {
+    nb::dict calls;
+    namespace calls_ = infonoise::xla_calls;
+    calls["infonoise_init"] = capsule(calls_::kInit);
+    calls["infonoise_sample"] = capsule(calls_::kSample);
+    calls["infonoise_observe"] = capsule(calls_::kObserve);
+    calls["infonoise_observe_masked"] = capsule(calls_::kObserveMasked);
+    calls["infonoise_step"] = capsule(calls_::kStep);
+    calls["infonoise_report"] = capsule(calls_::kReport);
+    return calls;
+  });
+}

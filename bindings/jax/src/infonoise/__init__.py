@@ -1,0 +1,25 @@
+"""infonoise: information-guided noise schedules for diffusion training.
+
+    import infonoise, infonoise.jax as inj
+
+    config = infonoise.Config.edm(sigma_data=0.5)
+    state = inj.init(config, seed=0)
+    state, sigma = inj.sample(state, 128)
+    state = inj.observe(state, sigma, error)   # per-sample, unweighted
+    state = inj.step(state)                    # once per optimizer step
+
+The package is thin: every rule lives in the core that C and C++ link too, so
+the same configuration, seed and errors give the same bits everywhere.
+"""
+
+from infonoise import _native
+from infonoise.config import Config
+
+if _native.abi_version() != _native.HEADER_ABI_VERSION:
+    raise ImportError(
+        f"infonoise's native module was built for ABI {_native.HEADER_ABI_VERSION} but holds "
+        f"a library of ABI {_native.abi_version()}: reinstall the wheel"
+    )
+
+__version__ = "0.1.0"
+__all__ = ["Config", "__version__"]

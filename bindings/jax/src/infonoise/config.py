@@ -1,0 +1,103 @@
+"""The configuration, as a frozen dataclass over the core's own record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infonoise import _native
+
+_DEFAULT = _native.preset("default")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a schedule needs to know. Sigmas are standard deviations in data units.
+
+    Checked when it is made: ``ValueError`` names the field, its value, the bound
+    and the remedy. The defaults are the core's preset ``default``; start from a
+    preset and change what differs: ``Config.edm(sigma_data=0.5, refresh_every=50)``.
+
+    Grid: ``bins`` K (8 to 256), ``window`` B, losses remembered per bin (8 to
+    4096), ``sigma_min``, ``sigma_max`` (rounded to float32).
+
+    Errors: ``objective``, the space of the errors that you pass: "x0", "edm"
+    (x0 error before lambda), "epsilon", "velocity" (flow, t = 1 is noise), "v";
+    ``sigma_data``, the data's standard deviation per dimension (required by edm,
+    0 = estimate); ``reduction_dim``, 0 if errors are means over dimensions, d if
+    they are sums over d; ``emphasis``, "target" or "samples".
+
+    Pivot of the low-noise gate: ``endpoint`` "continuous" or "discrete";
+    ``pivot`` "auto", "paper", "onset", "onset_literal", "foot", "power_law",
+    "knee", "fixed" (``pivot_value``) or "off"; ``onset_threshold``,
+    ``gate_exponent``.
+
+    Safety: ``ceiling`` caps the profile at sigma^2, ``guard`` holds degenerate
+    refreshes, ``smoothing`` passes over the log profile, ``coverage`` share of
+    draws spread over all bins.
+
+    Timing, in optimizer steps: ``warmup_steps``, ``refresh_every``;
+    ``min_count`` losses that every bin needs first, ``ema_rate`` the weight of
+    the NEW mean; the warm-up draws from ``baseline`` "loguniform", "lognormal"
+    (``baseline_mean``, ``baseline_std`` of ln sigma) or "table".
+
+    ``draw`` is "independent" or "stratified".
+    """
+
+    bins: int = _DEFAULT["bins"]
+    window: int = _DEFAULT["window"]
+    sigma_min: float = _DEFAULT["sigma_min"]
+    sigma_max: float = _DEFAULT["sigma_max"]
+    objective: str = _DEFAULT["objective"]
+    sigma_data: float = _DEFAULT["sigma_data"]
+    reduction_dim: int = _DEFAULT["reduction_dim"]
+    emphasis: str = _DEFAULT["emphasis"]
+    endpoint: str = _DEFAULT["endpoint"]
+    pivot: str = _DEFAULT["pivot"]
+    pivot_value: float = _DEFAULT["pivot_value"]
+    onset_threshold: float = _DEFAULT["onset_threshold"]
+    gate_exponent: float = _DEFAULT["gate_exponent"]
+    ceiling: bool = _DEFAULT["ceiling"]
+    guard: bool = _DEFAULT["guard"]
+    smoothing: int = _DEFAULT["smoothing"]
+    coverage: float = _DEFAULT["coverage"]
+    baseline: str = _DEFAULT["baseline"]
+    baseline_mean: float = _DEFAULT["baseline_mean"]
+    baseline_std: float = _DEFAULT["baseline_std"]
+    warmup_steps: int = _DEFAULT["warmup_steps"]
+    refresh_every: int = _DEFAULT["refresh_every"]
+    min_count: int = _DEFAULT["min_count"]
+    ema_rate: float = _DEFAULT["ema_rate"]
+    draw: str = _DEFAULT["draw"]
+
+    def __post_init__(self) -> None:
+        _native.record(self)
+
+    @classmethod
+    def preset(cls, name: str, **changes) -> Config:
+        """The preset "default", "discrete", "edm", "flow", "epsilon" or "paper"."""
+        return cls(**{**_native.preset(name), **changes})
+
+    @classmethod
+    def discrete(cls, **changes) -> Config:
+        """Data on finitely many points (tokens, binary images, sequences); x0 errors."""
+        return cls.preset("discrete", **changes)
+
+    @classmethod
+    def edm(cls, sigma_data: float = 0.5, **changes) -> Config:
+        """EDM preconditioning: pass (D - x0)^2 before lambda, averaged over dimensions."""
+        return cls.preset("edm", sigma_data=sigma_data, **changes)
+
+    @classmethod
+    def flow(cls, **changes) -> Config:
+        """Flow matching: pass velocity errors; the grid is t from .001 to .999."""
+        return cls.preset("flow", **changes)
+
+    @classmethod
+    def epsilon(cls, **changes) -> Config:
+        """Epsilon prediction over the sigmas of the Stable Diffusion table."""
+        return cls.preset("epsilon", **changes)
+
+    @classmethod
+    def paper(cls, endpoint: str = "continuous", **changes) -> Config:
+        """The paper's literal rules, without ceiling, guard and coverage."""
+        return cls.preset("paper", endpoint=endpoint, **changes)
