@@ -90,8 +90,8 @@ enum infonoise_phase
  {
   // Before step N_warm: draws come from the baseline.
   INFONOISE_PHASE_WARMUP = 0,
-  // Past it, but no refresh has been accepted: a bin is short of losses
-  // (`poorest_bin`), or every refresh was held (`hold_reason`).
+  // A refresh is due, but a bin is short of losses (`poorest_bin`); or every
+  // refresh since the warm-up was held (`hold_reason`).
   INFONOISE_PHASE_WAITING = 1,
   // At least one refresh has been accepted.
   INFONOISE_PHASE_ADAPTING = 2,
@@ -215,25 +215,6 @@ typedef uint32_t infonoise_endpoint;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// How the words behind the draws are made.
-enum infonoise_draw
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  // One random word for each sigma.
-  INFONOISE_DRAW_INDEPENDENT = 0,
-  // One random word for each global batch, the golden-ratio sequence after it.
-  INFONOISE_DRAW_STRATIFIED = 1,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum infonoise_draw infonoise_draw;
-#else
-typedef uint32_t infonoise_draw;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
 // The space of the loss that the trainer passes (METHOD, "Objective").
 enum infonoise_objective
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -289,6 +270,25 @@ enum infonoise_pivot
 typedef enum infonoise_pivot infonoise_pivot;
 #else
 typedef uint32_t infonoise_pivot;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How the words behind the draws are made.
+enum infonoise_draw
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // One random word for each sigma.
+  INFONOISE_DRAW_INDEPENDENT = 0,
+  // One random word for each global batch, the golden-ratio sequence after it.
+  INFONOISE_DRAW_STRATIFIED = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_draw infonoise_draw;
+#else
+typedef uint32_t infonoise_draw;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 

@@ -124,8 +124,16 @@ const double* table_of(const std::optional<Table>& table, const char* name, std:
 void init(Words state, const nb::object& config, std::uint64_t seed, std::optional<Table> weight,
           std::optional<Table> baseline) {
   infonoise_config record = checked(config);
-  check(infonoise_init_with(state.data(), bytes_of(state), &record, seed, table_of(weight, "weight", record.bins),
-                            table_of(baseline, "baseline", record.bins)));
+  infonoise_status status =
+      infonoise_init_with(state.data(), bytes_of(state), &record, seed, table_of(weight, "weight", record.bins),
+                          table_of(baseline, "baseline", record.bins));
+  // The configuration by itself is valid, so it is a table that is not.
+  if (status == INFONOISE_INVALID_CONFIG) {
+    throw nb::value_error(
+        "weight must hold positive, finite factors; baseline must hold finite masses, none negative, one "
+        "positive and, where coverage is 0, none zero; pass it exactly where Config(baseline='table')");
+  }
+  check(status);
 }
 
 nb::dict config_get(WordsIn state) {

@@ -1,0 +1,35 @@
+# Thin entry points; each sets up what it needs in .venv and target/.
+SEEDS ?= 1
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: demo test lint header clean
+demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
+	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
+
+test: lint $(VENV)/wheel  ## every test of the project
+	cargo test --workspace --locked
+	$(PY) -m pytest tests demo -q
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+header:  ## include/infonoise.h from the ffi crate
+	cargo run --quiet --locked -p infonoise-header
+
+$(VENV)/requirements: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+SOURCES := $(shell find core ffi include bindings/jax -type f -not -path '*/build/*' -not -name '*.pyc')
+$(VENV)/wheel: $(VENV)/requirements Cargo.toml Cargo.lock $(SOURCES)
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps ./bindings/jax
+	touch $@
+
+clean:
+	rm -rf $(VENV) target out bindings/jax/build

@@ -1,0 +1,175 @@
+/* A trainer on Gaussian data of standard deviation 1/2, and a careless one.
+ * cc smoke.c libinfonoise.a: no -l flag is needed. */
+#include <infonoise.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECK(what)                                                \
+  do {                                                             \
+    if (!(what)) {                                                 \
+      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);   \
+      exit(1);                                                     \
+    }                                                              \
+  } while (0)
+
+enum { BATCH = 256, STATE_BYTES = 72 * 1024 };
+static alignas(8) unsigned char state[STATE_BYTES], copy[STATE_BYTES];
+
+static size_t fresh(const infonoise_config *config) {
+  size_t bytes = infonoise_state_bytes(config);
+  CHECK(bytes > 0 && bytes <= STATE_BYTES);
+  CHECK(infonoise_init(state, bytes, config, 42) == INFONOISE_OK);
+  CHECK(infonoise_validate(state, bytes) == INFONOISE_OK);
+  return bytes;
+}
+
+static void trains(void) {
+  infonoise_config config = INFONOISE_CONFIG_INIT;
+  CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DEFAULT) == INFONOISE_OK);
+  config.warmup_steps = 50;
+  size_t bytes = fresh(&config), rejected = 99;
+  float sigma[BATCH], error[BATCH];
+  infonoise_report report = INFONOISE_REPORT_INIT;
+  CHECK(infonoise_sample(state, bytes, sigma, BATCH) == INFONOISE_OK);
+  for (int step = 0; step < 150; ++step) {
+    for (int i = 0; i < BATCH; ++i) {
+      float s2 = sigma[i] * sigma[i];
+      error[i] = s2 * 0.25f / (s2 + 0.25f);
+    }
+    CHECK(infonoise_advance(state, bytes, sigma, error, NULL, BATCH, sigma, BATCH, &rejected, &report) ==
+          INFONOISE_OK);
+    CHECK(rejected == 0);
+  }
+  CHECK(report.phase == INFONOISE_PHASE_ADAPTING && report.pivot_rule == INFONOISE_PIVOT_RULE_ONSET);
+  CHECK(report.pivot > 0.48 && report.pivot < 0.52);
+  CHECK(strcmp(infonoise_phase_name(report.phase), "adapting") == 0);
+
+  double density[64], cdf[65], total = 0;
+  infonoise_profile profile = INFONOISE_PROFILE_INIT;
+  profile.bins = 64, profile.density = density, profile.cdf = cdf;
+  CHECK(infonoise_profile_get(state, bytes, INFONOISE_PROFILE_KIND_IN_FORCE, &profile) == INFONOISE_OK);
+  for (int k = 0; k < 64; ++k) total += density[k];
+  CHECK(total > 1 - 1e-12 && total < 1 + 1e-12 && cdf[0] == 0 && cdf[64] == 1);
+
+  float grid[18];
+  CHECK(infonoise_info_grid(state, bytes, 1.0, 1, grid, 18) == INFONOISE_OK);
+  CHECK(grid[0] == 80.0f && grid[17] == 0.002f);
+
+  /* A copy of the block is a copy of the schedule. */
+  uint64_t digest, other;
+  memcpy(copy, state, bytes);
+  CHECK(infonoise_sample(state, bytes, sigma, BATCH) == INFONOISE_OK);
+  CHECK(infonoise_sample(copy, bytes, error, BATCH) == INFONOISE_OK);
+  CHECK(memcmp(sigma, error, sizeof sigma) == 0);
+  CHECK(infonoise_digest(state, bytes, &digest) == INFONOISE_OK);
+  CHECK(infonoise_digest(copy, bytes, &other) == INFONOISE_OK && digest == other);
+}
+
+static void refuses(void) {
+  infonoise_config config = INFONOISE_CONFIG_INIT;
+  infonoise_report report = INFONOISE_REPORT_INIT;
+  char message[256];
+  CHECK(infonoise_config_init(&config, 99) == INFONOISE_ARGUMENT);
+  CHECK(infonoise_config_init(NULL, 0) == INFONOISE_NULL);
+  CHECK(infonoise_config_init(&config, INFONOISE_PRESET_EDM) == INFONOISE_OK);
+  CHECK(infonoise_config_check(&config, message, sizeof message) == INFONOISE_OK && message[0] == 0);
+  config.min_count = 300;
+  CHECK(infonoise_state_bytes(&config) == 0);
+  CHECK(infonoise_config_check(&config, message, sizeof message) == INFONOISE_INVALID_CONFIG);
+  CHECK(strcmp(message, "min_count = 300 must be at most window = 256: lower min_count or raise window") == 0);
+  CHECK(infonoise_config_check(&config, message, 8) == INFONOISE_INVALID_CONFIG && strlen(message) == 7);
+  CHECK(infonoise_config_check(&config, NULL, 0) == INFONOISE_INVALID_CONFIG);
+  memset(state, 7, sizeof state);
+  memset(copy, 7, sizeof copy);
+  CHECK(infonoise_init(state, sizeof state, &config, 0) == INFONOISE_INVALID_CONFIG);
+  config.min_count = 50;
+  CHECK(infonoise_init(state, infonoise_state_bytes(&config) - 8, &config, 0) == INFONOISE_TOO_SMALL);
+  CHECK(infonoise_init(state + 4, sizeof state - 4, &config, 0) == INFONOISE_MISALIGNED);
+  CHECK(memcmp(state, copy, sizeof state) == 0);
+
+  float sigma[4] = {1, 1, 1, 1}, error[4] = {1, 1, 1, 1};
+  CHECK(infonoise_sample(state, sizeof state, sigma, 4) == INFONOISE_NOT_A_STATE);
+  size_t bytes = fresh(&config), rejected = 0;
+  memcpy(copy, state, bytes);
+  CHECK(infonoise_sample(NULL, bytes, sigma, 4) == INFONOISE_NULL);
+  CHECK(infonoise_sample(state, bytes, NULL, 4) == INFONOISE_NULL);
+  CHECK(infonoise_sample(state, bytes, NULL, 0) == INFONOISE_OK);
+  CHECK(infonoise_sample(state, bytes - 64, sigma, 4) == INFONOISE_TOO_SMALL);
+  CHECK(infonoise_sample(state, 16, sigma, 4) == INFONOISE_TOO_SMALL);
+  CHECK(infonoise_sample_shard(state, bytes, sigma, 4, 2, 2) == INFONOISE_ARGUMENT);
+  CHECK(infonoise_observe(state, bytes, sigma, NULL, 4, NULL) == INFONOISE_NULL);
+  CHECK(infonoise_set_frozen(state, bytes, 2) == INFONOISE_ARGUMENT);
+  CHECK(infonoise_info_grid(state, bytes, 1.0, 1, sigma, 4) == INFONOISE_NOT_READY);
+  report.struct_size = 8;
+  CHECK(infonoise_step(state, bytes, &report) == INFONOISE_STRUCT_SIZE);
+  CHECK(memcmp(state, copy, bytes) == 0);
+
+  /* A newer caller's longer struct is fine while what is new in it is zero. */
+  struct { infonoise_report report; uint32_t more[2]; } longer = {INFONOISE_REPORT_INIT, {0, 0}};
+  longer.report.struct_size = sizeof longer;
+  CHECK(infonoise_report_get(state, bytes, &longer.report) == INFONOISE_OK);
+  CHECK(longer.report.struct_size == sizeof longer);
+  longer.more[1] = 1;
+  CHECK(infonoise_report_get(state, bytes, &longer.report) == INFONOISE_STRUCT_SIZE);
+
+  const float zero = 0.0f;
+  float bad[4] = {zero / zero, 1 / zero, -1, 1};
+  CHECK(infonoise_observe(state, bytes, sigma, bad, 4, &rejected) == INFONOISE_OK && rejected == 3);
+  bad[3] = 81; /* off the grid */
+  CHECK(infonoise_observe(state, bytes, bad, error, 4, &rejected) == INFONOISE_OK && rejected == 4);
+  CHECK(infonoise_report_get(state, bytes, &(infonoise_report)INFONOISE_REPORT_INIT) == INFONOISE_OK);
+  report.struct_size = sizeof report;
+  CHECK(infonoise_report_get(state, bytes, &report) == INFONOISE_OK);
+  CHECK(report.rejected == 7 && report.observations == 1);
+
+  /* The other byte order has its own error. */
+  unsigned char magic[8];
+  memcpy(magic, state, 8);
+  for (int i = 0; i < 8; ++i) state[i] = magic[7 - i];
+  CHECK(infonoise_step(state, bytes, NULL) == INFONOISE_FOREIGN_ENDIAN);
+}
+
+/* Whatever the block holds, no call leaves it: run under a sanitizer too. */
+static void survives(void) {
+  infonoise_config config = INFONOISE_CONFIG_INIT;
+  CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE) == INFONOISE_OK);
+  config.bins = 16, config.window = 8, config.min_count = 1, config.warmup_steps = 1, config.refresh_every = 1;
+  size_t bytes = infonoise_state_bytes(&config);
+  unsigned char *block = aligned_alloc(64, bytes);
+  float sigma[64], error[64];
+  double curves[10][17];
+  uint64_t digest, random = 88172645463325252u;
+  CHECK(block != NULL);
+  for (int round = 0; round < 20000; ++round) {
+    CHECK(infonoise_init(block, bytes, &config, (uint64_t)round) == INFONOISE_OK);
+    for (int flip = 0; flip < 8; ++flip) {
+      random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+      /* Anything but the magic, the layout version and the dimensions. */
+      size_t from = flip & 1 ? 28 : bytes / 8;
+      block[from + random % (bytes - from)] = (unsigned char)(random >> 40);
+    }
+    infonoise_profile profile = INFONOISE_PROFILE_INIT;
+    profile.bins = 16, profile.sigma = curves[0], profile.edges = curves[1], profile.density = curves[2];
+    (void)infonoise_validate(block, bytes);
+    (void)infonoise_sample(block, bytes, sigma, 64);
+    for (int i = 0; i < 64; ++i) error[i] = sigma[i] = (float)(0.002 * (1 << (i % 16)));
+    (void)infonoise_observe(block, bytes, sigma, error, 64, NULL);
+    (void)infonoise_step(block, bytes, NULL);
+    (void)infonoise_profile_get(block, bytes, (uint32_t)(round & 1), &profile);
+    (void)infonoise_info_grid(block, bytes, 1.0, 1, sigma, 64);
+    (void)infonoise_digest(block, bytes, &digest);
+  }
+  free(block);
+}
+
+int main(void) {
+  CHECK(infonoise_abi_version() == INFONOISE_ABI_VERSION);
+  for (uint32_t status = 0; status < 20; ++status) CHECK(strlen(infonoise_status_message(status)) > 1);
+  trains();
+  refuses();
+  survives();
+  puts("ok");
+  return 0;
+}

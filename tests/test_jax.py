@@ -1,0 +1,218 @@
+"""infonoise.jax: the same bits as C, no copies, and errors that say what is wrong."""
+
+import subprocess
+from functools import partial
+
+import infonoise
+import infonoise.jax as inj
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+STEPS, BATCH = 120, 64
+CONFIG = infonoise.Config.discrete(warmup_steps=40, refresh_every=7, min_count=20)
+
+
+@pytest.fixture(scope="module")
+def errors():
+    """Arbitrary errors with subnormals and rejections among them, for C and JAX alike."""
+    rng = np.random.default_rng(0)
+    errors = np.exp(rng.normal(-3, 3, (STEPS, BATCH))).astype(np.float32)
+    errors[rng.random(errors.shape) < 0.02] = 1e-40
+    errors[rng.random(errors.shape) < 0.01] = np.nan
+    errors[rng.random(errors.shape) < 0.01] = -1
+    return errors
+
+
+@pytest.fixture(scope="module")
+def from_c(compile_c, errors):
+    def run(flush: int):
+        program = compile_c("replay.c", "-O2")
+        done = subprocess.run([program, str(STEPS), str(BATCH), str(flush)], input=errors.tobytes(), capture_output=True)
+        assert done.returncode == 0, done.stderr
+        records = np.frombuffer(done.stdout, np.dtype([("sigma", np.float32, BATCH), ("digest", np.uint64)]))
+        return records["sigma"], records["digest"]
+
+    return run
+
+
+def train(state, errors):
+    def body(state, error):
+        state, sigma = inj.sample(state, error.shape[0])
+        state = inj.observe(state, sigma, error)
+        state = inj.step(state)
+        return state, (sigma, state.words)
+
+    return jax.lax.scan(body, state, errors)
+
+
+def test_bits_equal_c_whatever_the_float_mode(from_c, errors):
+    state, (sigmas, words) = jax.jit(train)(inj.init(CONFIG, 7), errors)
+    report = inj.report(state)
+    assert report["refreshes"] > 5 and report["rejected"] > 50
+    digests = [inj.digest(inj.State(w, state.bins, state.window)) for w in words]
+    for flush in (0, 1):
+        c_sigmas, c_digests = from_c(flush)
+        assert np.asarray(sigmas).tobytes() == c_sigmas.tobytes()
+        assert digests == c_digests.tolist()
+
+
+def test_eager_jit_and_scan_agree(errors):
+    whole, _ = jax.jit(train)(inj.init(CONFIG, 7), errors)
+    step = jax.jit(lambda state, error: train(state, error[None])[0], donate_argnums=0)
+    state = inj.init(CONFIG, 7)
+    for error in errors[:100]:
+        state = step(state, error)
+    for error in errors[100:]:
+        state, sigma = inj.sample(state, BATCH)
+        state = inj.step(inj.observe(state, sigma, error))
+    assert inj.digest(state) == inj.digest(whole)
+
+
+def test_no_copy_of_a_carried_state(errors):
+    """The compiled step updates the state where it lies."""
+
+    def body(state, error):
+        state, sigma = inj.sample(state, BATCH)
+        return inj.step(inj.observe(state, sigma, error)), sigma.sum()
+
+    scan = jax.jit(lambda state, errors: jax.lax.scan(body, state, errors), donate_argnums=0)
+    text = scan.lower(inj.init(CONFIG, 7), errors).compile().as_text()
+    words = inj.init(CONFIG, 7).words.shape[0]
+    copies = [line for line in text.splitlines() if " copy(" in line and f"u32[{words}]" in line]
+    assert not copies, copies
+    state = inj.init(CONFIG, 7)
+    before = state.words.unsafe_buffer_pointer()
+    after, _ = scan(state, errors)
+    assert after.words.unsafe_buffer_pointer() == before and state.words.is_deleted()
+
+
+def test_vmap_is_a_loop(errors):
+    seeds = jnp.arange(4)
+    batch = jax.vmap(partial(inj.init, CONFIG))(seeds)
+    batch, (sigmas, _) = jax.jit(jax.vmap(train, in_axes=(0, None)))(batch, errors)
+    for i in range(4):
+        state, (sigma, _) = jax.jit(train)(inj.init(CONFIG, i), errors)
+        assert (sigmas[i] == sigma).all() and (batch.words[i] == state.words).all()
+    assert inj.report(batch)["steps"].tolist() == [STEPS] * 4
+
+
+def test_shards_concatenate_to_the_global_batch():
+    _, whole = inj.sample(inj.init(CONFIG, 3), 12)
+    parts = [inj.sample(inj.init(CONFIG, 3), 3, rank=rank, world=4) for rank in range(4)]
+    assert (jnp.concatenate([sigma for _, sigma in parts]) == whole).all()
+    assert len({inj.digest(state) for state, _ in parts}) == 1
+
+
+def test_gradients_do_not_flow_through_the_schedule():
+    def loss(scale, state):
+        state, sigma = inj.sample(state, 8)
+        error = (scale * sigma) ** 2
+        state = inj.observe(state, sigma, error)
+        return error.mean(), state
+
+    (_, state), slope = jax.jit(jax.value_and_grad(loss, has_aux=True))(0.1, inj.init(CONFIG, 0))
+    _, sigma = inj.sample(inj.init(CONFIG, 0), 8)
+    assert np.isclose(slope, 0.2 * (sigma**2).mean()) and inj.report(state)["observations"] == 8
+
+
+def test_seeds_may_be_traced():
+    for seed in (0, 5, 2**31 - 1):
+        traced = jax.jit(partial(inj.init, CONFIG))(seed)
+        assert inj.digest(traced) == inj.digest(inj.init(CONFIG, seed))
+    assert inj.digest(inj.init(CONFIG, 2**40 + 1)) != inj.digest(inj.init(CONFIG, 1))
+
+
+def test_masks_and_dtypes():
+    state = inj.init(CONFIG, 0)
+    sigma, error = jnp.full(4, 1.0), jnp.full(4, 0.5, jnp.bfloat16)
+    masked = inj.observe(state, sigma, error, jnp.array([True, False, True, False]))
+    assert inj.report(masked)["observations"] == 2
+    assert inj.report(inj.observe(state, sigma, error))["observations"] == 4
+
+
+def test_report_is_the_same_inside_and_outside(errors):
+    state, _ = jax.jit(train)(inj.init(CONFIG, 7), errors)
+    outside, inside = inj.report(state), jax.jit(inj.report)(state)
+    assert outside.keys() == inside.keys()
+    assert outside["phase"] == "adapting" and inside["phase"] == 2
+    for name in ("steps", "refreshes", "observations"):
+        assert outside[name] == inside[name]
+    for name in ("pivot", "q05", "q50", "q95", "information_nats"):
+        assert np.float32(outside[name]) == inside[name]
+
+
+def test_profile_and_info_grid(errors):
+    state, _ = jax.jit(train)(inj.init(CONFIG, 7), errors)
+    profile = inj.profile(state)
+    assert profile["sigma"].shape == (64,) and profile["cdf"].shape == (65,)
+    assert np.isclose(profile["density"].sum(), 1) and np.isclose(profile["target"].sum(), 1)
+    assert np.isclose(profile["entropy"][-1], inj.report(state)["information_nats"])
+    grid = inj.info_grid(state, 18)
+    assert grid[0] == 80 and grid[-1] == np.float32(0.002) and (np.diff(grid) < 0).all()
+
+
+def test_words_round_trip():
+    state, _ = inj.sample(inj.init(CONFIG, 7), 5)
+    again = inj.from_words(np.asarray(state.words))
+    assert inj.digest(again) == inj.digest(state) and (again.bins, again.window) == (64, 256)
+
+
+def test_a_custom_baseline_and_weight():
+    masses = np.zeros(64)
+    masses[30:34] = 1
+    config = infonoise.Config(baseline="table")
+    _, sigma = inj.sample(inj.init(config, 0, baseline=masses), 1000)
+    edges = inj.profile(inj.init(config, 0, baseline=masses))["edges"]
+    inside = (sigma >= edges[30]) & (sigma < edges[34])
+    assert 0.95 < inside.mean() < 1
+    plain, weighted = (inj.init(CONFIG, 0, weight=w) for w in (None, np.linspace(1, 2, 64)))
+    assert inj.digest(plain) != inj.digest(weighted)
+
+
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda s: infonoise.Config(min_count=300), ValueError, "min_count = 300 must be at most window = 256"),
+        (lambda s: infonoise.Config(sigma_max=0.001), ValueError, "sigma_max = 0.001 must be above sigma_min = 0.002"),
+        (lambda s: infonoise.Config(baseline="lognormal", coverage=0), ValueError, "coverage = 0 must be above 0"),
+        (lambda s: infonoise.Config(pivot="fot"), ValueError, "pivot = fot must be one of auto, paper, onset"),
+        (lambda s: infonoise.Config(bins=64.5), ValueError, "bins = 64.5 must be an integer"),
+        (lambda s: inj.init(CONFIG, -1), ValueError, "seed = -1"),
+        (lambda s: inj.init(CONFIG, 0, weight=[1.0]), ValueError, "weight has 1 numbers, must have bins = 64"),
+        (lambda s: inj.init(infonoise.Config(baseline="table"), 0), ValueError, "baseline"),
+        (lambda s: inj.init("edm"), TypeError, "must be an infonoise.Config, got str"),
+        (lambda s: inj.sample(s.words, 3), TypeError, "must be an infonoise.jax.State"),
+        (lambda s: inj.sample(s, 2.5), TypeError, "n must be a static"),
+        (lambda s: inj.sample(s, 2, rank=2, world=2), ValueError, "rank = 2 of world = 2"),
+        (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(4)), ValueError, "same shape"),
+        (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(3, int)), TypeError, "error must be floating point"),
+        (lambda s: inj.from_words(np.zeros(99, np.uint32)), ValueError, "does not hold a scheduler"),
+        (lambda s: inj.from_words(np.zeros(99)), TypeError, "uint32"),
+        (lambda s: inj.from_words(np.asarray(s.words)[:-16]), ValueError, "smaller than its configuration needs"),
+        (lambda s: jax.jit(inj.digest)(s), TypeError, "outside jit"),
+        (lambda s: inj.info_grid(s, 8), ValueError, "not ready"),
+    ],
+)
+def test_misuse_names_the_value_and_changes_nothing(call, error, words):
+    state = inj.init(CONFIG, 0)
+    before = inj.digest(state)
+    with pytest.raises(error, match=words.replace("(", r"\(")):
+        call(state)
+    assert inj.digest(state) == before
+
+
+def test_a_state_of_the_wrong_size_is_refused_by_the_call():
+    state = inj.init(CONFIG, 0)
+    short = inj.State(state.words[:-16], state.bins, state.window)
+    with pytest.raises(Exception, match="smaller than its configuration needs"):
+        jax.block_until_ready(inj.sample(short, 3))
+
+
+def test_host_callback_gives_the_same_bits(monkeypatch, errors):
+    native, _ = jax.jit(train)(inj.init(CONFIG, 7), errors[:50])
+    monkeypatch.setattr(jax, "default_backend", lambda: "rocket")
+    with pytest.warns(UserWarning, match="no native call on 'rocket'"):
+        hosted, _ = jax.jit(lambda s, e: train(s, e))(inj.init(CONFIG, 7), errors[:50])
+    assert inj.digest(hosted) == inj.digest(native)
