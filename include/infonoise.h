@@ -28,9 +28,14 @@
 #include <stddef.h>
 #include <stdint.h>
 /* Initialisers: they set struct_size, by which the library knows the version. */
-#define INFONOISE_CONFIG_INIT { .struct_size = sizeof(infonoise_config) }
-#define INFONOISE_REPORT_INIT { .struct_size = sizeof(infonoise_report) }
-#define INFONOISE_PROFILE_INIT { .struct_size = sizeof(infonoise_profile) }
+#ifdef __cplusplus
+#define INFONOISE_INIT_(type) { sizeof(type) }
+#else
+#define INFONOISE_INIT_(type) { .struct_size = sizeof(type) }
+#endif
+#define INFONOISE_CONFIG_INIT INFONOISE_INIT_(infonoise_config)
+#define INFONOISE_REPORT_INIT INFONOISE_INIT_(infonoise_report)
+#define INFONOISE_PROFILE_INIT INFONOISE_INIT_(infonoise_profile)
 
 
 // The version of this ABI: functions and structs are only ever added within
@@ -196,25 +201,6 @@ typedef uint32_t infonoise_pivot_rule;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// How the data end: decides which pivot rule makes sense.
-enum infonoise_endpoint
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  // Real-valued data: the rate grows for ever towards low noise.
-  INFONOISE_ENDPOINT_CONTINUOUS = 0,
-  // Data on finitely many points: the rate dies below a critical sigma.
-  INFONOISE_ENDPOINT_DISCRETE = 1,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum infonoise_endpoint infonoise_endpoint;
-#else
-typedef uint32_t infonoise_endpoint;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
 // The space of the loss that the trainer passes (METHOD, "Objective").
 enum infonoise_objective
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -237,6 +223,44 @@ enum infonoise_objective
 typedef enum infonoise_objective infonoise_objective;
 #else
 typedef uint32_t infonoise_objective;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What follows the target density rho.
+enum infonoise_emphasis
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // The realised emphasis pi w does (16): pi is proportional to rho / w.
+  INFONOISE_EMPHASIS_TARGET = 0,
+  // The draws do: pi = rho, whatever the weight.
+  INFONOISE_EMPHASIS_SAMPLES = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_emphasis infonoise_emphasis;
+#else
+typedef uint32_t infonoise_emphasis;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How the data end: decides which pivot rule makes sense.
+enum infonoise_endpoint
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Real-valued data: the rate grows for ever towards low noise.
+  INFONOISE_ENDPOINT_CONTINUOUS = 0,
+  // Data on finitely many points: the rate dies below a critical sigma.
+  INFONOISE_ENDPOINT_DISCRETE = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_endpoint infonoise_endpoint;
+#else
+typedef uint32_t infonoise_endpoint;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -273,25 +297,6 @@ typedef uint32_t infonoise_pivot;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// How the words behind the draws are made.
-enum infonoise_draw
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  // One random word for each sigma.
-  INFONOISE_DRAW_INDEPENDENT = 0,
-  // One random word for each global batch, the golden-ratio sequence after it.
-  INFONOISE_DRAW_STRATIFIED = 1,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum infonoise_draw infonoise_draw;
-#else
-typedef uint32_t infonoise_draw;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
 // What the warm-up draws from.
 enum infonoise_baseline
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -313,22 +318,22 @@ typedef uint32_t infonoise_baseline;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// What follows the target density rho.
-enum infonoise_emphasis
+// How the words behind the draws are made.
+enum infonoise_draw
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-  // The realised emphasis pi w does (16): pi is proportional to rho / w.
-  INFONOISE_EMPHASIS_TARGET = 0,
-  // The draws do: pi = rho, whatever the weight.
-  INFONOISE_EMPHASIS_SAMPLES = 1,
+  // One random word for each sigma.
+  INFONOISE_DRAW_INDEPENDENT = 0,
+  // One random word for each global batch, the golden-ratio sequence after it.
+  INFONOISE_DRAW_STRATIFIED = 1,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
-typedef enum infonoise_emphasis infonoise_emphasis;
+typedef enum infonoise_draw infonoise_draw;
 #else
-typedef uint32_t infonoise_emphasis;
+typedef uint32_t infonoise_draw;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -526,8 +531,6 @@ typedef struct {
   // The density pi, masses of bins (K).
   double *density;
 } infonoise_profile;
-
-
 
 #ifdef __cplusplus
 extern "C" {

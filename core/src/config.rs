@@ -226,6 +226,7 @@ impl Default for Config {
 
 impl Config {
     /// Preset `default`: continuous data, x0 errors.
+    /// cbindgen:ignore
     pub const DEFAULT: Config = Config {
         bins: 64,
         window: 256,

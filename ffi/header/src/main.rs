@@ -28,6 +28,10 @@ mod tests {
     #[test]
     fn header_is_fresh() {
         let checked_in = std::fs::read_to_string(super::root().join("include/infonoise.h")).unwrap();
-        assert!(checked_in == super::header(), "include/infonoise.h is stale: run make header");
+        let fresh = super::header();
+        for (line, (old, new)) in checked_in.lines().zip(fresh.lines()).enumerate() {
+            assert_eq!(old, new, "include/infonoise.h is stale at line {}: run make header", line + 1);
+        }
+        assert_eq!(checked_in.len(), fresh.len(), "include/infonoise.h is stale: run make header");
     }
 }

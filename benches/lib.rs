@@ -1,0 +1,21 @@
+//! Inputs that the benchmarks share.
+
+use infonoise_core::{Config, Scheduler};
+
+/// mmse of Gaussian data of standard deviation 1/2.
+pub fn mmse(sigma: f32) -> f32 {
+    let square = sigma * sigma;
+    square * 0.25 / (square + 0.25)
+}
+
+/// A schedule that has adapted and whose rings are full.
+pub fn adapted<'s>(words: &'s mut [u64], config: &Config) -> Scheduler<'s> {
+    let mut scheduler = Scheduler::init(words, config, 1).expect("a valid configuration");
+    let mut sigma = [0.0; 4096];
+    while scheduler.report().poorest_count < config.window || scheduler.report().refreshes == 0 {
+        scheduler.sample(&mut sigma).expect("a sound block");
+        scheduler.observe(&sigma, &sigma.map(mmse)).expect("a sound block");
+        scheduler.step().expect("a sound block");
+    }
+    scheduler
+}
