@@ -1,0 +1,97 @@
+"""The denoiser: a dilated convolution over 64 positions, about 50,000 parameters, in EDM's preconditioning.
+
+Written out in plain JAX: a network this small needs no framework, and the demo then shows nothing but
+the training loop.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dna import WINDOW
+
+SIGMA_DATA = 0.5
+WIDTH = 32
+KERNEL = 5
+DILATIONS = (1, 2, 4, 8)
+HIDDEN = 64
+FREQUENCIES = 2.0 ** np.linspace(-2.0, 3.0, 16)
+
+
+def encode(bases):
+    """Bases 0..3 as +1 in their own channel and -1 in the three others, float (..., 4)."""
+    return 2.0 * jax.nn.one_hot(bases, 4) - 1.0
+
+
+@jax.jit
+def init(key):
+    """Fresh weights, a dictionary. The output starts small, so that D starts near c_skip x."""
+    keys = iter(jax.random.split(key, 32))
+
+    def dense(inputs, outputs, gain=1.0):
+        weight = jax.random.normal(next(keys), (inputs, outputs)) * gain / np.sqrt(inputs)
+        return {"w": weight, "b": jnp.zeros(outputs)}
+
+    def block():
+        return {
+            "film": dense(HIDDEN, 2 * WIDTH, 0.3),
+            "conv": dense(KERNEL * WIDTH, WIDTH),
+            "mix": dense(WIDTH, WIDTH, 0.5),
+        }
+
+    return {
+        "stem": dense(KERNEL * 4, WIDTH),
+        "position": 0.1 * jax.random.normal(next(keys), (WINDOW, WIDTH)),
+        "noise": [dense(2 * len(FREQUENCIES), HIDDEN), dense(HIDDEN, HIDDEN)],
+        "blocks": [block() for _ in DILATIONS],
+        "out": dense(WIDTH, 4, 0.1),
+    }
+
+
+def apply_dense(layer, x):
+    return x @ layer["w"] + layer["b"]
+
+
+def convolve(layer, x, dilation=1):
+    """A dilated convolution as one matrix product over shifted copies: several times faster on a CPU."""
+    reach = KERNEL // 2 * dilation
+    padded = jnp.pad(x, ((0, 0), (reach, reach), (0, 0)))
+    shifts = [padded[:, i * dilation : i * dilation + x.shape[1]] for i in range(KERNEL)]
+    return apply_dense(layer, jnp.concatenate(shifts, axis=-1))
+
+
+def layer_norm(x):
+    """Without its own scale and shift: those come from the noise level."""
+    centred = x - x.mean(-1, keepdims=True)
+    return centred * jax.lax.rsqrt(jnp.mean(centred**2, -1, keepdims=True) + 1e-5)
+
+
+def network(params, x, c_noise):
+    """The raw network F(x; c_noise)."""
+    angle = 2 * jnp.pi * c_noise[:, None] * jnp.asarray(FREQUENCIES, jnp.float32)
+    noise = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], -1)
+    for layer in params["noise"]:
+        noise = jax.nn.silu(apply_dense(layer, noise))
+
+    x = convolve(params["stem"], x) + params["position"]
+    for layers, dilation in zip(params["blocks"], DILATIONS):
+        scale, shift = jnp.split(apply_dense(layers["film"], noise)[:, None], 2, -1)
+        h = layer_norm(convolve(layers["conv"], layer_norm(x), dilation))
+        h = jax.nn.silu(h * (1 + scale) + shift)
+        x = x + apply_dense(layers["mix"], h)
+    return apply_dense(params["out"], jax.nn.silu(layer_norm(x)))
+
+
+def coefficients(sigma):
+    """EDM's c_skip, c_out, c_in, c_noise."""
+    total = sigma**2 + SIGMA_DATA**2
+    c_skip = SIGMA_DATA**2 / total
+    c_out = sigma * SIGMA_DATA * jax.lax.rsqrt(total)
+    return c_skip, c_out, jax.lax.rsqrt(total), jnp.log(sigma) / 4
+
+
+def denoise(params, x, sigma):
+    """D(x; sigma), the estimate of the clean window; sigma has one entry per window."""
+    c_skip, c_out, c_in, c_noise = coefficients(sigma)
+    wide = (slice(None), None, None)
+    return c_skip[wide] * x + c_out[wide] * network(params, c_in[wide] * x, c_noise)

@@ -1,0 +1,102 @@
+"""Training one arm: the whole step is inside jit, scanned over a chunk of steps, with the carry donated."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import optax
+
+import model
+from dna import WINDOW
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for every arm. `steps` is a multiple of 18, so that the milestones are whole steps."""
+
+    steps: int = 1800
+    batch: int = 128
+    learning_rate: float = 1e-3
+    ema_share: float = 0.05
+    samples: int = 1024
+
+    def __post_init__(self):
+        if self.steps < 18 or self.steps % 18:
+            raise ValueError(f"steps must be a multiple of 18, 18 or more, not {self.steps}")
+
+    @property
+    def warmup_steps(self):
+        return self.steps // 6
+
+    @property
+    def refresh_every(self):
+        return self.steps // 18
+
+    @property
+    def milestones(self):
+        """The steps at which quality is measured: every sixth of the run, the first at the end of the warm-up."""
+        return [self.steps * i // 6 for i in range(1, 7)]
+
+    @property
+    def chunk(self):
+        """Steps in one jitted call: at most one refresh interval, so that every change of the density is seen."""
+        half, odd = divmod(self.refresh_every, 2)
+        return self.refresh_every if odd else half
+
+
+def start(arm, seed):
+    """The carry at step 0. Weights depend on the seed alone, so every arm begins with the same ones."""
+    params = model.init(jax.random.key(seed))
+    return {
+        "params": params,
+        "ema": jax.tree.map(jnp.copy, params),
+        "adam": optax.adam(1.0).init(params),
+        "schedule": arm.start(seed),
+        "step": jnp.zeros((), jnp.int32),
+    }
+
+
+def train_step(arm, settings, genome, seed, carry):
+    """One optimizer step; the keys depend on the seed and the step alone: same data and noise in every arm."""
+    key = jax.random.fold_in(jax.random.key(seed), carry["step"])
+    key_window, key_noise, key_sigma = jax.random.split(key, 3)
+
+    first = jax.random.randint(key_window, (settings.batch, 1), 0, genome.shape[0] - WINDOW)
+    x0 = model.encode(genome[first + jnp.arange(WINDOW)])
+    schedule, sigma = arm.draw(carry["schedule"], key_sigma, settings.batch)
+    noisy = x0 + sigma[:, None, None] * jax.random.normal(key_noise, x0.shape)
+
+    def loss(params):
+        error = jnp.mean((model.denoise(params, noisy, sigma) - x0) ** 2, axis=(1, 2))
+        return jnp.mean(arm.weight(sigma) * error), error
+
+    (value, error), gradient = jax.value_and_grad(loss, has_aux=True)(carry["params"])
+    schedule = arm.learn(schedule, sigma, error)
+
+    updates, adam = optax.adam(settings.learning_rate).update(gradient, carry["adam"])
+    params = optax.apply_updates(carry["params"], updates)
+    step = carry["step"] + 1
+    # The average looks back over a fixed share of the run so far: it needs no total length and forgets the start.
+    rate = 1 / (1 + settings.ema_share * step)
+    ema = jax.tree.map(lambda a, b: a + rate * (b - a), carry["ema"], params)
+    return {"params": params, "ema": ema, "adam": adam, "schedule": schedule, "step": step}, value
+
+
+def train(arm, settings, bases, seed, watch):
+    """Train one arm, calling `watch(carry, loss)` after every chunk."""
+    genome = jnp.asarray(bases)
+
+    @partial(jax.jit, donate_argnums=0)
+    def chunk(carry, genome):
+        def body(carry, _):
+            return train_step(arm, settings, genome, seed, carry)
+
+        carry, losses = jax.lax.scan(body, carry, length=settings.chunk)
+        return carry, losses.mean()
+
+    carry = start(arm, seed)
+    for _ in range(settings.steps // settings.chunk):
+        carry, loss = chunk(carry, genome)
+        watch(carry, float(loss))
+    return carry
