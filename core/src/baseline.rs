@@ -10,6 +10,7 @@
 
 use crate::config::{Baseline, Config};
 use crate::density::cover;
+use crate::error::{ConfigError, Error};
 use crate::grid::Grid;
 use crate::maths::{Bins, at, collect, erfc, ln, normalise};
 use core::f64::consts::SQRT_2;
@@ -29,11 +30,47 @@ pub fn baseline(config: &Config, grid: &Grid, table: &[f64]) -> Bins {
     pi
 }
 
+/// Checks a caller's table of baseline masses.
+///
+/// # Errors
+/// `Length`, `Config`.
+pub fn check_baseline(config: &Config, table: &[f64]) -> Result<(), Error> {
+    if table.len() != config.bins as usize {
+        return Err(Error::Length);
+    }
+    let refuse = |value, remedy| {
+        Err(Error::Config(ConfigError {
+            field: "baseline",
+            value,
+            must: "at least",
+            bound: Some(0.0),
+            remedy,
+        }))
+    };
+    if let Some(&value) = table.iter().find(|mass| !(**mass >= 0.0 && mass.is_finite())) {
+        return refuse(value, "the baseline table holds one finite mass for each bin");
+    }
+    if !table.iter().any(|&mass| mass > 0.0) {
+        return refuse(0.0, "the baseline table needs at least one positive mass");
+    }
+    if config.coverage == 0.0 && table.contains(&0.0) {
+        return refuse(
+            0.0,
+            "a bin without mass never fills, so no refresh would ever run: set coverage, 0.02 is usual",
+        );
+    }
+    Ok(())
+}
+
 /// Mass of the standard normal between `low` and `high`, from the tail on the
 /// far side of the mean, where nothing cancels.
 fn normal_mass(low: f64, high: f64) -> f64 {
-    let upper = |z: f64| 0.5 * erfc(z / SQRT_2);
-    if low > 0.0 { upper(low) - upper(high) } else { upper(-high) - upper(-low) }
+    if low > 0.0 { normal_cdf(-low) - normal_cdf(-high) } else { normal_cdf(high) - normal_cdf(low) }
+}
+
+/// Mass of the standard normal below `z`.
+pub(crate) fn normal_cdf(z: f64) -> f64 {
+    0.5 * erfc(-z / SQRT_2)
 }
 
 #[cfg(test)]

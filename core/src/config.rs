@@ -455,6 +455,39 @@ impl Config {
         range("ema_rate", self.ema_rate, 0.0, 1.0, "it weights the NEW mean; 0.9 is usual")
     }
 
+    /// Whether a running schedule of this configuration may take on `new`.
+    ///
+    /// # Errors
+    /// The first field that differs although it is fixed at init: the grid,
+    /// window, objective, sigma_data, reduction, endpoint, draw or baseline.
+    pub fn may_become(&self, new: &Config) -> Result<(), ConfigError> {
+        let (ends, new_ends) = (self.ends(), new.ends());
+        let fixed: [(&'static str, f64, f64); 12] = [
+            ("bins", self.bins.into(), new.bins.into()),
+            ("window", self.window.into(), new.window.into()),
+            ("sigma_min", ends.0.into(), new_ends.0.into()),
+            ("sigma_max", ends.1.into(), new_ends.1.into()),
+            ("objective", self.objective.code().into(), new.objective.code().into()),
+            ("sigma_data", self.sigma_data, new.sigma_data),
+            ("reduction_dim", self.reduction_dim.into(), new.reduction_dim.into()),
+            ("endpoint", self.endpoint.code().into(), new.endpoint.code().into()),
+            ("draw", self.draw.code().into(), new.draw.code().into()),
+            ("baseline", self.baseline.code().into(), new.baseline.code().into()),
+            ("baseline_mean", self.baseline_mean, new.baseline_mean),
+            ("baseline_std", self.baseline_std, new.baseline_std),
+        ];
+        match fixed.into_iter().find(|(_, old, new)| old != new) {
+            None => Ok(()),
+            Some((field, old, new)) => Err(ConfigError {
+                field,
+                value: new,
+                must: "left at",
+                bound: Some(old),
+                remedy: "it is fixed at init; start a new block to change it",
+            }),
+        }
+    }
+
     /// The record that the block and the C ABI hold.
     pub fn to_record(&self) -> ConfigRecord {
         ConfigRecord {

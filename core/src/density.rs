@@ -8,6 +8,7 @@
 //! ```
 
 use crate::config::{Config, Emphasis};
+use crate::error::{ConfigError, Error};
 use crate::grid::Grid;
 use crate::maths::{Bins, at, collect, flush, normalise};
 use crate::objective::weight;
@@ -16,6 +17,26 @@ use crate::objective::weight;
 #[inline]
 pub fn fixed_weight(config: &Config, grid: &Grid, table: &[f64], k: usize) -> f64 {
     weight(config.objective, grid.centre(k), config.sigma_data) * at(table, k)
+}
+
+/// Checks a caller's weight table: one positive, finite factor for each bin.
+///
+/// # Errors
+/// `Length`, `Config`.
+pub fn check_weight(table: &[f64], bins: usize) -> Result<(), Error> {
+    if table.len() != bins {
+        return Err(Error::Length);
+    }
+    match table.iter().find(|w| !(**w >= f64::MIN_POSITIVE && w.is_finite())) {
+        None => Ok(()),
+        Some(&value) => Err(Error::Config(ConfigError {
+            field: "weight",
+            value,
+            must: "above",
+            bound: Some(0.0),
+            remedy: "the weight table holds one positive, finite factor for each bin centre",
+        })),
+    }
 }
 
 /// pi_k proportional to rho_k / w(s_k), or pi = rho where the samples carry

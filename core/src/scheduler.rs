@@ -19,22 +19,22 @@
 //! assert!((report.pivot - 0.495).abs() < 0.01); // the data's deviation is 1/2
 //! ```
 
+use crate::baseline::{baseline as warm_up, check_baseline};
 use crate::bin::BinLookup;
-use crate::block::{Header, LAYOUT, MAGIC, Summary, View, ViewMut, state_words};
+use crate::block::{Header, LAYOUT, MAGIC, Summary, ViewMut, state_words};
 use crate::config::{Baseline, Config, Draw, Objective};
-use crate::density::cover;
-use crate::digest::digest;
-use crate::entropic::EntropicTime;
+use crate::density::{check_weight, cover};
 use crate::error::{ConfigError, Error};
 use crate::grid::Grid;
 use crate::guard::Hold;
-use crate::maths::{at, collect, narrow, peak, widen};
+use crate::maths::{at, collect, flush, narrow, peak, widen};
 use crate::objective::to_x0;
-use crate::profile::{Profile, accepted_gate, accepted_pivot, accepted_rate, means};
-use crate::quantile::{DrawTable, Entry};
+use crate::profile::{Profile, accepted_pivot, means};
+use crate::quantile::DrawTable;
+use crate::reader::Reader;
 use crate::refresh::Estimate;
 use crate::report::Report;
-use crate::ring::{self, Mark};
+use crate::ring;
 use bytemuck::Zeroable;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -93,54 +93,6 @@ fn copy<T: Copy>(to: &mut [T], from: &[T]) {
     for (to, &from) in to.iter_mut().zip(from) {
         *to = from;
     }
-}
-
-fn equal<T: PartialEq>(a: &[T], b: &[T]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
-}
-
-fn check_weight(table: &[f64], bins: usize) -> Result<(), Error> {
-    if table.len() != bins {
-        return Err(Error::Length);
-    }
-    match table.iter().find(|w| !(**w >= f64::MIN_POSITIVE && w.is_finite())) {
-        None => Ok(()),
-        Some(&value) => Err(Error::Config(ConfigError {
-            field: "weight",
-            value,
-            must: "above",
-            bound: Some(0.0),
-            remedy: "the weight table holds one positive, finite factor for each bin centre",
-        })),
-    }
-}
-
-fn check_baseline(config: &Config, table: &[f64]) -> Result<(), Error> {
-    if table.len() != config.bins as usize {
-        return Err(Error::Length);
-    }
-    let refuse = |value, remedy| {
-        Err(Error::Config(ConfigError {
-            field: "baseline",
-            value,
-            must: "at least",
-            bound: Some(0.0),
-            remedy,
-        }))
-    };
-    if let Some(&value) = table.iter().find(|mass| !(**mass >= 0.0 && mass.is_finite())) {
-        return refuse(value, "the baseline table holds one finite mass for each bin");
-    }
-    if !table.iter().any(|&mass| mass > 0.0) {
-        return refuse(0.0, "the baseline table needs at least one positive mass");
-    }
-    if config.coverage == 0.0 && table.contains(&0.0) {
-        return refuse(
-            0.0,
-            "a bin without mass never fills, so no refresh would ever run: set coverage, 0.02 is usual",
-        );
-    }
-    Ok(())
 }
 
 impl<'s> Scheduler<'s> {
@@ -218,7 +170,7 @@ impl<'s> Scheduler<'s> {
         if let Some(table) = baseline {
             copy(scheduler.block.baseline, table);
         }
-        let pi = crate::baseline::baseline(&config, &grid, scheduler.block.baseline);
+        let pi = warm_up(&config, &grid, scheduler.block.baseline);
         scheduler.install(&grid, &pi);
         scheduler.block.header.summary.cdf_change = 0.0;
         Ok(scheduler)
@@ -432,7 +384,7 @@ impl<'s> Scheduler<'s> {
             summary.information_nats += estimate.nats(&grid, k);
         }
         for (slot, &m) in self.block.error.iter_mut().zip(&estimate.rate.error) {
-            *slot = crate::maths::flush(m);
+            *slot = flush(m);
         }
         cover(&mut estimate.density, config.coverage);
         self.install(&grid, &estimate.density);
@@ -462,6 +414,33 @@ impl<'s> Scheduler<'s> {
         self.block.header.frozen = frozen.into();
     }
 
+    /// Changes what may change while running: cadence, rate, gate, pivot,
+    /// guard, ceiling, smoothing, coverage, emphasis, counts; and, if given, the
+    /// weight table. It takes effect at the next refresh.
+    ///
+    /// # Errors
+    /// `Config` names a field that is invalid, or fixed at init (grid, window,
+    /// objective, sigma_data, reduction, endpoint, draw, baseline); `Length`;
+    /// `Corrupt`. Nothing has changed then.
+    pub fn reconfigure(&mut self, config: &Config, weight: Option<&[f64]>) -> Result<(), Error> {
+        config.check()?;
+        let old = self.reader().config()?;
+        old.may_become(config)?;
+        if let Some(table) = weight {
+            check_weight(table, old.bins as usize)?;
+            copy(self.block.weight, table);
+        }
+        let header = &mut *self.block.header;
+        header.next_refresh = if header.refreshes + header.held == 0 {
+            config.warmup_steps
+        } else {
+            header.next_refresh.saturating_sub(old.refresh_every).saturating_add(config.refresh_every)
+        };
+        let new = Config { sigma_min: old.sigma_min, sigma_max: old.sigma_max, ..*config };
+        header.config = new.to_record();
+        Ok(())
+    }
+
     /// The report.
     pub fn report(&self) -> Report {
         self.reader().report()
@@ -481,125 +460,180 @@ impl<'s> Scheduler<'s> {
     }
 }
 
-/// A block, for reading.
-#[derive(Clone, Copy)]
-pub struct Reader<'s> {
-    block: View<'s>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Pivot;
+    use crate::report::Phase;
 
-impl<'s> Reader<'s> {
-    /// Borrows a block after checking its header alone, in O(1).
-    ///
-    /// # Errors
-    /// As [`Scheduler::open`].
-    #[inline]
-    pub fn open(words: &'s [u64]) -> Result<Self, Error> {
-        Ok(Reader { block: View::new(words)? })
+    fn gaussian(sigma: &[f32]) -> Vec<f32> {
+        sigma.iter().map(|s| s * s * 0.25 / (s * s + 0.25)).collect()
     }
 
-    /// The configuration.
-    ///
-    /// # Errors
-    /// `Corrupt` where the block's is not valid.
-    pub fn config(&self) -> Result<Config, Error> {
-        Config::from_record(&self.block.header.config).map_err(|_| Error::Corrupt)
-    }
-
-    /// The report.
-    pub fn report(&self) -> Report {
-        Report::new(&self.block)
-    }
-
-    /// The profile in force.
-    ///
-    /// # Errors
-    /// `Corrupt`.
-    pub fn profile(&self) -> Result<Profile, Error> {
-        Ok(Profile::in_force(&self.block, &Grid::new(&self.config()?)))
-    }
-
-    /// Steps 1 to 8 on what the rings hold now; nothing is changed.
-    ///
-    /// # Errors
-    /// `NotReady` while a ring is empty, `Corrupt`.
-    pub fn estimate(&self) -> Result<Profile, Error> {
-        let config = self.config()?;
-        Profile::estimated(&self.block, &config, &Grid::new(&config))
-    }
-
-    /// The digest.
-    pub fn digest(&self) -> u64 {
-        digest(&self.block)
-    }
-
-    /// Entropic time of the last accepted refresh: `power` a, gated or bare.
-    ///
-    /// # Errors
-    /// `NotReady` before the first refresh, `Argument` unless |a| <= 64, `Corrupt`.
-    pub fn entropic_time(&self, power: f64, gated: bool) -> Result<EntropicTime, Error> {
-        if !(power.abs() <= 64.0) {
-            return Err(Error::Argument);
+    /// `steps` steps of a batch of 256, cut into `parts` calls each.
+    fn train(scheduler: &mut Scheduler<'_>, steps: usize, parts: usize) -> Vec<Step> {
+        let mut done = Vec::new();
+        for _ in 0..steps {
+            for _ in 0..parts {
+                let mut sigma = vec![0.0; 256 / parts];
+                scheduler.sample(&mut sigma).unwrap();
+                scheduler.observe(&sigma, &gaussian(&sigma)).unwrap();
+            }
+            done.push(scheduler.step().unwrap());
         }
-        let grid = Grid::new(&self.config()?);
-        if self.block.header.refreshes == 0 {
-            return Err(Error::NotReady);
+        done
+    }
+
+    fn quick() -> Config {
+        Config { warmup_steps: 20, refresh_every: 10, min_count: 5, ..Config::DEFAULT }
+    }
+
+    fn words() -> Vec<u64> {
+        vec![0; state_words(64, 256)]
+    }
+
+    #[test]
+    fn accumulation_changes_neither_steps_nor_draws() {
+        let mut reference = None;
+        for parts in [1, 2, 4] {
+            let mut words = words();
+            let mut scheduler = Scheduler::init(&mut words, &quick(), 3).unwrap();
+            let done = train(&mut scheduler, 60, parts);
+            let outcome = (done, scheduler.digest());
+            assert_eq!(*reference.get_or_insert(outcome.clone()), outcome);
         }
-        let rate = accepted_rate(&self.block, &grid);
-        let gate =
-            if gated { accepted_gate(&self.block, &grid) } else { collect((0..grid.bins()).map(|_| 1.0)) };
-        Ok(EntropicTime::new(&grid, &rate.q, &gate, power))
+        let (done, _) = reference.unwrap();
+        let refreshed: Vec<usize> = (0..60).filter(|&i| done[i] == Step::Refreshed).map(|i| i + 1).collect();
+        assert_eq!(refreshed, [20, 30, 40, 50, 60]);
     }
 
-    /// `sigma.len()` sigmas equally spaced in entropic time, from sigma_max
-    /// down to sigma_min; append 0 for a sampler.
-    ///
-    /// # Errors
-    /// As [`Reader::entropic_time`] and [`EntropicTime::fill`].
-    pub fn info_grid(&self, sigma: &mut [f32], power: f64, gated: bool) -> Result<(), Error> {
-        self.entropic_time(power, gated)?.fill(sigma)
+    #[test]
+    fn frozen_schedules_draw_but_do_not_refresh() {
+        let mut words = words();
+        let mut scheduler = Scheduler::init(&mut words, &quick(), 3).unwrap();
+        scheduler.set_frozen(true);
+        assert!(train(&mut scheduler, 50, 1).iter().all(|&step| step == Step::Counted));
+        assert_eq!(scheduler.report().phase, Phase::Frozen);
+        scheduler.set_frozen(false);
+        assert_eq!(scheduler.report().phase, Phase::Waiting);
+        assert_eq!(scheduler.step(), Ok(Step::Refreshed));
     }
 
-    /// Checks everything that the block says against everything else.
-    ///
-    /// # Errors
-    /// `Corrupt`.
-    pub fn validate(&self) -> Result<(), Error> {
-        let (block, header) = (&self.block, self.block.header);
-        let config = self.config()?;
+    #[test]
+    fn starving_bins_are_named() {
+        let mut words = words();
+        let config = Config { min_count: 1, ..quick() };
+        let mut scheduler = Scheduler::init(&mut words, &config, 3).unwrap();
         let grid = Grid::new(&config);
-        let window = config.window as u16;
-        let sane = |values: &[f64]| values.iter().all(|&x| x >= 0.0 && x.is_finite());
-        let mut sound = header.frozen <= 1
-            && header.last_drawn < u64::from(config.bins)
-            && header.rng.iter().any(|&word| word != 0)
-            && check_weight(block.weight, grid.bins()).is_ok()
-            && sane(block.baseline)
-            && sane(block.ema)
-            && sane(block.error)
-            && sane(block.density)
-            && block.marks.iter().all(|mark| mark.head < window && mark.count <= window)
-            && block.seen.iter().all(|&seen| seen <= header.observations)
-            && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
-            && block.edges.iter().enumerate().all(|(i, &bits)| bits == grid.edge(i).to_bits());
-        // Derived tables must be what they derive from.
-        let table = DrawTable::new(block.entries, block.guide, header.last_drawn as usize);
-        let mut entries = heapless::Vec::<Entry, { crate::maths::MAX_BINS }>::new();
-        let _ = entries.resize_default(grid.bins());
-        let mut bytes = heapless::Vec::<u8, { 16 * crate::maths::MAX_BINS }>::new();
-        let _ = bytes.resize_default(block.guide.len());
-        let last = DrawTable::fill(&grid, &mut entries, &mut bytes, |k| table.threshold(k + 1));
-        let ordered = (0..grid.bins()).all(|k| table.threshold(k) <= table.threshold(k + 1));
-        sound &= ordered
-            && last as u64 == header.last_drawn
-            && equal(&entries, block.entries)
-            && equal(&bytes, block.guide);
-        let mut edges = heapless::Vec::<u32, { crate::maths::MAX_BINS + 1 }>::new();
-        let _ = edges.resize_default(block.edges.len());
-        BinLookup::build(&grid, &mut bytes, &mut edges);
-        sound &= equal(&bytes, block.bin_table);
-        if sound { Ok(()) } else { Err(Error::Corrupt) }
+        for k in (0..64).filter(|&k| k != 41) {
+            scheduler.observe(&[grid.centre(k) as f32], &[0.1]).unwrap();
+        }
+        for _ in 0..19 {
+            assert_eq!(scheduler.step(), Ok(Step::Counted));
+        }
+        assert_eq!(scheduler.step(), Ok(Step::Waiting));
+        let report = scheduler.report();
+        assert_eq!((report.phase, report.poorest_bin, report.poorest_count), (Phase::Waiting, 41, 0));
+        assert_eq!((report.stalest_bin, report.stalest_age), (41, 63));
+    }
+
+    #[test]
+    fn a_held_refresh_leaves_the_sampler_alone_and_the_next_one_recovers() {
+        let mut words = words();
+        let config = Config { ceiling: false, ema_rate: 1.0, window: 8, ..quick() };
+        let mut scheduler = Scheduler::init(&mut words, &config, 3).unwrap();
+        let grid = Grid::new(&config);
+        let centres: Vec<f32> = (0..64).map(|k| grid.centre(k) as f32).collect();
+        let feed = |scheduler: &mut Scheduler<'_>, errors: &[f32]| {
+            for _ in 0..8 {
+                scheduler.observe(&centres, errors).unwrap();
+            }
+            (0..20).map(|_| scheduler.step().unwrap()).find(|&step| step != Step::Counted).unwrap()
+        };
+        // A loss floor: the rate rises like sigma^-3 towards low noise.
+        let floor: Vec<f32> = gaussian(&centres).iter().map(|e| e + 0.05).collect();
+        let before: Vec<u64> = (0..=64).map(|k| threshold(&scheduler, k)).collect();
+        assert_eq!(feed(&mut scheduler, &floor), Step::Held(Hold::LowEndUnresolved));
+        assert!((0..=64).all(|k| threshold(&scheduler, k) == before[k]));
+        let report = scheduler.report();
+        assert_eq!((report.held, report.refreshes, report.phase), (1, 0, Phase::Waiting));
+        assert_eq!(feed(&mut scheduler, &gaussian(&centres)), Step::Refreshed);
+        assert_eq!(scheduler.report().hold_reason, Hold::LowEndUnresolved);
+        assert_eq!(feed(&mut scheduler, &[0.0; 64]), Step::Held(Hold::NoSignal));
+        assert_eq!(scheduler.report().phase, Phase::Adapting);
+    }
+
+    fn threshold(scheduler: &Scheduler<'_>, k: usize) -> u64 {
+        let block = scheduler.block.view();
+        DrawTable::new(block.entries, block.guide, block.header.last_drawn as usize).threshold(k)
+    }
+
+    #[test]
+    fn reconfigure_names_what_is_fixed_and_moves_the_cadence() {
+        let mut words = words();
+        let mut scheduler = Scheduler::init(&mut words, &quick(), 3).unwrap();
+        let digest = scheduler.digest();
+        for (changed, field) in [
+            (Config { bins: 32, ..quick() }, "bins"),
+            (Config { sigma_max: 90.0, ..quick() }, "sigma_max"),
+            (Config { sigma_data: 0.5, ..quick() }, "sigma_data"),
+            (Config { draw: Draw::Stratified, ..quick() }, "draw"),
+            (Config { min_count: 999, ..quick() }, "min_count"),
+        ] {
+            match scheduler.reconfigure(&changed, None) {
+                Err(Error::Config(error)) => assert_eq!(error.field, field),
+                other => panic!("{field}: {other:?}"),
+            }
+        }
+        assert_eq!(scheduler.reconfigure(&quick(), Some(&[1.0; 3])), Err(Error::Length));
+        assert_eq!(scheduler.digest(), digest);
+        scheduler.reconfigure(&Config { warmup_steps: 30, ..quick() }, None).unwrap();
+        let done = train(&mut scheduler, 30, 1);
+        assert_eq!(done.iter().position(|&step| step == Step::Refreshed), Some(29));
+        let slower = Config { refresh_every: 15, warmup_steps: 30, pivot: Pivot::Off, ..quick() };
+        scheduler.reconfigure(&slower, Some(&[2.0; 64])).unwrap();
+        let done = train(&mut scheduler, 20, 1);
+        assert_eq!(done.iter().position(|&step| step == Step::Refreshed), Some(14));
+        assert_eq!(scheduler.report().pivot, 0.0);
+        scheduler.reader().validate().unwrap();
+    }
+
+    #[test]
+    fn shards_concatenate_whatever_the_draw() {
+        for draw in [Draw::Independent, Draw::Stratified] {
+            let config = Config { draw, ..quick() };
+            let (mut one, mut whole) = (words(), vec![0.0; 40]);
+            let mut single = Scheduler::init(&mut one, &config, 9).unwrap();
+            for _ in 0..3 {
+                single.sample(&mut whole).unwrap();
+            }
+            let mut parts = Vec::new();
+            for rank in 0..4 {
+                let (mut block, mut part) = (words(), [0.0; 10]);
+                let mut replica = Scheduler::init(&mut block, &config, 9).unwrap();
+                for _ in 0..3 {
+                    replica.sample_shard(&mut part, rank, 4).unwrap();
+                }
+                parts.extend(part);
+                assert_eq!(replica.digest(), single.digest());
+            }
+            assert_eq!(parts, whole);
+        }
+    }
+
+    #[test]
+    fn blocks_that_contradict_themselves_are_refused() {
+        let mut fresh = words();
+        Scheduler::init(&mut fresh, &quick(), 3).unwrap();
+        assert!(Scheduler::attach(&mut fresh.clone()).is_ok());
+        let mut caught = 0;
+        for word in 2..fresh.len() - 8192 {
+            let mut bad = fresh.clone();
+            bad[word] ^= 1 << 62;
+            caught += usize::from(Scheduler::attach(&mut bad).is_err());
+        }
+        // Counters, the RNG and report fields may hold anything, and a mean loss
+        // of 2 is as plausible as one of 0.
+        assert!(caught > 500, "{caught}");
     }
 }
-
-// A mark is written by `ring::push` alone.
-const _: () = assert!(size_of::<Mark>() == 4);

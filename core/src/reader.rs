@@ -1,0 +1,166 @@
+//! The reader: everything that a block can be asked without changing it.
+//!
+//! ```
+//! use infonoise_core::{block::state_words, Config, Reader, Scheduler};
+//! let mut words = vec![0; state_words(64, 256)];
+//! Scheduler::init(&mut words, &Config::DEFAULT, 0).unwrap();
+//! let reader = Reader::open(&words).unwrap();
+//! assert_eq!(reader.report().steps, 0);
+//! reader.validate().unwrap();
+//! ```
+
+use crate::bin::BinLookup;
+use crate::block::View;
+use crate::config::Config;
+use crate::density::{check_weight, density};
+use crate::diagnose::{Mismatch, Schedule};
+use crate::digest::digest;
+use crate::entropic::EntropicTime;
+use crate::error::Error;
+use crate::grid::Grid;
+use crate::maths::{MAX_BINS, collect};
+use crate::profile::{Profile, accepted_gate, accepted_rate};
+use crate::quantile::{DrawTable, Entry};
+use crate::report::Report;
+
+/// A block, for reading.
+#[derive(Clone, Copy)]
+pub struct Reader<'s> {
+    pub(crate) block: View<'s>,
+}
+
+impl<'s> Reader<'s> {
+    /// Borrows a block after checking its header alone, in O(1).
+    ///
+    /// # Errors
+    /// As [`Scheduler::open`].
+    #[inline]
+    pub fn open(words: &'s [u64]) -> Result<Self, Error> {
+        Ok(Reader { block: View::new(words)? })
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    /// `Corrupt` where the block's is not valid.
+    pub fn config(&self) -> Result<Config, Error> {
+        Config::from_record(&self.block.header.config).map_err(|_| Error::Corrupt)
+    }
+
+    /// The report.
+    pub fn report(&self) -> Report {
+        Report::new(&self.block)
+    }
+
+    /// The profile in force.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn profile(&self) -> Result<Profile, Error> {
+        Ok(Profile::in_force(&self.block, &Grid::new(&self.config()?)))
+    }
+
+    /// Steps 1 to 8 on what the rings hold now; nothing is changed.
+    ///
+    /// # Errors
+    /// `NotReady` while a ring is empty, `Corrupt`.
+    pub fn estimate(&self) -> Result<Profile, Error> {
+        let config = self.config()?;
+        Profile::estimated(&self.block, &config, &Grid::new(&config))
+    }
+
+    /// How far an existing schedule is from what the losses ask for: by the
+    /// profile in force, or by an estimate from what the rings hold now.
+    ///
+    /// # Errors
+    /// `NotReady` before the first refresh (or, for an estimate, while a ring
+    /// is empty), `Argument` and `Length` as [`Mismatch::new`], `Corrupt`.
+    pub fn diagnose(&self, schedule: &Schedule<'_>, estimated: bool) -> Result<Mismatch, Error> {
+        let config = self.config()?;
+        let grid = Grid::new(&config);
+        if !estimated && self.block.header.refreshes == 0 {
+            return Err(Error::NotReady);
+        }
+        let profile = if estimated { self.estimate()? } else { self.profile()? };
+        let ideal = density(&config, &grid, self.block.weight, &profile.target);
+        Mismatch::new(&config, &grid, self.block.weight, &profile.target, &ideal, schedule)
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> u64 {
+        digest(&self.block)
+    }
+
+    /// Entropic time of the last accepted refresh: `power` a, gated or bare.
+    ///
+    /// # Errors
+    /// `NotReady` before the first refresh, `Argument` unless |a| <= 64, `Corrupt`.
+    pub fn entropic_time(&self, power: f64, gated: bool) -> Result<EntropicTime, Error> {
+        if !(power.abs() <= 64.0) {
+            return Err(Error::Argument);
+        }
+        let grid = Grid::new(&self.config()?);
+        if self.block.header.refreshes == 0 {
+            return Err(Error::NotReady);
+        }
+        let rate = accepted_rate(&self.block, &grid);
+        let gate =
+            if gated { accepted_gate(&self.block, &grid) } else { collect((0..grid.bins()).map(|_| 1.0)) };
+        Ok(EntropicTime::new(&grid, &rate.q, &gate, power))
+    }
+
+    /// `sigma.len()` sigmas equally spaced in entropic time, from sigma_max
+    /// down to sigma_min; append 0 for a sampler.
+    ///
+    /// # Errors
+    /// As [`Reader::entropic_time`] and [`EntropicTime::fill`].
+    pub fn info_grid(&self, sigma: &mut [f32], power: f64, gated: bool) -> Result<(), Error> {
+        self.entropic_time(power, gated)?.fill(sigma)
+    }
+
+    /// Checks everything that the block says against everything else.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn validate(&self) -> Result<(), Error> {
+        let (block, header) = (&self.block, self.block.header);
+        let config = self.config()?;
+        let grid = Grid::new(&config);
+        let window = config.window as u16;
+        let sane = |values: &[f64]| values.iter().all(|&x| x >= 0.0 && x.is_finite());
+        let mut sound = header.frozen <= 1
+            && header.last_drawn < u64::from(config.bins)
+            && header.rng.iter().any(|&word| word != 0)
+            && check_weight(block.weight, grid.bins()).is_ok()
+            && sane(block.baseline)
+            && sane(block.ema)
+            && sane(block.error)
+            && sane(block.density)
+            && block.marks.iter().all(|mark| mark.head < window && mark.count <= window)
+            && block.seen.iter().all(|&seen| seen <= header.observations)
+            && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
+            && block.edges.iter().enumerate().all(|(i, &bits)| bits == grid.edge(i).to_bits());
+        // Derived tables must be what they derive from.
+        let table = DrawTable::new(block.entries, block.guide, header.last_drawn as usize);
+        let mut entries = heapless::Vec::<Entry, { MAX_BINS }>::new();
+        let _ = entries.resize_default(grid.bins());
+        let mut bytes = heapless::Vec::<u8, { 16 * MAX_BINS }>::new();
+        let _ = bytes.resize_default(block.guide.len());
+        let last = DrawTable::fill(&grid, &mut entries, &mut bytes, |k| table.threshold(k + 1));
+        let ordered = (0..grid.bins()).all(|k| table.threshold(k) <= table.threshold(k + 1));
+        sound &= ordered
+            && last as u64 == header.last_drawn
+            && equal(&entries, block.entries)
+            && equal(&bytes, block.guide);
+        let mut edges = heapless::Vec::<u32, { MAX_BINS + 1 }>::new();
+        let _ = edges.resize_default(block.edges.len());
+        BinLookup::build(&grid, &mut bytes, &mut edges);
+        sound &= equal(&bytes, block.bin_table);
+        if sound { Ok(()) } else { Err(Error::Corrupt) }
+    }
+}
+
+/// Slice equality by elements: the library may not need `bcmp`.
+fn equal<T: PartialEq>(a: &[T], b: &[T]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
+}
