@@ -36,6 +36,7 @@
 #define INFONOISE_CONFIG_INIT INFONOISE_INIT_(infonoise_config)
 #define INFONOISE_REPORT_INIT INFONOISE_INIT_(infonoise_report)
 #define INFONOISE_PROFILE_INIT INFONOISE_INIT_(infonoise_profile)
+#define INFONOISE_MISMATCH_INIT INFONOISE_INIT_(infonoise_mismatch)
 
 
 // The version of this ABI: functions and structs are only ever added within
@@ -383,6 +384,56 @@ typedef uint32_t infonoise_profile_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// A name for a noise level.
+enum infonoise_coordinate
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // sigma itself, the noise's standard deviation in data units.
+  INFONOISE_COORDINATE_SIGMA = 0,
+  // t = sigma / (1 + sigma) of flow matching: 0 is data, 1 is noise.
+  INFONOISE_COORDINATE_FLOW_TIME = 1,
+  // -2 ln sigma: falls towards noise.
+  INFONOISE_COORDINATE_LOG_SNR = 2,
+  // ln(sigma) / 4, EDM's network input.
+  INFONOISE_COORDINATE_C_NOISE = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_coordinate infonoise_coordinate;
+#else
+typedef uint32_t infonoise_coordinate;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// The kinds of schedule, as the C ABI numbers them.
+enum infonoise_schedule_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // ln sigma normal: mean a, standard deviation b. EDM's is -1.2, 1.2.
+  INFONOISE_SCHEDULE_KIND_LOG_NORMAL = 0,
+  // ln sigma uniform between the sigmas a and b.
+  INFONOISE_SCHEDULE_KIND_LOG_UNIFORM = 1,
+  // logit t normal in flow time: mean a, standard deviation b. SD3's is 0, 1.
+  INFONOISE_SCHEDULE_KIND_LOGIT_NORMAL = 2,
+  // The variance-preserving cosine schedule, sigma = tan(pi t / 2), t uniform.
+  INFONOISE_SCHEDULE_KIND_COSINE = 3,
+  // Flow time uniform, shifted by a: sigma = a t / (1 - t). FLUX's is 3, plain flow's 1.
+  INFONOISE_SCHEDULE_KIND_SHIFTED_FLOW = 4,
+  // K masses of bins.
+  INFONOISE_SCHEDULE_KIND_TABLE = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_schedule_kind infonoise_schedule_kind;
+#else
+typedef uint32_t infonoise_schedule_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // The configuration as plain words: `infonoise_config` of the C ABI, and what
 // the block stores. Enum fields hold the codes of their enum. Fill it with
 // `infonoise_config_init`, then change what differs.
@@ -532,6 +583,29 @@ typedef struct {
   double *density;
 } infonoise_profile;
 
+// How far a schedule is from what the losses ask for: `infonoise_mismatch` of
+// the C ABI.
+typedef struct {
+  // `sizeof` this struct, set by `INFONOISE_MISMATCH_INIT`.
+  uint32_t struct_size;
+  // In: room in `emphasis`; out: K. May be 0 where `emphasis` is NULL.
+  uint32_t bins;
+  // Between realised emphasis and target, 0 to 1.
+  double total_variation;
+  // 5 % quantile of the target.
+  double band_low;
+  // 95 % quantile of the target.
+  double band_high;
+  // Share of the schedule's draws inside that band.
+  double inside_band;
+  // Share of its draws off the grid.
+  double off_grid;
+  // Share of the budget wasted, against the density that the losses ask for.
+  double wasted;
+  // Realised emphasis, masses of bins (K), or NULL.
+  double *emphasis;
+} infonoise_mismatch;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -591,6 +665,15 @@ infonoise_status infonoise_validate(const void *state, size_t bytes);
 //
 // Errors: as `infonoise_sample`, STRUCT_SIZE.
 infonoise_status infonoise_config_get(const void *state, size_t bytes, infonoise_config *config);
+
+// Reads the caller's tables back, K numbers each: the weight (1 where none was
+// given) and the baseline (0 where none was given). Either may be NULL.
+//
+// Errors: as `infonoise_sample`.
+infonoise_status infonoise_tables_get(const void *state,
+                                      size_t bytes,
+                                      double *weight,
+                                      double *baseline);
 
 // Draws n sigmas.
 //
@@ -662,6 +745,27 @@ infonoise_status infonoise_advance(void *state,
 // Errors: as `infonoise_sample`; ARGUMENT for other numbers.
 infonoise_status infonoise_set_frozen(void *state, size_t bytes, uint32_t frozen);
 
+// Changes what may change while running (cadence, rate, gate, pivot, guard,
+// ceiling, smoothing, coverage, emphasis, counts) and, unless `weight` is NULL,
+// the table of `bins` weights. It takes effect at the next refresh.
+//
+// Errors: as `infonoise_sample`; STRUCT_SIZE; INVALID_CONFIG for a field that is
+// invalid or fixed at init: `infonoise_reconfigure_check` names it.
+infonoise_status infonoise_reconfigure(void *state,
+                                       size_t bytes,
+                                       const infonoise_config *config,
+                                       const double *weight);
+
+// Checks whether `infonoise_reconfigure` would take `config`, as
+// `infonoise_config_check` does; `message` may be NULL.
+//
+// Errors: as `infonoise_reconfigure`.
+infonoise_status infonoise_reconfigure_check(const void *state,
+                                             size_t bytes,
+                                             const infonoise_config *config,
+                                             char *message,
+                                             size_t message_bytes);
+
 // Reads the report.
 //
 // Errors: as `infonoise_sample`, STRUCT_SIZE.
@@ -691,6 +795,75 @@ infonoise_status infonoise_info_grid(const void *state,
                                      uint32_t gated,
                                      float *sigma,
                                      size_t n);
+
+// Maps n sigmas to entropic time: the share of the information (weighted by
+// sigma^power, gated or not) that lies below each, 0 at sigma_min, 1 at
+// sigma_max. `time` may be `sigma`.
+//
+// Errors: as `infonoise_info_grid`, GRID_TOO_FINE apart; ARGUMENT for NaN.
+infonoise_status infonoise_to_entropic_time(const void *state,
+                                            size_t bytes,
+                                            double power,
+                                            uint32_t gated,
+                                            const double *sigma,
+                                            double *time,
+                                            size_t n);
+
+// The inverse: the sigmas at which entropic time has the n values `time` of
+// 0 to 1. `sigma` may be `time`.
+//
+// Errors: as `infonoise_to_entropic_time`.
+infonoise_status infonoise_from_entropic_time(const void *state,
+                                              size_t bytes,
+                                              double power,
+                                              uint32_t gated,
+                                              const double *time,
+                                              double *sigma,
+                                              size_t n);
+
+// Converts n sigmas (positive) into another coordinate (`infonoise_coordinate`).
+// Flow time t = sigma / (1 + sigma): t = 1 is noise. `value` may be `sigma`.
+//
+// Errors: NULL, MISALIGNED, ARGUMENT (no such coordinate, NaN).
+infonoise_status infonoise_from_sigma(uint32_t coordinate,
+                                      const double *sigma,
+                                      double *value,
+                                      size_t n);
+
+// The inverse of `infonoise_from_sigma`. `sigma` may be `value`.
+//
+// Errors: as `infonoise_from_sigma`.
+infonoise_status infonoise_to_sigma(uint32_t coordinate,
+                                    const double *value,
+                                    double *sigma,
+                                    size_t n);
+
+// For trainers with discrete timesteps: replaces each of n sigmas by the
+// nearest entry (in ln sigma) of `table`, positive and strictly monotone, and
+// writes its index. Observe the snapped sigmas.
+//
+// Errors: NULL, MISALIGNED, ARGUMENT. Nothing has changed then.
+infonoise_status infonoise_snap(float *sigma,
+                                uint32_t *index,
+                                size_t n,
+                                const float *table,
+                                size_t entries);
+
+// How far an existing schedule (`infonoise_schedule_kind` with its numbers a
+// and b, or a `table` of K masses) is from what the losses ask for, by the
+// profile in force or an estimate (`infonoise_profile_kind`).
+//
+// Errors: as `infonoise_sample`; STRUCT_SIZE; ARGUMENT (no such kind, numbers
+// that make no sense); NULL (kind table without table); NOT_READY; TOO_SMALL if
+// `emphasis` has no room.
+infonoise_status infonoise_diagnose(const void *state,
+                                    size_t bytes,
+                                    uint32_t which,
+                                    uint32_t kind,
+                                    double a,
+                                    double b,
+                                    const double *table,
+                                    infonoise_mismatch *mismatch);
 
 // A number that two equal schedules share, on every platform.
 //
@@ -738,6 +911,12 @@ const char *infonoise_preset_name(uint32_t preset);
 
 // What to do about an `infonoise_hold`.
 const char *infonoise_hold_remedy(uint32_t hold);
+
+// Name of an `infonoise_coordinate`; "unknown" for other numbers.
+const char *infonoise_coordinate_name(uint32_t coordinate);
+
+// Name of an `infonoise_schedule_kind`; "unknown" for other numbers.
+const char *infonoise_schedule_name(uint32_t schedule);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,5 +1,6 @@
 """infonoise.jax: the same bits as C, no copies, and errors that say what is wrong."""
 
+import dataclasses
 import subprocess
 from functools import partial
 
@@ -162,13 +163,13 @@ def test_words_round_trip():
 def test_a_custom_baseline_and_weight():
     masses = np.zeros(64)
     masses[30:34] = 1
-    config = infonoise.Config(baseline="table")
-    _, sigma = inj.sample(inj.init(config, 0, baseline=masses), 1000)
-    edges = inj.profile(inj.init(config, 0, baseline=masses))["edges"]
+    config = infonoise.Config(baseline="table", baseline_table=masses)
+    _, sigma = inj.sample(inj.init(config, 0), 1000)
+    edges = inj.profile(inj.init(config, 0))["edges"]
     inside = (sigma >= edges[30]) & (sigma < edges[34])
     assert 0.95 < inside.mean() < 1
-    plain, weighted = (inj.init(CONFIG, 0, weight=w) for w in (None, np.linspace(1, 2, 64)))
-    assert inj.digest(plain) != inj.digest(weighted)
+    weighted = dataclasses.replace(CONFIG, weight=np.linspace(1, 2, 64))
+    assert inj.digest(inj.init(CONFIG, 0)) != inj.digest(inj.init(weighted, 0)) and hash(weighted) != hash(CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -180,8 +181,10 @@ def test_a_custom_baseline_and_weight():
         (lambda s: infonoise.Config(pivot="fot"), ValueError, "pivot = fot must be one of auto, paper, onset"),
         (lambda s: infonoise.Config(bins=64.5), ValueError, "bins = 64.5 must be an integer"),
         (lambda s: inj.init(CONFIG, -1), ValueError, "seed = -1"),
-        (lambda s: inj.init(CONFIG, 0, weight=[1.0]), ValueError, "weight has 1 numbers, must have bins = 64"),
-        (lambda s: inj.init(infonoise.Config(baseline="table"), 0), ValueError, "baseline"),
+        (lambda s: infonoise.Config(weight=[1.0]), ValueError, "weight has 1 numbers, must have bins = 64"),
+        (lambda s: infonoise.Config(weight=[0.0] * 64), ValueError, "weight must hold positive"),
+        (lambda s: infonoise.Config(baseline="table"), ValueError, "baseline"),
+        (lambda s: inj.reconfigure(s, infonoise.Config()), ValueError, "endpoint = 0 must be left at 1"),
         (lambda s: inj.init("edm"), TypeError, "must be an infonoise.Config, got str"),
         (lambda s: inj.sample(s.words, 3), TypeError, "must be an infonoise.jax.State"),
         (lambda s: inj.sample(s, 2.5), TypeError, "n must be a static"),
@@ -216,3 +219,36 @@ def test_host_callback_gives_the_same_bits(monkeypatch, errors):
     with pytest.warns(UserWarning, match="no native call on 'rocket'"):
         hosted, _ = jax.jit(lambda s, e: train(s, e))(inj.init(CONFIG, 7), errors[:50])
     assert inj.digest(hosted) == inj.digest(native)
+
+
+def test_advance_is_observe_step_sample(errors):
+    def fused(state, errors):
+        state, sigma = inj.sample(state, BATCH)
+
+        def body(carry, error):
+            state, following = inj.advance(*carry, error)
+            return (state, following), carry[1]
+
+        return jax.lax.scan(body, (state, sigma), errors)
+
+    _, (sigmas, _) = jax.jit(train)(inj.init(CONFIG, 7), errors)
+    _, fused_sigmas = jax.jit(fused)(inj.init(CONFIG, 7), errors)
+    assert (sigmas == fused_sigmas).all()
+
+
+def test_freeze_and_reconfigure(errors):
+    state = jax.jit(inj.freeze)(inj.init(CONFIG, 7))
+    state, _ = jax.jit(train)(state, errors)
+    assert inj.report(state)["phase"] == "frozen" and inj.report(state)["refreshes"] == 0
+    state = inj.step(inj.unfreeze(state))
+    assert inj.report(state)["refreshes"] == 1
+    state = inj.reconfigure(state, dataclasses.replace(CONFIG, refresh_every=1, pivot="fixed", pivot_value=0.25))
+    assert inj.report(inj.step(state))["pivot"] == pytest.approx(0.25)
+
+
+def test_snap():
+    table = jnp.array([0.1, 1.0, 10.0])
+    snapped, index = jax.jit(inj.snap)(jnp.array([[0.2, 0.4], [4.0, 99.0]]), table)
+    assert snapped.tolist() == [[jnp.float32(0.1), 1.0], [10.0, 10.0]] and index.tolist() == [[0, 1], [2, 2]]
+    with pytest.raises(Exception, match="strictly monotone"):
+        jax.block_until_ready(inj.snap(jnp.ones(1), jnp.ones(2)))

@@ -47,6 +47,12 @@ impl<'s> Reader<'s> {
         Config::from_record(&self.block.header.config).map_err(|_| Error::Corrupt)
     }
 
+    /// The caller's tables: weight (1 where none was given) and baseline masses
+    /// (0 where none were given), K each.
+    pub fn tables(&self) -> (&'s [f64], &'s [f64]) {
+        (self.block.weight, self.block.baseline)
+    }
+
     /// The report.
     pub fn report(&self) -> Report {
         Report::new(&self.block)

@@ -18,7 +18,10 @@ mod status;
 mod text;
 
 use core::ffi::{c_char, c_void};
-use infonoise_core::{Config, ConfigRecord, Error, Preset, Profile, Reader, Report, Scheduler, state_words};
+use infonoise_core::{
+    Config, ConfigRecord, Coordinate, Error, Mismatch, Preset, Profile, Reader, Report, Schedule,
+    ScheduleKind, Scheduler, coordinate, state_words,
+};
 use memory::{input, output, reader, scheduler, sized_in, sized_out};
 pub use status::Status;
 
@@ -66,6 +69,30 @@ pub enum ProfileKind {
     InForce = 0,
     /// Estimated from what the rings hold now.
     Estimated = 1,
+}
+
+/// How far a schedule is from what the losses ask for: `infonoise_mismatch` of
+/// the C ABI.
+#[repr(C)]
+pub struct MismatchRecord {
+    /// `sizeof` this struct, set by `INFONOISE_MISMATCH_INIT`.
+    pub struct_size: u32,
+    /// In: room in `emphasis`; out: K. May be 0 where `emphasis` is NULL.
+    pub bins: u32,
+    /// Between realised emphasis and target, 0 to 1.
+    pub total_variation: f64,
+    /// 5 % quantile of the target.
+    pub band_low: f64,
+    /// 95 % quantile of the target.
+    pub band_high: f64,
+    /// Share of the schedule's draws inside that band.
+    pub inside_band: f64,
+    /// Share of its draws off the grid.
+    pub off_grid: f64,
+    /// Share of the budget wasted, against the density that the losses ask for.
+    pub wasted: f64,
+    /// Realised emphasis, masses of bins (K), or NULL.
+    pub emphasis: *mut f64,
 }
 
 /// Runs `body` and turns its error into a status.
@@ -198,6 +225,34 @@ pub unsafe extern "C" fn infonoise_config_get(
         let record = unsafe { reader(state, bytes)? }.config()?.to_record();
         unsafe { sized_out(config, record) }
     })
+}
+
+/// Reads the caller's tables back, K numbers each: the weight (1 where none was
+/// given) and the baseline (0 where none was given). Either may be NULL.
+///
+/// Errors: as `infonoise_sample`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_tables_get(
+    state: *const c_void,
+    bytes: usize,
+    weight: *mut f64,
+    baseline: *mut f64,
+) -> Status {
+    status(|| {
+        let (from_weight, from_baseline) = unsafe { reader(state, bytes)? }.tables();
+        unsafe { copy_curve(from_weight, weight) }?;
+        unsafe { copy_curve(from_baseline, baseline) }
+    })
+}
+
+/// Copies into an array unless that is NULL.
+unsafe fn copy_curve(from: &[f64], to: *mut f64) -> Result<(), Status> {
+    if !to.is_null() {
+        for (to, from) in unsafe { output(to, from.len())? }.iter_mut().zip(from) {
+            *to = *from;
+        }
+    }
+    Ok(())
 }
 
 /// Draws n sigmas.
@@ -357,6 +412,52 @@ pub unsafe extern "C" fn infonoise_set_frozen(state: *mut c_void, bytes: usize, 
     })
 }
 
+/// Changes what may change while running (cadence, rate, gate, pivot, guard,
+/// ceiling, smoothing, coverage, emphasis, counts) and, unless `weight` is NULL,
+/// the table of `bins` weights. It takes effect at the next refresh.
+///
+/// Errors: as `infonoise_sample`; STRUCT_SIZE; INVALID_CONFIG for a field that is
+/// invalid or fixed at init: `infonoise_reconfigure_check` names it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_reconfigure(
+    state: *mut c_void,
+    bytes: usize,
+    config: *const ConfigRecord,
+    weight: *const f64,
+) -> Status {
+    status(|| {
+        let config = config_of(&unsafe { sized_in(config)? })?;
+        let mut state = unsafe { scheduler(state, bytes)? };
+        let bins = state.reader().config()?.bins as usize;
+        let weight = if weight.is_null() { None } else { Some(unsafe { input(weight, bins)? }) };
+        Ok(state.reconfigure(&config, weight)?)
+    })
+}
+
+/// Checks whether `infonoise_reconfigure` would take `config`, as
+/// `infonoise_config_check` does; `message` may be NULL.
+///
+/// Errors: as `infonoise_reconfigure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_reconfigure_check(
+    state: *const c_void,
+    bytes: usize,
+    config: *const ConfigRecord,
+    message: *mut c_char,
+    message_bytes: usize,
+) -> Status {
+    let room = if message.is_null() { 0 } else { message_bytes };
+    let mut text = text::Text::new(unsafe { output(message.cast::<u8>(), room) }.unwrap_or_default());
+    status(|| {
+        let record = unsafe { sized_in(config)? };
+        let old = unsafe { reader(state, bytes)? }.config()?;
+        Config::from_record(&record).and_then(|new| old.may_become(&new)).map_err(|error| {
+            error.message(&mut |piece| text.put(piece));
+            Status::INFONOISE_INVALID_CONFIG
+        })
+    })
+}
+
 /// Reads the report.
 ///
 /// Errors: as `infonoise_sample`, STRUCT_SIZE.
@@ -415,11 +516,7 @@ unsafe fn copy_profile(curves: &Profile, record: &mut ProfileRecord) -> Result<(
         (&curves.density, record.density),
     ];
     for (from, to) in parts {
-        if !to.is_null() {
-            for (to, from) in unsafe { output(to, from.len())? }.iter_mut().zip(from) {
-                *to = *from;
-            }
-        }
+        unsafe { copy_curve(from, to)? };
     }
     record.bins = curves.sigma.len() as u32;
     Ok(())
@@ -447,6 +544,172 @@ pub unsafe extern "C" fn infonoise_info_grid(
         }
         let state = unsafe { reader(state, bytes)? };
         Ok(state.info_grid(unsafe { output(sigma, n)? }, power, gated == 1)?)
+    })
+}
+
+/// Maps n sigmas to entropic time: the share of the information (weighted by
+/// sigma^power, gated or not) that lies below each, 0 at sigma_min, 1 at
+/// sigma_max. `time` may be `sigma`.
+///
+/// Errors: as `infonoise_info_grid`, GRID_TOO_FINE apart; ARGUMENT for NaN.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_to_entropic_time(
+    state: *const c_void,
+    bytes: usize,
+    power: f64,
+    gated: u32,
+    sigma: *const f64,
+    time: *mut f64,
+    n: usize,
+) -> Status {
+    unsafe { entropic(state, bytes, power, gated, sigma, time, n, |map, sigma| map.at(sigma)) }
+}
+
+/// The inverse: the sigmas at which entropic time has the n values `time` of
+/// 0 to 1. `sigma` may be `time`.
+///
+/// Errors: as `infonoise_to_entropic_time`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_from_entropic_time(
+    state: *const c_void,
+    bytes: usize,
+    power: f64,
+    gated: u32,
+    time: *const f64,
+    sigma: *mut f64,
+    n: usize,
+) -> Status {
+    unsafe { entropic(state, bytes, power, gated, time, sigma, n, |map, time| map.sigma(time)) }
+}
+
+#[allow(clippy::too_many_arguments, reason = "the two functions above, in one")]
+unsafe fn entropic(
+    state: *const c_void,
+    bytes: usize,
+    power: f64,
+    gated: u32,
+    from: *const f64,
+    to: *mut f64,
+    n: usize,
+    map: impl Fn(&infonoise_core::entropic::EntropicTime, f64) -> f64,
+) -> Status {
+    status(|| {
+        if gated > 1 {
+            return Err(Status::INFONOISE_ARGUMENT);
+        }
+        let time = unsafe { reader(state, bytes)? }.entropic_time(power, gated == 1)?;
+        unsafe { each(from, to, n, |x| map(&time, x)) }
+    })
+}
+
+/// to[i] = f(from[i]); the two may be one array. NaN is refused beforehand.
+unsafe fn each(from: *const f64, to: *mut f64, n: usize, f: impl Fn(f64) -> f64) -> Result<(), Status> {
+    unsafe { output(to, n)? };
+    if unsafe { input(from, n)? }.iter().any(|x| x.is_nan()) {
+        return Err(Status::INFONOISE_ARGUMENT);
+    }
+    for i in 0..n {
+        unsafe { to.add(i).write(f(from.add(i).read())) };
+    }
+    Ok(())
+}
+
+/// Converts n sigmas (positive) into another coordinate (`infonoise_coordinate`).
+/// Flow time t = sigma / (1 + sigma): t = 1 is noise. `value` may be `sigma`.
+///
+/// Errors: NULL, MISALIGNED, ARGUMENT (no such coordinate, NaN).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_from_sigma(
+    coordinate: u32,
+    sigma: *const f64,
+    value: *mut f64,
+    n: usize,
+) -> Status {
+    status(|| {
+        let kind = Coordinate::from_code(coordinate).ok_or(Status::INFONOISE_ARGUMENT)?;
+        unsafe { each(sigma, value, n, |sigma| coordinate::from_sigma(kind, sigma)) }
+    })
+}
+
+/// The inverse of `infonoise_from_sigma`. `sigma` may be `value`.
+///
+/// Errors: as `infonoise_from_sigma`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_to_sigma(
+    coordinate: u32,
+    value: *const f64,
+    sigma: *mut f64,
+    n: usize,
+) -> Status {
+    status(|| {
+        let kind = Coordinate::from_code(coordinate).ok_or(Status::INFONOISE_ARGUMENT)?;
+        unsafe { each(value, sigma, n, |value| coordinate::to_sigma(kind, value)) }
+    })
+}
+
+/// For trainers with discrete timesteps: replaces each of n sigmas by the
+/// nearest entry (in ln sigma) of `table`, positive and strictly monotone, and
+/// writes its index. Observe the snapped sigmas.
+///
+/// Errors: NULL, MISALIGNED, ARGUMENT. Nothing has changed then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_snap(
+    sigma: *mut f32,
+    index: *mut u32,
+    n: usize,
+    table: *const f32,
+    entries: usize,
+) -> Status {
+    status(|| {
+        let (sigma, index) = unsafe { (output(sigma, n)?, output(index, n)?) };
+        Ok(coordinate::snap_all(sigma, unsafe { input(table, entries)? }, index)?)
+    })
+}
+
+/// How far an existing schedule (`infonoise_schedule_kind` with its numbers a
+/// and b, or a `table` of K masses) is from what the losses ask for, by the
+/// profile in force or an estimate (`infonoise_profile_kind`).
+///
+/// Errors: as `infonoise_sample`; STRUCT_SIZE; ARGUMENT (no such kind, numbers
+/// that make no sense); NULL (kind table without table); NOT_READY; TOO_SMALL if
+/// `emphasis` has no room.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_diagnose(
+    state: *const c_void,
+    bytes: usize,
+    which: u32,
+    kind: u32,
+    a: f64,
+    b: f64,
+    table: *const f64,
+    mismatch: *mut MismatchRecord,
+) -> Status {
+    status(|| {
+        let state = unsafe { reader(state, bytes)? };
+        unsafe { memory::check_size(mismatch)? };
+        let record = unsafe { &mut *mismatch };
+        let kind = ScheduleKind::from_code(kind).ok_or(Status::INFONOISE_ARGUMENT)?;
+        let bins = state.config()?.bins as usize;
+        let table = match kind {
+            ScheduleKind::Table => unsafe { input(table, bins)? },
+            _ => &[],
+        };
+        if which > 1 {
+            return Err(Status::INFONOISE_ARGUMENT);
+        }
+        if !record.emphasis.is_null() && (record.bins as usize) < bins {
+            return Err(Status::INFONOISE_TOO_SMALL);
+        }
+        let found: Mismatch = state.diagnose(&Schedule::new(kind, a, b, table), which == 1)?;
+        unsafe { copy_curve(&found.emphasis, record.emphasis)? };
+        record.bins = bins as u32;
+        record.total_variation = found.total_variation;
+        record.band_low = found.band_low;
+        record.band_high = found.band_high;
+        record.inside_band = found.inside_band;
+        record.off_grid = found.off_grid;
+        record.wasted = found.wasted;
+        Ok(())
     })
 }
 

@@ -99,6 +99,7 @@ pub unsafe trait Sized32: Sized {}
 unsafe impl Sized32 for ConfigRecord {}
 unsafe impl Sized32 for Report {}
 unsafe impl Sized32 for crate::ProfileRecord {}
+unsafe impl Sized32 for crate::MismatchRecord {}
 
 /// The caller's `struct_size`, if this library can work with it: a newer
 /// caller's struct may be longer, but its tail must be zero.

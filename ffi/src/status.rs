@@ -3,7 +3,8 @@
 use crate::text::c_name;
 use core::ffi::{CStr, c_char};
 use infonoise_core::{
-    Baseline, Draw, Emphasis, Endpoint, Error, Hold, Objective, Phase, Pivot, PivotRule, Preset, Warning,
+    Baseline, Coordinate, Draw, Emphasis, Endpoint, Error, Hold, Objective, Phase, Pivot, PivotRule, Preset,
+    ScheduleKind, Warning,
 };
 
 /// The result of a call. 0 is success; otherwise nothing has changed.
@@ -187,4 +188,16 @@ pub extern "C" fn infonoise_hold_remedy(hold: u32) -> *const c_char {
     let text =
         remedy!(None, NoSignal, NoPivot, LowEndUnresolved, DegenerateLow, DegenerateHigh, DegenerateNarrow);
     text.as_ptr()
+}
+
+/// Name of an `infonoise_coordinate`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_coordinate_name(coordinate: u32) -> *const c_char {
+    name!(Coordinate, coordinate)
+}
+
+/// Name of an `infonoise_schedule_kind`; "unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn infonoise_schedule_name(schedule: u32) -> *const c_char {
+    name!(ScheduleKind, schedule)
 }

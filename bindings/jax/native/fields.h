@@ -25,3 +25,6 @@
 #define INFONOISE_PROFILE_FIELDS(EDGES, BINS) \
   BINS(sigma) EDGES(edges) EDGES(cdf) EDGES(entropy) BINS(count) BINS(error) \
   BINS(rate) BINS(gate) BINS(target) BINS(density)
+
+#define INFONOISE_MISMATCH_FIELDS(REAL) \
+  REAL(total_variation) REAL(band_low) REAL(band_high) REAL(inside_band) REAL(off_grid) REAL(wasted)

@@ -25,6 +25,7 @@ using Floats = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using FloatsIn = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Table = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Doubles = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Name = const char* (*)(std::uint32_t);
 
 void check(infonoise_status status) {
@@ -136,6 +137,32 @@ void init(Words state, const nb::object& config, std::uint64_t seed, std::option
   check(status);
 }
 
+// The tables of a state: (weight, baseline).
+nb::tuple tables(WordsIn state) {
+  infonoise_config config = {};
+  config.struct_size = sizeof(config);
+  check(infonoise_config_get(state.data(), bytes_of(state), &config));
+  std::vector<double> weight(config.bins), baseline(config.bins);
+  check(infonoise_tables_get(state.data(), bytes_of(state), weight.data(), baseline.data()));
+  nb::list lists[2];
+  for (double x : weight) lists[0].append(x);
+  for (double x : baseline) lists[1].append(x);
+  return nb::make_tuple(lists[0], lists[1]);
+}
+
+// ValueError names a field that is invalid or fixed at init.
+void reconfigure(Words state, const nb::object& config, std::optional<Table> weight) {
+  infonoise_config record = record_of(config);
+  char message[512];
+  infonoise_status status =
+      infonoise_reconfigure_check(state.data(), bytes_of(state), &record, message, sizeof(message));
+  if (status == INFONOISE_INVALID_CONFIG) throw nb::value_error(message);
+  check(status);
+  status = infonoise_reconfigure(state.data(), bytes_of(state), &record, table_of(weight, "weight", record.bins));
+  if (status == INFONOISE_INVALID_CONFIG) throw nb::value_error("weight must hold positive, finite factors");
+  check(status);
+}
+
 nb::dict config_get(WordsIn state) {
   infonoise_config record = {};
   record.struct_size = sizeof(record);
@@ -148,6 +175,14 @@ std::size_t observe(Words state, FloatsIn sigma, FloatsIn error, std::optional<B
   if (error.shape(0) != n || (mask && mask->shape(0) != n)) check(INFONOISE_LENGTH);
   check(infonoise_observe_masked(state.data(), bytes_of(state), sigma.data(), error.data(),
                                  mask ? mask->data() : nullptr, n, &rejected));
+  return rejected;
+}
+
+std::size_t advance(Words state, FloatsIn sigma, FloatsIn error, Floats next, std::optional<Bytes> mask) {
+  std::size_t rejected = 0, n = sigma.shape(0);
+  if (error.shape(0) != n || (mask && mask->shape(0) != n)) check(INFONOISE_LENGTH);
+  check(infonoise_advance(state.data(), bytes_of(state), sigma.data(), error.data(), mask ? mask->data() : nullptr,
+                          n, next.data(), next.shape(0), &rejected, nullptr));
   return rejected;
 }
 
@@ -185,6 +220,57 @@ nb::dict profile(WordsIn state, std::uint32_t which) {
 #undef BINS
   check(infonoise_profile_get(state.data(), bytes_of(state), which, &record));
   return fields;
+}
+
+nb::dict diagnose(WordsIn state, std::uint32_t which, const std::string& kind, double a, double b,
+                  std::optional<Table> table) {
+  infonoise_config config = {};
+  config.struct_size = sizeof(config);
+  check(infonoise_config_get(state.data(), bytes_of(state), &config));
+  std::uint32_t code = code_of("schedule", infonoise_schedule_name, nb::str(kind.c_str()));
+  std::vector<double> emphasis(config.bins);
+  infonoise_mismatch record = {};
+  record.struct_size = sizeof(record);
+  record.bins = config.bins;
+  record.emphasis = emphasis.data();
+  infonoise_status status = infonoise_diagnose(state.data(), bytes_of(state), which, code, a, b,
+                                               table_of(table, "table", config.bins), &record);
+  if (status == INFONOISE_ARGUMENT) {
+    std::string text = "schedule " + kind + "(" + std::to_string(a) + ", " + std::to_string(b) +
+                       ") makes no sense: deviations and shifts are positive, low is below high, masses are not "
+                       "negative and not all zero";
+    throw nb::value_error(text.c_str());
+  }
+  check(status);
+  nb::dict fields;
+#define REAL(name) fields[#name] = record.name;
+  INFONOISE_MISMATCH_FIELDS(REAL)
+#undef REAL
+  nb::list masses;
+  for (double mass : emphasis) masses.append(mass);
+  fields["emphasis"] = masses;
+  return fields;
+}
+
+// In place: sigma to another coordinate, or back.
+void convert(const std::string& coordinate, Doubles values, bool back) {
+  std::uint32_t code = code_of("coordinate", infonoise_coordinate_name, nb::str(coordinate.c_str()));
+  auto call = back ? infonoise_to_sigma : infonoise_from_sigma;
+  if (call(code, values.data(), values.data(), values.shape(0)) != INFONOISE_OK) {
+    throw nb::value_error("coordinates must be numbers, not NaN");
+  }
+}
+
+void entropic(WordsIn state, double power, bool gated, Doubles values, bool back) {
+  auto call = back ? infonoise_from_entropic_time : infonoise_to_entropic_time;
+  check(call(state.data(), bytes_of(state), power, gated, values.data(), values.data(), values.shape(0)));
+}
+
+void snap(Floats sigma, Words index, FloatsIn table) {
+  if (sigma.shape(0) != index.shape(0)) check(INFONOISE_LENGTH);
+  if (infonoise_snap(sigma.data(), index.data(), sigma.shape(0), table.data(), table.shape(0)) != INFONOISE_OK) {
+    throw nb::value_error("sigma and table must be positive and finite, and the table strictly monotone");
+  }
 }
 
 // The code behind a name in a report.
@@ -231,11 +317,21 @@ NB_MODULE(_native, m) {
   m.def("init", &init, "state"_a, "config"_a, "seed"_a, "weight"_a = nb::none(), "baseline"_a = nb::none());
   m.def("validate", [](WordsIn state) { check(infonoise_validate(state.data(), bytes_of(state))); });
   m.def("config_get", &config_get);
+  m.def("tables", &tables);
   m.def("sample", [](Words state, Floats sigma, std::uint32_t rank, std::uint32_t world) {
     check(infonoise_sample_shard(state.data(), bytes_of(state), sigma.data(), sigma.shape(0), rank, world));
   }, "state"_a, "sigma"_a, "rank"_a = 0, "world"_a = 1);
   m.def("observe", &observe, "state"_a, "sigma"_a, "error"_a, "mask"_a = nb::none());
   m.def("step", [](Words state) { check(infonoise_step(state.data(), bytes_of(state), nullptr)); });
+  m.def("advance", &advance, "state"_a, "sigma"_a, "error"_a, "next"_a, "mask"_a = nb::none());
+  m.def("set_frozen", [](Words state, bool frozen) {
+    check(infonoise_set_frozen(state.data(), bytes_of(state), frozen));
+  });
+  m.def("reconfigure", &reconfigure, "state"_a, "config"_a, "weight"_a = nb::none());
+  m.def("diagnose", &diagnose, "state"_a, "which"_a, "kind"_a, "a"_a, "b"_a, "table"_a = nb::none());
+  m.def("convert", &convert);
+  m.def("entropic", &entropic);
+  m.def("snap", &snap);
   m.def("report", &report);
   m.def("profile", &profile, "state"_a, "which"_a = 0);
   m.def("info_grid", [](WordsIn state, double power, bool gated, Floats sigma) {
@@ -257,7 +353,10 @@ NB_MODULE(_native, m) {
     calls["infonoise_init"] = capsule(calls_::kInit);
     calls["infonoise_sample"] = capsule(calls_::kSample);
     calls["infonoise_observe"] = capsule(calls_::kObserve);
-    calls["infonoise_observe_masked"] = capsule(calls_::kObserveMasked);
+    calls["infonoise_advance"] = capsule(calls_::kAdvance);
+    calls["infonoise_set_frozen"] = capsule(calls_::kSetFrozen);
+    calls["infonoise_reconfigure"] = capsule(calls_::kReconfigure);
+    calls["infonoise_snap"] = capsule(calls_::kSnap);
     calls["infonoise_step"] = capsule(calls_::kStep);
     calls["infonoise_report"] = capsule(calls_::kReport);
     return calls;

@@ -87,30 +87,39 @@ inline ffi::Error sample(U32 state, std::uint32_t rank, std::uint32_t world, ffi
   });
 }
 
-inline infonoise_status observe_row(std::uint32_t* words, std::size_t bytes, const F32& sigma, const F32& error,
-                                    const std::uint8_t* mask, std::size_t i, std::size_t n) {
-  return infonoise_observe_masked(words, bytes, sigma.typed_data() + i * n, error.typed_data() + i * n,
-                                  mask ? mask + i * n : nullptr, n, nullptr);
-}
+// A batch of pairs for each state, with a mask or without.
+struct Pairs {
+  const float* sigma;
+  const float* error;
+  const std::uint8_t* mask;
+  std::size_t n, count;
 
-inline ffi::Error observe(U32 state, F32 sigma, F32 error, ffi::Result<U32> next) {
-  Rows rows(sigma);
-  if (rows.count != Rows(state).count || sigma.element_count() != error.element_count()) {
-    return failure("observe", INFONOISE_LENGTH);
+  static ffi::ErrorOr<Pairs> of(F32 sigma, F32 error, ffi::RemainingArgs rest) {
+    Rows rows(sigma);
+    Pairs pairs = {sigma.typed_data(), error.typed_data(), nullptr, rows.length, rows.count};
+    bool equal = sigma.element_count() == error.element_count();
+    if (rest.size() > 0) {
+      auto mask = rest.get<U8>(0);
+      if (!mask) return ffi::Unexpected(mask.error());
+      pairs.mask = mask->typed_data();
+      equal = equal && sigma.element_count() == mask->element_count();
+    }
+    if (!equal) return ffi::Unexpected(failure("observe", INFONOISE_LENGTH));
+    return pairs;
   }
-  return for_each_state("observe", state, next, [&](std::size_t i, std::uint32_t* words, std::size_t bytes) {
-    return observe_row(words, bytes, sigma, error, nullptr, i, rows.length);
-  });
-}
 
-inline ffi::Error observe_masked(U32 state, F32 sigma, F32 error, U8 mask, ffi::Result<U32> next) {
-  Rows rows(sigma);
-  if (rows.count != Rows(state).count || sigma.element_count() != error.element_count() ||
-      sigma.element_count() != mask.element_count()) {
-    return failure("observe", INFONOISE_LENGTH);
+  Pairs row(std::size_t i) const {
+    return {sigma + i * n, error + i * n, mask ? mask + i * n : nullptr, n, 1};
   }
+};
+
+inline ffi::Error observe(U32 state, F32 sigma, F32 error, ffi::RemainingArgs rest, ffi::Result<U32> next) {
+  auto pairs = Pairs::of(sigma, error, rest);
+  if (!pairs) return pairs.error();
+  if (pairs->count != Rows(state).count) return failure("observe", INFONOISE_LENGTH);
   return for_each_state("observe", state, next, [&](std::size_t i, std::uint32_t* words, std::size_t bytes) {
-    return observe_row(words, bytes, sigma, error, mask.typed_data(), i, rows.length);
+    Pairs row = pairs->row(i);
+    return infonoise_observe_masked(words, bytes, row.sigma, row.error, row.mask, row.n, nullptr);
   });
 }
 
@@ -118,6 +127,59 @@ inline ffi::Error step(U32 state, ffi::Result<U32> next) {
   return for_each_state("step", state, next, [](std::size_t, std::uint32_t* words, std::size_t bytes) {
     return infonoise_step(words, bytes, nullptr);
   });
+}
+
+inline ffi::Error advance(U32 state, F32 sigma, F32 error, ffi::RemainingArgs rest, ffi::Result<U32> next,
+                          ffi::Result<F32> next_sigma) {
+  auto pairs = Pairs::of(sigma, error, rest);
+  if (!pairs) return pairs.error();
+  Rows drawn(*next_sigma);
+  if (pairs->count != Rows(state).count || drawn.count != pairs->count) return failure("advance", INFONOISE_LENGTH);
+  return for_each_state("advance", state, next, [&](std::size_t i, std::uint32_t* words, std::size_t bytes) {
+    Pairs row = pairs->row(i);
+    return infonoise_advance(words, bytes, row.sigma, row.error, row.mask, row.n,
+                             next_sigma->typed_data() + i * drawn.length, drawn.length, nullptr, nullptr);
+  });
+}
+
+inline ffi::Error set_frozen(U32 state, std::uint32_t frozen, ffi::Result<U32> next) {
+  return for_each_state("freeze", state, next, [&](std::size_t, std::uint32_t* words, std::size_t bytes) {
+    return infonoise_set_frozen(words, bytes, frozen);
+  });
+}
+
+inline ffi::Error reconfigure(U32 state, ffi::Span<const std::int64_t> config, ffi::Span<const std::int64_t> weight,
+                              ffi::Result<U32> next) {
+  infonoise_config record;
+  if (config.size() * 8 != sizeof(record)) return failure("reconfigure", INFONOISE_STRUCT_SIZE);
+  std::memcpy(&record, config.begin(), sizeof(record));
+  const double* table =
+      weight.size() == record.bins ? reinterpret_cast<const double*>(weight.begin()) : nullptr;
+  return for_each_state("reconfigure", state, next, [&](std::size_t, std::uint32_t* words, std::size_t bytes) {
+    return infonoise_reconfigure(words, bytes, &record, table);
+  });
+}
+
+// sigma is overwritten by the nearest entries; index receives theirs.
+inline ffi::Error snap(F32 sigma, F32 table, ffi::Result<F32> snapped, ffi::Result<U32> index) {
+  Rows rows(sigma), tables(table);
+  if (snapped->element_count() != sigma.element_count() || index->element_count() != sigma.element_count() ||
+      tables.count != rows.count) {
+    return failure("snap", INFONOISE_LENGTH);
+  }
+  FloatMode mode;
+  std::memmove(snapped->typed_data(), sigma.typed_data(), sigma.size_bytes());
+  for (std::size_t i = 0; i < rows.count; ++i) {
+    infonoise_status status =
+        infonoise_snap(snapped->typed_data() + i * rows.length, index->typed_data() + i * rows.length, rows.length,
+                       table.typed_data() + i * tables.length, tables.length);
+    if (status != INFONOISE_OK) {
+      return ffi::Error(ffi::ErrorCode::kInvalidArgument,
+                        "infonoise.jax.snap: sigma and table must be positive and finite, and the table strictly "
+                        "monotone");
+    }
+  }
+  return ffi::Error::Success();
 }
 
 #define INFONOISE_ONE(...) +1
@@ -166,10 +228,20 @@ XLA_FFI_DEFINE_HANDLER(kSample, sample,
                            .Attr<std::uint32_t>("world")
                            .Ret<U32>()
                            .Ret<F32>());
-XLA_FFI_DEFINE_HANDLER(kObserve, observe, ffi::Ffi::Bind().Arg<U32>().Arg<F32>().Arg<F32>().Ret<U32>());
-XLA_FFI_DEFINE_HANDLER(kObserveMasked, observe_masked,
-                       ffi::Ffi::Bind().Arg<U32>().Arg<F32>().Arg<F32>().Arg<U8>().Ret<U32>());
+XLA_FFI_DEFINE_HANDLER(kObserve, observe,
+                       ffi::Ffi::Bind().Arg<U32>().Arg<F32>().Arg<F32>().RemainingArgs().Ret<U32>());
 XLA_FFI_DEFINE_HANDLER(kStep, step, ffi::Ffi::Bind().Arg<U32>().Ret<U32>());
+XLA_FFI_DEFINE_HANDLER(kAdvance, advance,
+                       ffi::Ffi::Bind().Arg<U32>().Arg<F32>().Arg<F32>().RemainingArgs().Ret<U32>().Ret<F32>());
+XLA_FFI_DEFINE_HANDLER(kSetFrozen, set_frozen,
+                       ffi::Ffi::Bind().Arg<U32>().Attr<std::uint32_t>("frozen").Ret<U32>());
+XLA_FFI_DEFINE_HANDLER(kReconfigure, reconfigure,
+                       ffi::Ffi::Bind()
+                           .Arg<U32>()
+                           .Attr<ffi::Span<const std::int64_t>>("config")
+                           .Attr<ffi::Span<const std::int64_t>>("weight")
+                           .Ret<U32>());
+XLA_FFI_DEFINE_HANDLER(kSnap, snap, ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Ret<F32>().Ret<U32>());
 XLA_FFI_DEFINE_HANDLER(kReport, report, ffi::Ffi::Bind().Arg<U32>().Ret<U32>().Ret<F32>());
 
 }  // namespace infonoise::xla_calls

@@ -12,8 +12,10 @@ The package is thin: every rule lives in the core that C and C++ link too, so
 the same configuration, seed and errors give the same bits everywhere.
 """
 
-from infonoise import _native
+from infonoise import _native, coordinates, schedules
 from infonoise.config import Config
+from infonoise.diagnosis import diagnose
+from infonoise.scheduler import Scheduler
 
 if _native.abi_version() != _native.HEADER_ABI_VERSION:
     raise ImportError(
@@ -22,4 +24,4 @@ if _native.abi_version() != _native.HEADER_ABI_VERSION:
     )
 
 __version__ = "0.1.0"
-__all__ = ["Config", "__version__"]
+__all__ = ["Config", "Scheduler", "__version__", "coordinates", "diagnose", "schedules"]

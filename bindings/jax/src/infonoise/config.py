@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from infonoise import _native
 
@@ -41,6 +44,10 @@ class Config:
     (``baseline_mean``, ``baseline_std`` of ln sigma) or "table".
 
     ``draw`` is "independent" or "stratified".
+
+    Tables of K numbers: ``weight``, further positive factors that you apply to
+    the error at the bin centres; ``baseline_table``, the masses that the warm-up
+    draws from, for ``baseline="table"``.
     """
 
     bins: int = _DEFAULT["bins"]
@@ -69,8 +76,23 @@ class Config:
     ema_rate: float = _DEFAULT["ema_rate"]
     draw: str = _DEFAULT["draw"]
 
+    weight: Sequence[float] | None = None
+    baseline_table: Sequence[float] | None = None
+
     def __post_init__(self) -> None:
-        _native.record(self)
+        words = _native.state_words(self)
+        for name in ("weight", "baseline_table"):
+            table = getattr(self, name)
+            if table is not None:
+                # Tuples, so that configurations can be compared and hashed.
+                object.__setattr__(self, name, tuple(np.asarray(table, np.float64).ravel().tolist()))
+        if self.weight or self.baseline_table or self.baseline == "table":
+            _native.init(np.empty(words // 2, np.uint64).view(np.uint32), self, 0, *self.tables())
+
+    def tables(self) -> list[np.ndarray | None]:
+        """``weight`` and ``baseline_table`` as float64 arrays."""
+        tables = (self.weight, self.baseline_table)
+        return [None if table is None else np.array(table, np.float64) for table in tables]
 
     @classmethod
     def preset(cls, name: str, **changes) -> Config:
@@ -101,3 +123,10 @@ class Config:
     def paper(cls, endpoint: str = "continuous", **changes) -> Config:
         """The paper's literal rules, without ceiling, guard and coverage."""
         return cls.preset("paper", endpoint=endpoint, **changes)
+
+    @classmethod
+    def from_profile(cls, profile: Mapping[str, np.ndarray], **changes) -> Config:
+        """A configuration on another run's grid whose warm-up draws from that run's density."""
+        edges, density = profile["edges"], profile["density"]
+        grid = {"bins": len(density), "sigma_min": float(edges[0]), "sigma_max": float(edges[-1])}
+        return cls(**{**grid, "baseline": "table", "baseline_table": density, **changes})

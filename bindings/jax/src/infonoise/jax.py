@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -32,8 +31,26 @@ import numpy as np
 
 from infonoise import _native
 from infonoise.config import Config
+from infonoise.scheduler import empty_words, own_words
 
-__all__ = ["State", "digest", "from_words", "info_grid", "init", "observe", "profile", "report", "sample", "step"]
+__all__ = [
+    "State",
+    "advance",
+    "digest",
+    "estimate",
+    "freeze",
+    "from_words",
+    "info_grid",
+    "init",
+    "observe",
+    "profile",
+    "reconfigure",
+    "report",
+    "sample",
+    "snap",
+    "step",
+    "unfreeze",
+]
 
 for _name, _call in _native.registrations().items():
     jax.ffi.register_ffi_target(_name, _call, platform="cpu")
@@ -53,39 +70,25 @@ class State:
     window: int
 
 
-def init(
-    config: Config,
-    seed: int | jax.Array = 0,
-    *,
-    weight: Sequence[float] | None = None,
-    baseline: Sequence[float] | None = None,
-) -> State:
-    """A fresh schedule.
-
-    ``seed`` is an integer of 0 .. 2^64 - 1, or a traced integer. ``weight`` holds
-    K further positive factors on the fixed weight at the bin centres,
-    ``baseline`` the K masses of the warm-up for ``Config(baseline="table")``.
-    """
-    if not isinstance(config, Config):
-        raise TypeError(f"config must be an infonoise.Config, got {type(config).__name__}")
-    tables = [None if table is None else np.asarray(table, np.float64) for table in (weight, baseline)]
-    # A throw-away host block: finds what is wrong with the tables here, not in XLA.
+def init(config: Config, seed: int | jax.Array = 0) -> State:
+    """A fresh schedule. ``seed`` is an integer of 0 .. 2^64 - 1, or a traced integer."""
+    _check_config(config)
     length = _native.state_words(config)
-    _native.init(np.empty(length // 2, np.uint64).view(np.uint32), config, 0, *tables)
-    record = np.frombuffer(_native.record(config), np.int64)
-    attributes = {"config": record, "weight": _table_words(tables[0]), "baseline": _table_words(tables[1])}
 
     def host(seed):
-        words = _empty_words(length)
-        _native.init(words, config, int(seed[0]) | int(seed[1]) << 32, *tables)
+        words = empty_words(length)
+        _native.init(words, config, int(seed[0]) | int(seed[1]) << 32, *config.tables())
         return words
 
+    weight, baseline = map(_table_words, config.tables())
     words = _call(
         "infonoise_init",
         jax.ShapeDtypeStruct((length,), jnp.uint32),
         host,
         _seed_words(seed),
-        **attributes,
+        config=_record(config),
+        weight=weight,
+        baseline=baseline,
     )
     return State(words, config.bins, config.window)
 
@@ -94,13 +97,12 @@ def sample(state: State, n: int, *, rank: int = 0, world: int = 1) -> tuple[Stat
     """Draws float32[n] sigmas; with ``rank`` and ``world``, that rank's slice of a
     global batch of ``world * n``."""
     words = _words(state)
-    if not isinstance(n, (int, np.integer)) or n < 0:
-        raise TypeError(f"n must be a static, non-negative integer, got {n!r}")
+    n = _batch(n)
     if not 0 <= rank < world or world * n > 2**32:
         raise ValueError(f"rank = {rank} of world = {world} needs 0 <= rank < world and world * n <= 2^32")
 
     def host(words):
-        words, sigma = _own(words), np.empty(n, np.float32)
+        words, sigma = own_words(words), np.empty(n, np.float32)
         _native.sample(words, sigma, rank, world)
         return words, sigma
 
@@ -124,49 +126,85 @@ def observe(state: State, sigma: jax.Array, error: jax.Array, mask: jax.Array | 
     Samples whose ``mask`` is False are left out. Pairs off the grid and errors
     that are negative or not finite are rejected and counted in the report.
     """
-    words = _words(state)
-    sigma, error = jnp.asarray(sigma), jnp.asarray(error)
-    operands = [sigma, error] + ([] if mask is None else [jnp.asarray(mask)])
-    if any(operand.shape != sigma.shape for operand in operands):
-        shapes = ", ".join(str(operand.shape) for operand in operands)
-        raise ValueError(
-            f"sigma, error and mask must have the same shape, got {shapes}: "
-            "pass one error for each sigma, reduced over the data's dimensions"
-        )
-    for name, operand in (("sigma", sigma), ("error", error)):
-        if not jnp.issubdtype(operand.dtype, jnp.floating):
-            raise TypeError(f"{name} must be floating point, got {operand.dtype}")
-    operands = [jax.lax.stop_gradient(x).astype(jnp.float32).ravel() for x in operands[:2]]
-    if mask is not None:
-        operands.append((jnp.asarray(mask) != 0).astype(jnp.uint8).ravel())
-
-    def host(words, sigma, error, *mask):
-        words = _own(words)
-        _native.observe(words, np.ascontiguousarray(sigma), np.ascontiguousarray(error), *map(np.ascontiguousarray, mask))
-        return words
-
-    words = _call(
-        "infonoise_observe" if mask is None else "infonoise_observe_masked",
-        _like(words),
-        host,
-        words,
-        *operands,
-        input_output_aliases={0: 0},
-    )
-    return State(words, state.bins, state.window)
+    return _update(state, "infonoise_observe", _native.observe, *_pairs(sigma, error, mask))
 
 
 def step(state: State) -> State:
     """Counts one optimizer step, and refreshes the sampler if that is due."""
+    return _update(state, "infonoise_step", _native.step)
+
+
+def advance(
+    state: State,
+    sigma: jax.Array,
+    error: jax.Array,
+    next_n: int | None = None,
+    mask: jax.Array | None = None,
+) -> tuple[State, jax.Array]:
+    """observe, step and sample in one call: returns the sigmas of the next batch."""
     words = _words(state)
+    pairs = _pairs(sigma, error, mask)
+    n = _batch(pairs[0].size if next_n is None else next_n)
 
-    def host(words):
-        words = _own(words)
-        _native.step(words)
-        return words
+    def host(words, sigma, error, *mask):
+        words, following = own_words(words), np.empty(n, np.float32)
+        sigma, error, *mask = map(np.ascontiguousarray, (sigma, error, *mask))
+        _native.advance(words, sigma, error, following, *mask)
+        return words, following
 
-    words = _call("infonoise_step", _like(words), host, words, input_output_aliases={0: 0})
-    return State(words, state.bins, state.window)
+    words, following = _call(
+        "infonoise_advance",
+        (_like(words), jax.ShapeDtypeStruct((n,), jnp.float32)),
+        host,
+        words,
+        *pairs,
+        input_output_aliases={0: 0},
+    )
+    return State(words, state.bins, state.window), following
+
+
+def freeze(state: State) -> State:
+    """Stops refreshes; draws and observations go on."""
+    return _update(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, True), frozen=np.uint32(1))
+
+
+def unfreeze(state: State) -> State:
+    """Lets refreshes go on; a due one runs at the next step."""
+    return _update(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, False), frozen=np.uint32(0))
+
+
+def reconfigure(state: State, config: Config) -> State:
+    """Takes on ``config`` from the next refresh on: cadence, rate, gate, pivot, guard,
+    coverage, counts and weight may differ; what is fixed at init is refused by name."""
+    _check_config(config)
+    weight = config.tables()[0]
+    weight = np.ones(config.bins) if weight is None else weight
+
+    def apply(words):
+        _native.reconfigure(words, config, weight)
+
+    words = _words(state)
+    if not isinstance(words, jax.core.Tracer) and words.ndim == 1:
+        apply(own_words(words))  # a copy: finds the field to name
+    return _update(state, "infonoise_reconfigure", apply, config=_record(config), weight=_table_words(weight))
+
+
+def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """For trainers with discrete timesteps: the entries of ``table`` (positive, strictly
+    monotone) nearest to ``sigma`` in ln sigma, and their indices (uint32). Observe the
+    snapped sigmas."""
+    sigma, table = (jax.lax.stop_gradient(jnp.asarray(x, jnp.float32)) for x in (sigma, table))
+    if table.ndim != 1 or table.size == 0:
+        raise ValueError(f"table must be a non-empty row of sigmas, got shape {table.shape}")
+
+    def host(sigma, table):
+        snapped, index = np.array(sigma, np.float32), np.empty(sigma.shape, np.uint32)
+        _native.snap(snapped, index, np.ascontiguousarray(table))
+        return snapped, index
+
+    flat = sigma.ravel()
+    snapped, index = _call("infonoise_snap", (_like(flat), jax.ShapeDtypeStruct(flat.shape, jnp.uint32)), host, flat, table)
+    return snapped.reshape(sigma.shape), index.reshape(sigma.shape)
 
 
 def report(state: State) -> dict:
@@ -201,11 +239,15 @@ def report(state: State) -> dict:
     return fields | {name: reals[..., i] for i, name in enumerate(_REALS)}
 
 
-def profile(state: State, estimate: bool = False) -> dict[str, np.ndarray]:
-    """The curves behind the schedule as NumPy arrays, outside jit: ``sigma``, ``count``,
-    ``error``, ``rate``, ``gate``, ``target``, ``density`` (K) and ``edges``, ``cdf``,
-    ``entropy`` (K + 1). ``estimate``: from what the rings hold now."""
-    return _native.profile(_concrete(state, "profile"), int(estimate))
+def profile(state: State) -> dict[str, np.ndarray]:
+    """The curves in force as NumPy arrays, outside jit: ``sigma``, ``count``, ``error``,
+    ``rate``, ``gate``, ``target``, ``density`` (K) and ``edges``, ``cdf``, ``entropy`` (K + 1)."""
+    return _native.profile(_concrete(state, "profile"), 0)
+
+
+def estimate(state: State) -> dict[str, np.ndarray]:
+    """The curves that the rings would give now, outside jit; nothing is changed."""
+    return _native.profile(_concrete(state, "estimate"), 1)
 
 
 def info_grid(state: State, n: int, *, power: float = 1.0, gated: bool = True) -> np.ndarray:
@@ -222,9 +264,7 @@ def digest(state: State) -> int:
 
 def from_words(words) -> State:
     """A state from a uint32 array that holds a block (checked completely), outside jit."""
-    words = _own(np.asarray(words))
-    if words.dtype != np.uint32 or words.ndim != 1:
-        raise TypeError(f"words must be uint32[N], got {words.dtype}{list(words.shape)}")
+    words = own_words(words)
     _native.validate(words)
     fields = _native.config_get(words)
     return State(jnp.asarray(words), fields["bins"], fields["window"])
@@ -272,18 +312,48 @@ def _like(words) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(words.shape, words.dtype)
 
 
-def _empty_words(length: int) -> np.ndarray:
-    """uint32 words whose memory is 8-aligned, as a block needs it."""
-    return np.empty(length // 2, np.uint64).view(np.uint32)
+def _batch(n) -> int:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise TypeError(f"n must be a static, non-negative integer, got {n!r}")
+    return int(n)
 
 
-def _own(words) -> np.ndarray:
-    """A writable, 8-aligned copy."""
-    words = np.asarray(words)
-    copy = _empty_words(words.size + words.size % 2)[: words.size]
-    copy = copy if words.dtype == np.uint32 and words.ndim == 1 else np.empty_like(words)
-    copy[...] = words
-    return copy
+def _pairs(sigma, error, mask) -> list[jax.Array]:
+    """A batch as flat float32 (and uint8) operands that no gradient flows into."""
+    operands = [jnp.asarray(x) for x in (sigma, error, mask) if x is not None]
+    if any(operand.shape != operands[0].shape for operand in operands):
+        shapes = ", ".join(str(operand.shape) for operand in operands)
+        raise ValueError(
+            f"sigma, error and mask must have the same shape, got {shapes}: "
+            "pass one error for each sigma, reduced over the data's dimensions"
+        )
+    for name, operand in zip(("sigma", "error"), operands):
+        if not jnp.issubdtype(operand.dtype, jnp.floating):
+            raise TypeError(f"{name} must be floating point, got {operand.dtype}")
+    pairs = [jax.lax.stop_gradient(x).astype(jnp.float32).ravel() for x in operands[:2]]
+    return pairs + [(x != 0).astype(jnp.uint8).ravel() for x in operands[2:]]
+
+
+def _update(state: State, name: str, apply, *operands, **attributes) -> State:
+    """A call that turns a state into the next; ``apply`` does it to words on the host."""
+    words = _words(state)
+
+    def host(words, *operands):
+        words = own_words(words)
+        apply(words, *map(np.ascontiguousarray, operands))
+        return words
+
+    words = _call(name, _like(words), host, words, *operands, input_output_aliases={0: 0}, **attributes)
+    return State(words, state.bins, state.window)
+
+
+def _check_config(config: Config) -> None:
+    if not isinstance(config, Config):
+        raise TypeError(f"config must be an infonoise.Config, got {type(config).__name__}")
+
+
+def _record(config: Config) -> np.ndarray:
+    return np.frombuffer(_native.record(config), np.int64)
 
 
 def _table_words(table: np.ndarray | None) -> np.ndarray:

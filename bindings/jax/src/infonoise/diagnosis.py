@@ -1,0 +1,37 @@
+"""How far an existing schedule is from what the losses ask for.
+
+    print(infonoise.diagnose(scheduler, infonoise.schedules.lognormal(-1.2, 1.2))["verdict"])
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infonoise import _native
+from infonoise.schedules import Schedule
+
+
+def diagnose(state, schedule: Schedule, *, estimate: bool = False) -> dict:
+    """Compares a schedule with the target of a ``Scheduler`` or ``infonoise.jax.State``.
+
+    ``estimate`` takes the target from what the rings hold now, for instance after
+    log-uniform draws on a frozen checkpoint, instead of from the last refresh.
+
+    Returns ``total_variation`` between the schedule's realised emphasis (density
+    times weight) and the target, ``emphasis`` itself (masses of bins),
+    ``band_low`` and ``band_high`` (5 and 95 % quantiles of the target),
+    ``inside_band`` and ``off_grid`` (shares of the draws), ``wasted`` (share of the
+    budget) and ``verdict``, one line.
+    """
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"schedule must come from infonoise.schedules, got {type(schedule).__name__}")
+    words = np.asarray(getattr(state, "words", getattr(state, "state", state)))
+    table = None if schedule.table is None else np.asarray(schedule.table, np.float64)
+    found = _native.diagnose(words, int(estimate), schedule.kind, schedule.a, schedule.b, table)
+    found["emphasis"] = np.array(found["emphasis"])
+    found["verdict"] = (
+        f"{schedule} puts {found['inside_band']:.0%} of its draws between sigma {found['band_low']:.3g} and "
+        f"{found['band_high']:.3g}, where 90% of the target lies: {found['wasted']:.0%} of the budget is wasted "
+        f"(total variation {found['total_variation']:.2f})"
+    )
+    return found

@@ -1,0 +1,151 @@
+"""The scheduler on NumPy arrays, for PyTorch and plain Python."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from infonoise import _native
+from infonoise.config import Config
+
+
+class Scheduler:
+    """A schedule and its memory.
+
+        scheduler = infonoise.Scheduler(infonoise.Config.edm(), seed=0)
+        sigma = scheduler.sample(256)
+        for _ in range(steps):
+            error = train(sigma)                 # per sample, unweighted
+            sigma = scheduler.advance(sigma, error)
+
+    ``state`` is the whole of it: a uint32 array that can be copied, stored and
+    handed to ``infonoise.jax.from_words``.
+    """
+
+    def __init__(self, config: Config, seed: int = 0) -> None:
+        if not isinstance(config, Config):
+            raise TypeError(f"config must be an infonoise.Config, got {type(config).__name__}")
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed = {seed} must be from 0 to 2^64 - 1")
+        self.state = empty_words(_native.state_words(config))
+        _native.init(self.state, config, int(seed), *config.tables())
+
+    @classmethod
+    def from_state(cls, words: np.ndarray) -> Scheduler:
+        """A scheduler on a copy of ``words``, which are checked completely."""
+        scheduler = cls.__new__(cls)
+        scheduler.__setstate__(words)
+        return scheduler
+
+    def __getstate__(self) -> np.ndarray:
+        return self.state.copy()
+
+    def __setstate__(self, words: np.ndarray) -> None:
+        self.state = own_words(words)
+        _native.validate(self.state)
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force; the grid's ends are the float32 ones."""
+        fields, (weight, baseline) = _native.config_get(self.state), _native.tables(self.state)
+        plain = all(factor == 1.0 for factor in weight)
+        table = baseline if fields["baseline"] == "table" else None
+        return Config(**fields, weight=None if plain else weight, baseline_table=table)
+
+    def sample(self, n: int, *, rank: int = 0, world: int = 1) -> np.ndarray:
+        """Draws float32[n]; with ``rank`` and ``world``, that rank's slice of the global batch."""
+        sigma = np.empty(n, np.float32)
+        _native.sample(self.state, sigma, rank, world)
+        return sigma
+
+    def observe(self, sigma, error, mask=None) -> int:
+        """Takes per-sample, unweighted errors; returns how many pairs were rejected."""
+        return _native.observe(self.state, *_pairs(sigma, error, mask))
+
+    def step(self) -> dict:
+        """Counts an optimizer step, refreshes if that is due, and returns the report."""
+        _native.step(self.state)
+        return self.report()
+
+    def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
+        """observe, step and sample in one call: returns the sigmas of the next batch."""
+        sigma, error, *mask = _pairs(sigma, error, mask)
+        following = np.empty(sigma.size if next_n is None else next_n, np.float32)
+        _native.advance(self.state, sigma, error, following, *mask)
+        return following
+
+    def freeze(self) -> None:
+        """Stops refreshes; draws and observations go on."""
+        _native.set_frozen(self.state, True)
+
+    def unfreeze(self) -> None:
+        """Lets refreshes go on; a due one runs at the next step."""
+        _native.set_frozen(self.state, False)
+
+    def reconfigure(self, **changes) -> None:
+        """Changes fields that do not touch the grid or the meaning of the errors, from the
+        next refresh on: cadence, rate, gate, pivot, guard, coverage, counts, ``weight``."""
+        config = dataclasses.replace(self.config, **changes)
+        weight = np.ones(config.bins) if config.weight is None else np.array(config.weight)
+        _native.reconfigure(self.state, config, weight)
+
+    def report(self) -> dict:
+        """A flat dict for the logger."""
+        return _native.report(self.state)
+
+    def profile(self) -> dict[str, np.ndarray]:
+        """The curves in force: K numbers each, K + 1 for edges, cdf and entropy."""
+        return _native.profile(self.state, 0)
+
+    def estimate(self) -> dict[str, np.ndarray]:
+        """The curves that the rings would give now; nothing is changed."""
+        return _native.profile(self.state, 1)
+
+    def info_grid(self, n: int, *, power: float = 1.0, gated: bool = True) -> np.ndarray:
+        """n sigmas for a sampler, equally spaced in entropic time; append 0."""
+        sigma = np.empty(n, np.float32)
+        _native.info_grid(self.state, power, gated, sigma)
+        return sigma
+
+    def to_entropic_time(self, sigma, *, power: float = 0.0, gated: bool = True) -> np.ndarray:
+        """The share of the information below each sigma, 0 to 1."""
+        return self._entropic(sigma, power, gated, False)
+
+    def from_entropic_time(self, time, *, power: float = 0.0, gated: bool = True) -> np.ndarray:
+        """The sigmas at which entropic time has these values."""
+        return self._entropic(time, power, gated, True)
+
+    def _entropic(self, values, power, gated, back) -> np.ndarray:
+        values = np.array(values, np.float64)
+        _native.entropic(self.state, power, gated, values.reshape(-1), back)
+        return values
+
+    def digest(self) -> int:
+        """A number that two equal schedules share on every platform."""
+        return _native.digest(self.state)
+
+
+def empty_words(length: int) -> np.ndarray:
+    """uint32 words whose memory is 8-aligned, as a block needs it."""
+    return np.empty((length + 1) // 2, np.uint64).view(np.uint32)[:length]
+
+
+def own_words(words) -> np.ndarray:
+    """A writable, 8-aligned copy of a block."""
+    words = np.asarray(words)
+    if words.dtype != np.uint32 or words.ndim != 1:
+        raise TypeError(f"words must be uint32[N], got {words.dtype}{list(words.shape)}")
+    copy = empty_words(words.size)
+    copy[...] = words
+    return copy
+
+
+def _pairs(sigma, error, mask) -> list[np.ndarray]:
+    pairs = [np.ascontiguousarray(x, np.float32).reshape(-1) for x in (sigma, error)]
+    if mask is not None:
+        pairs.append(np.ascontiguousarray(np.asarray(mask) != 0, np.uint8).reshape(-1))
+    if any(x.size != pairs[0].size for x in pairs):
+        sizes = ", ".join(str(x.size) for x in pairs)
+        raise ValueError(f"sigma, error and mask must be equally long, got {sizes}: pass one error for each sigma")
+    return pairs
