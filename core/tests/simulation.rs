@@ -163,8 +163,7 @@ fn narrow_grids_are_legitimate() {
 fn a_wrong_objective_is_noticed_within_two_refreshes() {
     let wrong = config(Kind::Continuous, 64, 0.002);
     let truth = gaussian(0.5);
-    let velocity =
-        Channel::new("velocity", move |s: f64| truth(s) / to_x0(Objective::Velocity, s));
+    let velocity = Channel::new("velocity", move |s: f64| truth(s) / to_x0(Objective::Velocity, s));
     let mut words = vec![0; state_words(64, 64)];
     let mut scheduler = Scheduler::init(&mut words, &wrong, 1).unwrap();
     let mut sigma = vec![0.0f32; 1024];

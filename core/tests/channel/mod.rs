@@ -1,5 +1,7 @@
 //! Channels with a known mmse, per dimension, for simulated training runs.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 /// An mmse tabulated over ln sigma: exact at its points, log-log linear between.
 pub struct Channel {
     pub name: &'static str,
