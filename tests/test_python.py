@@ -1,24 +1,11 @@
 """infonoise.Scheduler and what surrounds it, without JAX."""
 
 import dataclasses
-import json
 import pickle
-from pathlib import Path
 
 import infonoise
 import numpy as np
 import pytest
-
-VECTORS = Path(__file__).resolve().parent / "vectors"
-
-
-def f32(bits) -> np.ndarray:
-    return np.array(bits, np.uint32).view(np.float32)
-
-
-def config_of(case) -> infonoise.Config:
-    return infonoise.Config(**case["config"], weight=case.get("weight"), baseline_table=case.get("baseline"))
-
 
 def gaussian(sigma):
     return sigma**2 * 0.25 / (sigma**2 + 0.25)
@@ -30,53 +17,6 @@ def trained(config=infonoise.Config(warmup_steps=20, refresh_every=10, coverage=
     for _ in range(steps):
         sigma = scheduler.advance(sigma, gaussian(sigma))
     return scheduler
-
-
-@pytest.mark.parametrize("case", json.loads((VECTORS / "profiles.json").read_text()), ids=lambda case: case["name"])
-def test_profiles(case):
-    scheduler, sigma = infonoise.Scheduler(config_of(case)), np.array(case["sigma"], np.float32)
-    for round in case["rounds"]:
-        for _ in range(round["repeats"]):
-            assert scheduler.observe(sigma, np.array(round["error"], np.float32)) == 0
-        estimate = scheduler.estimate()
-        report = scheduler.step()
-    expected, held = case["expected"], case["expected"]["hold_reason"] != "none"
-    # What was computed before the guard spoke: an estimate shows it, held or not.
-    for name in ("error", "gate", "target"):
-        if expected[name] is not None:
-            np.testing.assert_allclose(estimate[name], expected[name], 1e-9, 1e-12)
-    assert (report["warning"], report["clipped_bins"]) == (expected["warning"], expected["clipped_bins"])
-    thresholds = np.round(scheduler.profile()["cdf"] * 2**32)
-    if held:
-        assert report["hold_reason"] == expected["hold_reason"]
-        np.testing.assert_allclose(thresholds, expected["thresholds_in_force"], 0, 4)
-        return
-    assert report["pivot_rule"] == expected["rule"]
-    np.testing.assert_allclose(report["pivot"], expected["c"], 1e-9)
-    np.testing.assert_allclose(thresholds, expected["thresholds"], 0, 4)
-    np.testing.assert_allclose(scheduler.profile()["density"], expected["density"], 1e-9, 1e-12)
-    np.testing.assert_allclose([report[q] for q in ("q05", "q25", "q50", "q75", "q95")], expected["quantiles"], 1e-6)
-    np.testing.assert_allclose(report["information_nats"], expected["information"], 1e-9)
-    for grid in expected["info_grids"]:
-        np.testing.assert_allclose(scheduler.info_grid(18, power=grid["power"], gated=grid["gated"]), grid["sigma"], 1e-6)
-
-
-@pytest.mark.parametrize("case", json.loads((VECTORS / "run.json").read_text()), ids=lambda case: case["name"])
-def test_runs(case):
-    scheduler = infonoise.Scheduler(config_of(case), case["seed"])
-    for operation in case["operations"]:
-        match operation["op"]:
-            case "sample":
-                np.testing.assert_allclose(scheduler.sample(operation["n"]), f32(operation["sigma_bits"]), 1e-6)
-            case "observe":
-                pairs = f32(operation["sigma_bits"]), f32(operation["error_bits"])
-                assert scheduler.observe(*pairs, operation.get("mask")) == operation["rejected"]
-            case "set_frozen":
-                scheduler.freeze() if operation["frozen"] else scheduler.unfreeze()
-            case "step":
-                report = scheduler.step()
-                for name in ("phase", "steps", "refreshes", "held", "hold_reason", "warning", "pivot_rule", "rejected"):
-                    assert report[name] == operation[name], name
 
 
 def test_advance_is_observe_step_sample():
