@@ -29,7 +29,7 @@
 #include <stdint.h>
 /* Initialisers: they set struct_size, by which the library knows the version. */
 #ifdef __cplusplus
-#define INFONOISE_INIT_(type) { sizeof(type) }
+#define INFONOISE_INIT_(type) [] { type init{}; init.struct_size = sizeof(type); return init; }()
 #else
 #define INFONOISE_INIT_(type) { .struct_size = sizeof(type) }
 #endif

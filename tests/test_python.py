@@ -51,6 +51,13 @@ def test_entropic_time_inverts_and_matches_the_profile():
     assert scheduler.from_entropic_time(0.5).shape == ()
 
 
+def test_info_grid_in_flow_time_runs_from_noise_to_data():
+    scheduler = trained()
+    sigma, time = scheduler.info_grid(12), scheduler.info_grid(12, coordinate="flow_t")
+    np.testing.assert_allclose(time, sigma / (1 + sigma.astype(float)))
+    assert (np.diff(time) < 0).all() and time[0] > 0.98 and time[-1] < 0.01
+
+
 def test_freeze_reconfigure_and_config_round_trip():
     scheduler = trained()
     refreshes = scheduler.report()["refreshes"]

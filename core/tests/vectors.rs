@@ -90,7 +90,7 @@ fn near_thresholds(what: &str, ours: &[u64], theirs: &Value) {
     let theirs: Vec<u64> = theirs.as_array().unwrap().iter().map(|t| t.as_u64().unwrap()).collect();
     assert_eq!(ours.len(), theirs.len(), "{what}");
     let off = ours.iter().zip(&theirs).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-    assert!(off <= 4, "{what}: thresholds differ by {off} of 2^32");
+    assert!(off <= 1, "{what}: thresholds differ by {off} of 2^32");
 }
 
 #[test]
@@ -147,22 +147,22 @@ fn profiles() {
             "{name}"
         );
         if let Some(ln_c) = expected["ln_c"].as_f64() {
-            near(name, &[estimate.pivot.ln_c], &[ln_c], 0.0, 1e-9);
+            near(name, &[estimate.pivot.ln_c], &[ln_c], 1e-12, 1e-12);
         }
         if !expected["y"].is_null() {
-            near(&format!("{name} y"), &estimate.rate.y, &floats(&expected["y"]), 0.0, 1e-9);
+            near(&format!("{name} y"), &estimate.rate.y, &floats(&expected["y"]), 1e-12, 1e-12);
         }
         for (what, ours) in
             [("error", &estimate.rate.error), ("gate", &estimate.gate), ("target", &estimate.target)]
         {
             if !expected[what].is_null() {
-                near(&format!("{name} {what}"), ours, &floats(&expected[what]), 1e-9, 1e-12);
+                near(&format!("{name} {what}"), ours, &floats(&expected[what]), 1e-12, 1e-15);
             }
         }
         if !expected["density"].is_null() {
             let mut density = estimate.density.clone();
             infonoise_core::density::cover(&mut density, config.coverage);
-            near(&format!("{name} density"), &density, &floats(&expected["density"]), 1e-9, 1e-12);
+            near(&format!("{name} density"), &density, &floats(&expected["density"]), 1e-12, 1e-15);
         }
         if held {
             near_thresholds(name, &thresholds(&scheduler.reader()), &expected["thresholds_in_force"]);
@@ -171,7 +171,7 @@ fn profiles() {
         near_thresholds(name, &thresholds(&scheduler.reader()), &expected["thresholds"]);
         let quantiles = [report.q05, report.q25, report.q50, report.q75, report.q95];
         near(&format!("{name} quantiles"), &quantiles, &floats(&expected["quantiles"]), 1e-6, 0.0);
-        near(name, &[report.information_nats], &[float(&expected["information"])], 1e-9, 0.0);
+        near(name, &[report.information_nats], &[float(&expected["information"])], 1e-12, 0.0);
         near(name, &[report.peak_sigma], &[float(&expected["peak"])], 1e-12, 0.0);
         for wanted in expected["info_grids"].as_array().unwrap() {
             let theirs = floats(&wanted["sigma"]);
@@ -316,7 +316,7 @@ fn check_report(at: &str, scheduler: &Scheduler<'_>, expected: &Value) {
         assert_eq!(Some(ours), expected[what].as_u64(), "{at}: {what}");
     }
     if let Some(pivot) = expected["pivot"].as_f64() {
-        near(at, &[report.pivot], &[pivot], 1e-9, 0.0);
+        near(at, &[report.pivot], &[pivot], 1e-12, 0.0);
     }
     let refresh = &expected["refresh"];
     if !refresh.is_null() {

@@ -32,6 +32,7 @@ import numpy as np
 from infonoise import _native
 from infonoise.config import Config
 from infonoise.scheduler import empty_words, own_words
+from infonoise.scheduler import info_grid as words_grid
 
 __all__ = [
     "State",
@@ -250,11 +251,12 @@ def estimate(state: State) -> dict[str, np.ndarray]:
     return _native.profile(_concrete(state, "estimate"), 1)
 
 
-def info_grid(state: State, n: int, *, power: float = 1.0, gated: bool = True) -> np.ndarray:
-    """n sigmas for a sampler, equally spaced in entropic time, outside jit; append 0."""
-    sigma = np.empty(n, np.float32)
-    _native.info_grid(_concrete(state, "info_grid"), power, gated, sigma)
-    return sigma
+def info_grid(
+    state: State, n: int, *, power: float = 1.0, gated: bool = True, coordinate: str = "sigma"
+) -> np.ndarray:
+    """n noise levels for a sampler, equally spaced in entropic time, from the noisiest down,
+    outside jit; append 0. ``coordinate="flow_t"`` gives flow times, t = 1 is noise."""
+    return words_grid(_concrete(state, "info_grid"), n, power, gated, coordinate)
 
 
 def digest(state: State) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from infonoise import _native
 from infonoise.config import Config
+from infonoise.coordinates import from_sigma
 
 
 class Scheduler:
@@ -102,11 +103,12 @@ class Scheduler:
         """The curves that the rings would give now; nothing is changed."""
         return _native.profile(self.state, 1)
 
-    def info_grid(self, n: int, *, power: float = 1.0, gated: bool = True) -> np.ndarray:
-        """n sigmas for a sampler, equally spaced in entropic time; append 0."""
-        sigma = np.empty(n, np.float32)
-        _native.info_grid(self.state, power, gated, sigma)
-        return sigma
+    def info_grid(
+        self, n: int, *, power: float = 1.0, gated: bool = True, coordinate: str = "sigma"
+    ) -> np.ndarray:
+        """n noise levels for a sampler, equally spaced in entropic time, from the noisiest
+        down; append 0 (no noise). ``coordinate="flow_t"`` gives flow times, t = 1 is noise."""
+        return info_grid(self.state, n, power, gated, coordinate)
 
     def to_entropic_time(self, sigma, *, power: float = 0.0, gated: bool = True) -> np.ndarray:
         """The share of the information below each sigma, 0 to 1."""
@@ -124,6 +126,13 @@ class Scheduler:
     def digest(self) -> int:
         """A number that two equal schedules share on every platform."""
         return _native.digest(self.state)
+
+
+def info_grid(words: np.ndarray, n: int, power: float, gated: bool, coordinate: str) -> np.ndarray:
+    """The grid of a block's words, in a coordinate of ``infonoise.coordinates``."""
+    sigma = np.empty(n, np.float32)
+    _native.info_grid(words, power, gated, sigma)
+    return sigma if coordinate == "sigma" else from_sigma(coordinate, sigma)
 
 
 def empty_words(length: int) -> np.ndarray:
