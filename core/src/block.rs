@@ -157,6 +157,14 @@ macro_rules! sections {
                 Ok(ViewMut { header, $($name),+ })
             }
 
+            /// Writes `header` into zeroed words and finds the sections.
+            pub(crate) fn fresh(words: &'a mut [u64], header: &Header) -> Result<Self, Error> {
+                let place = words.get_mut(..HEADER_WORDS).ok_or(Error::TooSmall)?;
+                let place: &mut [Header] = try_cast_slice_mut(place).map_err(|_| Error::Corrupt)?;
+                *place.first_mut().ok_or(Error::TooSmall)? = *header;
+                Self::new(words)
+            }
+
             /// The same block, for reading.
             #[inline]
             pub fn view(&self) -> View<'_> {

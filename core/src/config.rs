@@ -644,6 +644,25 @@ pub struct ConfigRecord {
     pub ema_rate: f64,
 }
 
+/// A record by the width of its fields.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Parts([u32; 14], [u64; 12]);
+
+impl ConfigRecord {
+    /// The u32 fields and the bits of the 64-bit fields, in the struct's order:
+    /// what byte order is about.
+    pub(crate) fn parts(&self) -> ([u32; 14], [u64; 12]) {
+        let Parts(narrow, wide) = bytemuck::must_cast(*self);
+        (narrow, wide)
+    }
+
+    /// The inverse of [`ConfigRecord::parts`].
+    pub(crate) fn of_parts(narrow: [u32; 14], wide: [u64; 12]) -> Self {
+        bytemuck::must_cast(Parts(narrow, wide))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,13 +14,9 @@
 //! ```
 
 use crate::block::View;
-use crate::config::ConfigRecord;
 use crate::quantile::DrawTable;
 use bytemuck::{Pod, bytes_of, cast_slice};
 use xxhash_rust::xxh3::Xxh3;
-
-/// u32 fields at the head of [`ConfigRecord`]; what follows is 64 bits wide.
-const NARROW_FIELDS: usize = 14;
 
 /// A hash of little-endian numbers.
 struct Digest(Xxh3);
@@ -54,12 +50,10 @@ impl Digest {
 pub fn digest(block: &View<'_>) -> u64 {
     let header = block.header;
     let mut digest = Digest(Xxh3::new());
-    let record = bytemuck::bytes_of::<ConfigRecord>(&header.config);
-    if let Some((narrow, wide)) = record.split_at_checked(4 * NARROW_FIELDS) {
-        // struct_size belongs to the ABI, not to the schedule.
-        digest.u32s(bytemuck::try_cast_slice(narrow).ok().and_then(|n| n.get(1..)).unwrap_or(&[]));
-        digest.u64s(bytemuck::try_cast_slice(wide).unwrap_or(&[]));
-    }
+    let (narrow, wide) = header.config.parts();
+    // struct_size belongs to the ABI, not to the schedule.
+    digest.u32s(narrow.get(1..).unwrap_or(&[]));
+    digest.u64s(&wide);
     digest.f64s(block.weight);
     digest.f64s(block.baseline);
     digest.u64s(&header.rng);

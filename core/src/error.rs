@@ -138,6 +138,16 @@ pub enum Error {
     NotReady,
     /// f32 cannot hold that many distinct sigmas.
     GridTooFine,
+    /// The bytes do not begin as an image does.
+    NotAnImage,
+    /// The image ends early.
+    Truncated,
+    /// The image was written by another version.
+    ImageVersion,
+    /// The image's length is not what its dimensions need.
+    ImageSize,
+    /// The image's checksum does not match its bytes.
+    Checksum,
 }
 
 impl Error {
@@ -154,6 +164,11 @@ impl Error {
             Error::Argument => 9,
             Error::NotReady => 10,
             Error::GridTooFine => 11,
+            Error::NotAnImage => 15,
+            Error::Truncated => 16,
+            Error::ImageVersion => 17,
+            Error::ImageSize => 18,
+            Error::Checksum => 19,
         }
     }
 
@@ -179,6 +194,15 @@ impl Error {
             Error::Length => "arrays that must be equally long are not: pass one error for each sigma",
             Error::Argument => "an argument is outside its documented range",
             Error::NotReady => "not ready: no refresh has been accepted yet; report() says what it waits for",
+            Error::NotAnImage => "these bytes are not an image of a schedule: pass what save() wrote",
+            Error::Truncated => "the image ends early: the file was cut off, use an older checkpoint",
+            Error::ImageVersion => {
+                "the image was written by another image version of the library: load it with that one"
+            }
+            Error::ImageSize => {
+                "the image's length does not fit its bins and window: pass exactly what save() wrote"
+            }
+            Error::Checksum => "the image's checksum does not match: the file is damaged, use another copy",
             Error::GridTooFine => {
                 "f32 cannot hold that many distinct sigmas: ask for fewer points or a wider grid"
             }

@@ -43,6 +43,7 @@ mod error;
 pub mod gate;
 pub mod grid;
 pub mod guard;
+pub mod image;
 pub mod maths;
 pub mod objective;
 pub mod pivot;

@@ -18,6 +18,7 @@ use crate::digest::digest;
 use crate::entropic::EntropicTime;
 use crate::error::Error;
 use crate::grid::Grid;
+use crate::image;
 use crate::maths::{MAX_BINS, collect};
 use crate::profile::{Profile, accepted_gate, accepted_rate};
 use crate::quantile::{DrawTable, Entry};
@@ -122,6 +123,14 @@ impl<'s> Reader<'s> {
     /// As [`Reader::entropic_time`] and [`EntropicTime::fill`].
     pub fn info_grid(&self, sigma: &mut [f32], power: f64, gated: bool) -> Result<(), Error> {
         self.entropic_time(power, gated)?.fill(sigma)
+    }
+
+    /// Writes the portable image, [`image::bytes`] long.
+    ///
+    /// # Errors
+    /// `TooSmall`.
+    pub fn save(&self, image: &mut [u8]) -> Result<(), Error> {
+        image::save(&self.block, image)
     }
 
     /// Checks everything that the block says against everything else.

@@ -27,6 +27,7 @@ use crate::density::{check_weight, cover};
 use crate::error::{ConfigError, Error};
 use crate::grid::Grid;
 use crate::guard::Hold;
+use crate::image;
 use crate::maths::{at, collect, flush, narrow, peak, widen};
 use crate::objective::to_x0;
 use crate::profile::{Profile, accepted_pivot, means};
@@ -141,26 +142,23 @@ impl<'s> Scheduler<'s> {
         let (low, high) = config.ends();
         // The ends that count are the f32 ones; the block says so.
         let config = Config { sigma_min: low.into(), sigma_max: high.into(), ..*config };
-        if let Some(header) = words.get_mut(..size_of::<Header>() / 8) {
-            let fresh = Header {
-                magic: MAGIC,
-                layout: LAYOUT,
-                config: config.to_record(),
-                rng: save_rng(&Xoshiro256PlusPlus::seed_from_u64(seed)),
-                frozen: 0,
-                last_drawn: 0,
-                steps: 0,
-                draws: 0,
-                observations: 0,
-                rejected: 0,
-                refreshes: 0,
-                held: 0,
-                next_refresh: config.warmup_steps,
-                summary: Summary::zeroed(),
-            };
-            copy(header, bytemuck::cast_slice(core::slice::from_ref(&fresh)));
-        }
-        let mut scheduler = Scheduler { block: ViewMut::new(words)? };
+        let header = Header {
+            magic: MAGIC,
+            layout: LAYOUT,
+            config: config.to_record(),
+            rng: save_rng(&Xoshiro256PlusPlus::seed_from_u64(seed)),
+            frozen: 0,
+            last_drawn: 0,
+            steps: 0,
+            draws: 0,
+            observations: 0,
+            rejected: 0,
+            refreshes: 0,
+            held: 0,
+            next_refresh: config.warmup_steps,
+            summary: Summary::zeroed(),
+        };
+        let mut scheduler = Scheduler { block: ViewMut::fresh(words, &header)? };
         let grid = Grid::new(&config);
         BinLookup::build(&grid, scheduler.block.bin_table, scheduler.block.edges);
         match weight {
@@ -174,6 +172,16 @@ impl<'s> Scheduler<'s> {
         scheduler.install(&grid, &pi);
         scheduler.block.header.summary.cdf_change = 0.0;
         Ok(scheduler)
+    }
+
+    /// Writes the schedule of an image into `words` and borrows it.
+    ///
+    /// # Errors
+    /// `NotAnImage`, `Truncated`, `ImageVersion`, `ImageSize`, `Checksum`,
+    /// `Corrupt` (values out of range), `TooSmall` (`words`). Nothing is written
+    /// then.
+    pub fn load(words: &'s mut [u64], image: &[u8]) -> Result<Self, Error> {
+        Ok(Scheduler { block: image::load(words, image)? })
     }
 
     /// Borrows an existing block after checking it completely.
