@@ -2,7 +2,7 @@
 
     python demo/run.py                 one seed
     python demo/run.py --seeds 3       three seeds
-    python demo/run.py --steps 18 --batch 8 --samples 64 --out /tmp/smoke
+    python demo/run.py --steps 18 --batch 8 --samples 64 --out out/smoke
 """
 
 import argparse
