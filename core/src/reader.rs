@@ -34,7 +34,7 @@ impl<'s> Reader<'s> {
     /// Borrows a block after checking its header alone, in O(1).
     ///
     /// # Errors
-    /// As [`Scheduler::open`].
+    /// As [`crate::Scheduler::open`].
     #[inline]
     pub fn open(words: &'s [u64]) -> Result<Self, Error> {
         Ok(Reader { block: View::new(words)? })
