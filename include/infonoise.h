@@ -79,6 +79,16 @@ enum infonoise_status
   INFONOISE_STRUCT_SIZE = 13,
   // Another thread is working on the block (debug builds).
   INFONOISE_BUSY = 14,
+  // The bytes are not an image.
+  INFONOISE_NOT_AN_IMAGE = 15,
+  // The image ends early.
+  INFONOISE_TRUNCATED = 16,
+  // The image comes from another image version.
+  INFONOISE_IMAGE_VERSION = 17,
+  // The image's length does not fit its dimensions.
+  INFONOISE_IMAGE_SIZE = 18,
+  // The image's checksum does not match.
+  INFONOISE_CHECKSUM = 19,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -869,6 +879,29 @@ infonoise_status infonoise_diagnose(const void *state,
 //
 // Errors: as `infonoise_sample`.
 infonoise_status infonoise_digest(const void *state, size_t bytes, uint64_t *digest);
+
+// Bytes of the portable image of a block; 0 if it holds no scheduler.
+size_t infonoise_image_bytes(const void *state, size_t bytes);
+
+// Writes the portable image of a block: little-endian, with a checksum, good
+// for checkpoints and for machines of the other byte order.
+//
+// Errors: as `infonoise_sample`; TOO_SMALL if `image_bytes` is below
+// `infonoise_image_bytes`.
+infonoise_status infonoise_save(const void *state, size_t bytes, void *image, size_t image_bytes);
+
+// Bytes of the block that an image needs, after checking the image's head and
+// checksum.
+//
+// Errors: as `infonoise_load`.
+infonoise_status infonoise_image_state_bytes(const void *image, size_t image_bytes, size_t *bytes);
+
+// Writes the schedule of an image into `state`, after checking everything.
+//
+// Errors: NULL, MISALIGNED, NOT_AN_IMAGE, TRUNCATED, IMAGE_VERSION, IMAGE_SIZE,
+// CHECKSUM, CORRUPT (values out of range), TOO_SMALL (`bytes`). The block is
+// untouched then.
+infonoise_status infonoise_load(void *state, size_t bytes, const void *image, size_t image_bytes);
 
 // Unoptimised `core` refers to it although nothing here unwinds.
 void rust_eh_personality(void);

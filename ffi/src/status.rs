@@ -44,6 +44,16 @@ pub enum Status {
     INFONOISE_STRUCT_SIZE = 13,
     /// Another thread is working on the block (debug builds).
     INFONOISE_BUSY = 14,
+    /// The bytes are not an image.
+    INFONOISE_NOT_AN_IMAGE = 15,
+    /// The image ends early.
+    INFONOISE_TRUNCATED = 16,
+    /// The image comes from another image version.
+    INFONOISE_IMAGE_VERSION = 17,
+    /// The image's length does not fit its dimensions.
+    INFONOISE_IMAGE_SIZE = 18,
+    /// The image's checksum does not match.
+    INFONOISE_CHECKSUM = 19,
 }
 
 impl From<Error> for Status {
@@ -58,6 +68,11 @@ impl From<Error> for Status {
             Error::Argument => Status::INFONOISE_ARGUMENT,
             Error::NotReady => Status::INFONOISE_NOT_READY,
             Error::GridTooFine => Status::INFONOISE_GRID_TOO_FINE,
+            Error::NotAnImage => Status::INFONOISE_NOT_AN_IMAGE,
+            Error::Truncated => Status::INFONOISE_TRUNCATED,
+            Error::ImageVersion => Status::INFONOISE_IMAGE_VERSION,
+            Error::ImageSize => Status::INFONOISE_IMAGE_SIZE,
+            Error::Checksum => Status::INFONOISE_CHECKSUM,
             // `Error` may grow; what is unknown here is as bad as corrupt.
             _ => Status::INFONOISE_CORRUPT,
         }
@@ -93,6 +108,11 @@ pub extern "C" fn infonoise_status_message(status: u32) -> *const c_char {
         12 => c"a pointer is not aligned: state blocks are 8-aligned, arrays as their elements",
         13 => c"struct_size is unknown: initialise structs with their INFONOISE_..._INIT macro",
         14 => c"another thread is working on this block: one block serves one thread at a time",
+        15 => c_text!(Error::NotAnImage),
+        16 => c_text!(Error::Truncated),
+        17 => c_text!(Error::ImageVersion),
+        18 => c_text!(Error::ImageSize),
+        19 => c_text!(Error::Checksum),
         _ => c"unknown status: is the header from this library's version?",
     };
     text.as_ptr()

@@ -252,6 +252,19 @@ nb::dict diagnose(WordsIn state, std::uint32_t which, const std::string& kind, d
   return fields;
 }
 
+nb::bytes save(WordsIn state) {
+  std::vector<std::uint8_t> image(infonoise_image_bytes(state.data(), bytes_of(state)));
+  check(infonoise_save(state.data(), bytes_of(state), image.data(), image.size()));
+  return nb::bytes(image.data(), image.size());
+}
+
+// The uint32 words that an image's block takes.
+std::size_t image_words(nb::bytes image) {
+  std::size_t bytes = 0;
+  check(infonoise_image_state_bytes(image.data(), image.size(), &bytes));
+  return bytes / 4;
+}
+
 // In place: sigma to another coordinate, or back.
 void convert(const std::string& coordinate, Doubles values, bool back) {
   std::uint32_t code = code_of("coordinate", infonoise_coordinate_name, nb::str(coordinate.c_str()));
@@ -329,6 +342,11 @@ NB_MODULE(_native, m) {
   });
   m.def("reconfigure", &reconfigure, "state"_a, "config"_a, "weight"_a = nb::none());
   m.def("diagnose", &diagnose, "state"_a, "which"_a, "kind"_a, "a"_a, "b"_a, "table"_a = nb::none());
+  m.def("save", &save);
+  m.def("image_words", &image_words);
+  m.def("load", [](Words state, nb::bytes image) {
+    check(infonoise_load(state.data(), bytes_of(state), image.data(), image.size()));
+  });
   m.def("convert", &convert);
   m.def("entropic", &entropic);
   m.def("snap", &snap);

@@ -39,6 +39,18 @@ class Scheduler:
         scheduler.__setstate__(words)
         return scheduler
 
+    def save(self) -> bytes:
+        """The portable image: for checkpoints, also on machines of the other byte order."""
+        return _native.save(self.state)
+
+    @classmethod
+    def load(cls, image: bytes) -> Scheduler:
+        """The scheduler of an image, which is checked completely."""
+        scheduler = cls.__new__(cls)
+        scheduler.state = empty_words(_native.image_words(bytes(image)))
+        _native.load(scheduler.state, bytes(image))
+        return scheduler
+
     def __getstate__(self) -> np.ndarray:
         return self.state.copy()
 
