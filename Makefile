@@ -5,13 +5,17 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test lint header clean
+.PHONY: demo test lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
 
 test: lint $(VENV)/wheel  ## every test of the project
 	cargo test --workspace --locked
 	$(PY) -m pytest tests demo -q
+
+lib:  ## out/lib/libinfonoise.a, reduced to its exports
+	cargo build --release --locked -p infonoise-ffi
+	ffi/reduce.sh target/release/libinfonoise.a out/lib/libinfonoise.a
 
 lint:
 	cargo fmt --all --check
