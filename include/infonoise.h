@@ -831,10 +831,11 @@ infonoise_status infonoise_from_entropic_time(const void *state,
                                               double *sigma,
                                               size_t n);
 
-// Converts n sigmas (positive) into another coordinate (`infonoise_coordinate`).
-// Flow time t = sigma / (1 + sigma): t = 1 is noise. `value` may be `sigma`.
+// Converts n sigmas into another coordinate (`infonoise_coordinate`). Flow time
+// t = sigma / (1 + sigma): t = 1 is noise. `value` may be `sigma`.
 //
-// Errors: NULL, MISALIGNED, ARGUMENT (no such coordinate, NaN).
+// Errors: NULL, MISALIGNED, ARGUMENT (no such coordinate; a sigma that is
+// negative, not finite, or 0 where a logarithm is taken).
 infonoise_status infonoise_from_sigma(uint32_t coordinate,
                                       const double *sigma,
                                       double *value,
@@ -842,7 +843,7 @@ infonoise_status infonoise_from_sigma(uint32_t coordinate,
 
 // The inverse of `infonoise_from_sigma`. `sigma` may be `value`.
 //
-// Errors: as `infonoise_from_sigma`.
+// Errors: as `infonoise_from_sigma`; ARGUMENT for a flow time outside [0, 1).
 infonoise_status infonoise_to_sigma(uint32_t coordinate,
                                     const double *value,
                                     double *sigma,

@@ -30,7 +30,26 @@ pub enum Coordinate {
 }
 coded!(Coordinate { Sigma = "sigma", FlowTime = "flow_t", LogSnr = "log_snr", CNoise = "c_noise" });
 
-/// `sigma` (positive) in another coordinate.
+impl Coordinate {
+    /// Whether `sigma` has a value here: not negative and finite; positive
+    /// where a logarithm is taken.
+    pub fn accepts(self, sigma: f64) -> bool {
+        let logarithm = matches!(self, Coordinate::LogSnr | Coordinate::CNoise);
+        sigma.is_finite() && if logarithm { sigma > 0.0 } else { sigma >= 0.0 }
+    }
+
+    /// Whether `value` stands for a sigma: flow time lies in [0, 1), sigma is
+    /// not negative, logarithms are finite.
+    pub fn contains(self, value: f64) -> bool {
+        match self {
+            Coordinate::Sigma => value >= 0.0 && value.is_finite(),
+            Coordinate::FlowTime => (0.0..1.0).contains(&value),
+            Coordinate::LogSnr | Coordinate::CNoise => value.is_finite(),
+        }
+    }
+}
+
+/// `sigma` in another coordinate that [accepts](Coordinate::accepts) it.
 #[inline]
 pub fn from_sigma(coordinate: Coordinate, sigma: f64) -> f64 {
     match coordinate {
@@ -41,7 +60,7 @@ pub fn from_sigma(coordinate: Coordinate, sigma: f64) -> f64 {
     }
 }
 
-/// The sigma behind a coordinate's `value`; flow time must lie in [0, 1).
+/// The sigma behind a `value` that the coordinate [contains](Coordinate::contains).
 #[inline]
 pub fn to_sigma(coordinate: Coordinate, value: f64) -> f64 {
     match coordinate {
@@ -132,6 +151,14 @@ mod tests {
                 assert!((back / sigma - 1.0).abs() < 1e-12, "{coordinate:?} {sigma}");
             }
         }
+    }
+
+    #[test]
+    fn domains() {
+        assert!(!Coordinate::FlowTime.contains(1.0) && Coordinate::FlowTime.contains(0.0));
+        assert!(!Coordinate::FlowTime.contains(f64::NAN) && !Coordinate::FlowTime.contains(-0.1));
+        assert!(!Coordinate::LogSnr.accepts(0.0) && Coordinate::FlowTime.accepts(0.0));
+        assert!(Coordinate::ALL.iter().all(|c| !c.accepts(-1.0) && !c.accepts(f64::INFINITY)));
     }
 
     #[test]

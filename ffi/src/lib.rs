@@ -598,14 +598,20 @@ unsafe fn entropic(
             return Err(Status::INFONOISE_ARGUMENT);
         }
         let time = unsafe { reader(state, bytes)? }.entropic_time(power, gated == 1)?;
-        unsafe { each(from, to, n, |x| map(&time, x)) }
+        unsafe { each(from, to, n, |x| !x.is_nan(), |x| map(&time, x)) }
     })
 }
 
-/// to[i] = f(from[i]); the two may be one array. NaN is refused beforehand.
-unsafe fn each(from: *const f64, to: *mut f64, n: usize, f: impl Fn(f64) -> f64) -> Result<(), Status> {
+/// to[i] = f(from[i]); the two may be one array. Nothing is written unless all are valid.
+unsafe fn each(
+    from: *const f64,
+    to: *mut f64,
+    n: usize,
+    valid: impl Fn(f64) -> bool,
+    f: impl Fn(f64) -> f64,
+) -> Result<(), Status> {
     unsafe { output(to, n)? };
-    if unsafe { input(from, n)? }.iter().any(|x| x.is_nan()) {
+    if !unsafe { input(from, n)? }.iter().all(|&x| valid(x)) {
         return Err(Status::INFONOISE_ARGUMENT);
     }
     for i in 0..n {
@@ -614,10 +620,11 @@ unsafe fn each(from: *const f64, to: *mut f64, n: usize, f: impl Fn(f64) -> f64)
     Ok(())
 }
 
-/// Converts n sigmas (positive) into another coordinate (`infonoise_coordinate`).
-/// Flow time t = sigma / (1 + sigma): t = 1 is noise. `value` may be `sigma`.
+/// Converts n sigmas into another coordinate (`infonoise_coordinate`). Flow time
+/// t = sigma / (1 + sigma): t = 1 is noise. `value` may be `sigma`.
 ///
-/// Errors: NULL, MISALIGNED, ARGUMENT (no such coordinate, NaN).
+/// Errors: NULL, MISALIGNED, ARGUMENT (no such coordinate; a sigma that is
+/// negative, not finite, or 0 where a logarithm is taken).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_from_sigma(
     coordinate: u32,
@@ -627,13 +634,15 @@ pub unsafe extern "C" fn infonoise_from_sigma(
 ) -> Status {
     status(|| {
         let kind = Coordinate::from_code(coordinate).ok_or(Status::INFONOISE_ARGUMENT)?;
-        unsafe { each(sigma, value, n, |sigma| coordinate::from_sigma(kind, sigma)) }
+        unsafe {
+            each(sigma, value, n, |sigma| kind.accepts(sigma), |sigma| coordinate::from_sigma(kind, sigma))
+        }
     })
 }
 
 /// The inverse of `infonoise_from_sigma`. `sigma` may be `value`.
 ///
-/// Errors: as `infonoise_from_sigma`.
+/// Errors: as `infonoise_from_sigma`; ARGUMENT for a flow time outside [0, 1).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_to_sigma(
     coordinate: u32,
@@ -643,7 +652,9 @@ pub unsafe extern "C" fn infonoise_to_sigma(
 ) -> Status {
     status(|| {
         let kind = Coordinate::from_code(coordinate).ok_or(Status::INFONOISE_ARGUMENT)?;
-        unsafe { each(value, sigma, n, |value| coordinate::to_sigma(kind, value)) }
+        unsafe {
+            each(value, sigma, n, |value| kind.contains(value), |value| coordinate::to_sigma(kind, value))
+        }
     })
 }
 

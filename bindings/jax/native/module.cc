@@ -270,7 +270,9 @@ void convert(const std::string& coordinate, Doubles values, bool back) {
   std::uint32_t code = code_of("coordinate", infonoise_coordinate_name, nb::str(coordinate.c_str()));
   auto call = back ? infonoise_to_sigma : infonoise_from_sigma;
   if (call(code, values.data(), values.data(), values.shape(0)) != INFONOISE_OK) {
-    throw nb::value_error("coordinates must be numbers, not NaN");
+    throw nb::value_error(
+        back ? "values must be finite, flow times from 0 to below 1 (t = 1 is pure noise, sigma infinite)"
+             : "sigmas must be finite and positive (0 has no logarithm)");
   }
 }
 

@@ -31,7 +31,7 @@ import numpy as np
 
 from infonoise import _native
 from infonoise.config import Config
-from infonoise.scheduler import empty_words, own_words
+from infonoise.scheduler import check_shard, checked_count, checked_seed, empty_words, own_words
 from infonoise.scheduler import info_grid as words_grid
 
 __all__ = [
@@ -98,9 +98,7 @@ def sample(state: State, n: int, *, rank: int = 0, world: int = 1) -> tuple[Stat
     """Draws float32[n] sigmas; with ``rank`` and ``world``, that rank's slice of a
     global batch of ``world * n``."""
     words = _words(state)
-    n = _batch(n)
-    if not 0 <= rank < world or world * n > 2**32:
-        raise ValueError(f"rank = {rank} of world = {world} needs 0 <= rank < world and world * n <= 2^32")
+    check_shard(n, rank, world)
 
     def host(words):
         words, sigma = own_words(words), np.empty(n, np.float32)
@@ -145,7 +143,7 @@ def advance(
     """observe, step and sample in one call: returns the sigmas of the next batch."""
     words = _words(state)
     pairs = _pairs(sigma, error, mask)
-    n = _batch(pairs[0].size if next_n is None else next_n)
+    n = checked_count(pairs[0].size if next_n is None else next_n)
 
     def host(words, sigma, error, *mask):
         words, following = own_words(words), np.empty(n, np.float32)
@@ -314,12 +312,6 @@ def _like(words) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(words.shape, words.dtype)
 
 
-def _batch(n) -> int:
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise TypeError(f"n must be a static, non-negative integer, got {n!r}")
-    return int(n)
-
-
 def _pairs(sigma, error, mask) -> list[jax.Array]:
     """A batch as flat float32 (and uint8) operands that no gradient flows into."""
     operands = [jnp.asarray(x) for x in (sigma, error, mask) if x is not None]
@@ -364,10 +356,9 @@ def _table_words(table: np.ndarray | None) -> np.ndarray:
 
 def _seed_words(seed) -> jax.Array:
     """A seed as two uint32, low half first."""
-    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"seed = {seed} must be from 0 to 2^64 - 1")
-        return jnp.array([int(seed) & 0xFFFFFFFF, int(seed) >> 32], jnp.uint32)
+    if isinstance(seed, (int, np.integer)):
+        seed = checked_seed(seed)
+        return jnp.array([seed & 0xFFFFFFFF, seed >> 32], jnp.uint32)
     seed = jnp.asarray(seed)
     if seed.shape != () or not jnp.issubdtype(seed.dtype, jnp.integer):
         raise TypeError(f"seed must be one integer, got {seed.dtype}{list(seed.shape)}")

@@ -27,10 +27,8 @@ class Scheduler:
     def __init__(self, config: Config, seed: int = 0) -> None:
         if not isinstance(config, Config):
             raise TypeError(f"config must be an infonoise.Config, got {type(config).__name__}")
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"seed = {seed} must be from 0 to 2^64 - 1")
         self.state = empty_words(_native.state_words(config))
-        _native.init(self.state, config, int(seed), *config.tables())
+        _native.init(self.state, config, checked_seed(seed), *config.tables())
 
     @classmethod
     def from_state(cls, words: np.ndarray) -> Scheduler:
@@ -68,6 +66,7 @@ class Scheduler:
 
     def sample(self, n: int, *, rank: int = 0, world: int = 1) -> np.ndarray:
         """Draws float32[n]; with ``rank`` and ``world``, that rank's slice of the global batch."""
+        check_shard(n, rank, world)
         sigma = np.empty(n, np.float32)
         _native.sample(self.state, sigma, rank, world)
         return sigma
@@ -84,7 +83,7 @@ class Scheduler:
     def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
         """observe, step and sample in one call: returns the sigmas of the next batch."""
         sigma, error, *mask = _pairs(sigma, error, mask)
-        following = np.empty(sigma.size if next_n is None else next_n, np.float32)
+        following = np.empty(sigma.size if next_n is None else checked_count(next_n), np.float32)
         _native.advance(self.state, sigma, error, following, *mask)
         return following
 
@@ -131,7 +130,10 @@ class Scheduler:
         return self._entropic(time, power, gated, True)
 
     def _entropic(self, values, power, gated, back) -> np.ndarray:
+        check_power(power)
         values = np.array(values, np.float64)
+        if np.isnan(values).any():
+            raise ValueError("sigmas and entropic times must not be NaN")
         _native.entropic(self.state, power, gated, values.reshape(-1), back)
         return values
 
@@ -142,9 +144,40 @@ class Scheduler:
 
 def info_grid(words: np.ndarray, n: int, power: float, gated: bool, coordinate: str) -> np.ndarray:
     """The grid of a block's words, in a coordinate of ``infonoise.coordinates``."""
+    if checked_count(n) < 2:
+        raise ValueError(f"n = {n} must be at least 2: the grid's two ends")
+    check_power(power)
     sigma = np.empty(n, np.float32)
     _native.info_grid(words, power, gated, sigma)
     return sigma if coordinate == "sigma" else from_sigma(coordinate, sigma)
+
+
+def checked_count(n) -> int:
+    """n as an integer that is not negative."""
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise TypeError(f"n must be a static, non-negative integer, got {n!r}")
+    return int(n)
+
+
+def checked_seed(seed) -> int:
+    """A seed as an integer of 64 bits."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed must be an integer, got {seed!r}")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed = {seed} must be from 0 to 2^64 - 1")
+    return int(seed)
+
+
+def check_shard(n, rank, world) -> None:
+    """Whether ``rank`` of ``world`` may draw n."""
+    if not 0 <= rank < world or world * checked_count(n) > 2**32:
+        raise ValueError(f"rank = {rank} of world = {world} needs 0 <= rank < world and world * n <= 2^32")
+
+
+def check_power(power) -> None:
+    """Whether ``power`` is one that entropic time knows."""
+    if not abs(power) <= 64:
+        raise ValueError(f"power = {power} must be from -64 to 64: 0 is entropic time, 1 suits images")
 
 
 def empty_words(length: int) -> np.ndarray:
