@@ -623,6 +623,9 @@ extern "C" {
 // The ABI version of this library: compare with `INFONOISE_ABI_VERSION`.
 uint32_t infonoise_abi_version(void);
 
+// Unoptimised `core` refers to it although nothing here unwinds.
+void rust_eh_personality(void);
+
 // Fills `config` with a preset (`infonoise_preset`). Its `struct_size` must be
 // set: `infonoise_config config = INFONOISE_CONFIG_INIT;`.
 //
@@ -684,6 +687,27 @@ infonoise_status infonoise_tables_get(const void *state,
                                       size_t bytes,
                                       double *weight,
                                       double *baseline);
+
+// Changes what may change while running (cadence, rate, gate, pivot, guard,
+// ceiling, smoothing, coverage, emphasis, counts) and, unless `weight` is NULL,
+// the table of `bins` weights. It takes effect at the next refresh.
+//
+// Errors: as `infonoise_sample`; STRUCT_SIZE; INVALID_CONFIG for a field that is
+// invalid or fixed at init: `infonoise_reconfigure_check` names it.
+infonoise_status infonoise_reconfigure(void *state,
+                                       size_t bytes,
+                                       const infonoise_config *config,
+                                       const double *weight);
+
+// Checks whether `infonoise_reconfigure` would take `config`, as
+// `infonoise_config_check` does; `message` may be NULL.
+//
+// Errors: as `infonoise_reconfigure`.
+infonoise_status infonoise_reconfigure_check(const void *state,
+                                             size_t bytes,
+                                             const infonoise_config *config,
+                                             char *message,
+                                             size_t message_bytes);
 
 // Draws n sigmas.
 //
@@ -755,27 +779,6 @@ infonoise_status infonoise_advance(void *state,
 // Errors: as `infonoise_sample`; ARGUMENT for other numbers.
 infonoise_status infonoise_set_frozen(void *state, size_t bytes, uint32_t frozen);
 
-// Changes what may change while running (cadence, rate, gate, pivot, guard,
-// ceiling, smoothing, coverage, emphasis, counts) and, unless `weight` is NULL,
-// the table of `bins` weights. It takes effect at the next refresh.
-//
-// Errors: as `infonoise_sample`; STRUCT_SIZE; INVALID_CONFIG for a field that is
-// invalid or fixed at init: `infonoise_reconfigure_check` names it.
-infonoise_status infonoise_reconfigure(void *state,
-                                       size_t bytes,
-                                       const infonoise_config *config,
-                                       const double *weight);
-
-// Checks whether `infonoise_reconfigure` would take `config`, as
-// `infonoise_config_check` does; `message` may be NULL.
-//
-// Errors: as `infonoise_reconfigure`.
-infonoise_status infonoise_reconfigure_check(const void *state,
-                                             size_t bytes,
-                                             const infonoise_config *config,
-                                             char *message,
-                                             size_t message_bytes);
-
 // Reads the report.
 //
 // Errors: as `infonoise_sample`, STRUCT_SIZE.
@@ -791,6 +794,27 @@ infonoise_status infonoise_profile_get(const void *state,
                                        size_t bytes,
                                        uint32_t which,
                                        infonoise_profile *profile);
+
+// How far an existing schedule (`infonoise_schedule_kind` with its numbers a
+// and b, or a `table` of K masses) is from what the losses ask for, by the
+// profile in force or an estimate (`infonoise_profile_kind`).
+//
+// Errors: as `infonoise_sample`; STRUCT_SIZE; ARGUMENT (no such kind, numbers
+// that make no sense); NULL (kind table without table); NOT_READY; TOO_SMALL if
+// `emphasis` has no room.
+infonoise_status infonoise_diagnose(const void *state,
+                                    size_t bytes,
+                                    uint32_t which,
+                                    uint32_t kind,
+                                    double a,
+                                    double b,
+                                    const double *table,
+                                    infonoise_mismatch *mismatch);
+
+// A number that two equal schedules share, on every platform.
+//
+// Errors: as `infonoise_sample`.
+infonoise_status infonoise_digest(const void *state, size_t bytes, uint64_t *digest);
 
 // Fills `sigma` with n >= 2 noise levels for a sampler, equally spaced in
 // entropic time with the given power (1 is usual, 0 for token data at few
@@ -860,27 +884,6 @@ infonoise_status infonoise_snap(float *sigma,
                                 const float *table,
                                 size_t entries);
 
-// How far an existing schedule (`infonoise_schedule_kind` with its numbers a
-// and b, or a `table` of K masses) is from what the losses ask for, by the
-// profile in force or an estimate (`infonoise_profile_kind`).
-//
-// Errors: as `infonoise_sample`; STRUCT_SIZE; ARGUMENT (no such kind, numbers
-// that make no sense); NULL (kind table without table); NOT_READY; TOO_SMALL if
-// `emphasis` has no room.
-infonoise_status infonoise_diagnose(const void *state,
-                                    size_t bytes,
-                                    uint32_t which,
-                                    uint32_t kind,
-                                    double a,
-                                    double b,
-                                    const double *table,
-                                    infonoise_mismatch *mismatch);
-
-// A number that two equal schedules share, on every platform.
-//
-// Errors: as `infonoise_sample`.
-infonoise_status infonoise_digest(const void *state, size_t bytes, uint64_t *digest);
-
 // Bytes of the portable image of a block; 0 if it holds no scheduler.
 size_t infonoise_image_bytes(const void *state, size_t bytes);
 
@@ -903,9 +906,6 @@ infonoise_status infonoise_image_state_bytes(const void *image, size_t image_byt
 // CHECKSUM, CORRUPT (values out of range), TOO_SMALL (`bytes`). The block is
 // untouched then.
 infonoise_status infonoise_load(void *state, size_t bytes, const void *image, size_t image_bytes);
-
-// Unoptimised `core` refers to it although nothing here unwinds.
-void rust_eh_personality(void);
 
 // One sentence for a status: what is wrong and what to do. Never NULL.
 const char *infonoise_status_message(uint32_t status);

@@ -11,9 +11,9 @@
 //! assert!(size_of_val(&words) <= 72 * 1024);
 //! ```
 
-use crate::config::ConfigRecord;
 use crate::error::Error;
 use crate::quantile::Entry;
+use crate::record::ConfigRecord;
 use crate::ring::Mark;
 use bytemuck::{Pod, Zeroable, try_cast_slice, try_cast_slice_mut};
 

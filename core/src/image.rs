@@ -23,11 +23,12 @@
 
 use crate::bin::BinLookup;
 use crate::block::{Header, LAYOUT, MAGIC, Summary, View, ViewMut, state_words};
-use crate::config::{Config, ConfigRecord};
+use crate::config::Config;
 use crate::density::check_weight;
 use crate::error::Error;
 use crate::grid::Grid;
 use crate::quantile::DrawTable;
+use crate::record::ConfigRecord;
 use crate::ring::Mark;
 use bytemuck::Zeroable;
 

@@ -98,8 +98,8 @@ pub unsafe fn scheduler<'a>(state: *mut c_void, bytes: usize) -> Result<Claimed<
 pub unsafe trait Sized32: Sized {}
 unsafe impl Sized32 for ConfigRecord {}
 unsafe impl Sized32 for Report {}
-unsafe impl Sized32 for crate::ProfileRecord {}
-unsafe impl Sized32 for crate::MismatchRecord {}
+unsafe impl Sized32 for crate::inspect::ProfileRecord {}
+unsafe impl Sized32 for crate::inspect::MismatchRecord {}
 
 /// The caller's `struct_size`, if this library can work with it: a newer
 /// caller's struct may be longer, but its tail must be zero.
@@ -131,6 +131,16 @@ pub unsafe fn sized_out<T: Sized32>(pointer: *mut T, value: T) -> Result<(), Sta
         let theirs = check_size(pointer)?;
         pointer.write(value);
         pointer.cast::<u32>().write(theirs);
+    }
+    Ok(())
+}
+
+/// Copies into an array unless that is NULL.
+pub unsafe fn copy_curve(from: &[f64], to: *mut f64) -> Result<(), Status> {
+    if !to.is_null() {
+        for (to, from) in unsafe { output(to, from.len())? }.iter_mut().zip(from) {
+            *to = *from;
+        }
     }
     Ok(())
 }

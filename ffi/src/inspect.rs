@@ -1,0 +1,197 @@
+//! What a block can be asked: report, profile, diagnosis, digest.
+
+use crate::memory::{self, copy_curve, input, output, reader, sized_out};
+use crate::{Status, status};
+use core::ffi::c_void;
+use infonoise_core::{Mismatch, Profile, Reader, Report, Schedule, ScheduleKind};
+
+/// The K curves of a schedule: `infonoise_profile` of the C ABI. Point the
+/// members that you want at arrays, leave the others NULL, and set `bins` to
+/// the number of bins that they have room for (edges, cdf and entropy hold one
+/// more). On return `bins` is K.
+#[repr(C)]
+pub struct ProfileRecord {
+    /// `sizeof` this struct, set by `INFONOISE_PROFILE_INIT`.
+    pub struct_size: u32,
+    /// In: room; out: K.
+    pub bins: u32,
+    /// Centres of the bins, standard deviations in data units (K).
+    pub sigma: *mut f64,
+    /// Edges of the bins (K + 1).
+    pub edges: *mut f64,
+    /// Share of the draws below each edge (K + 1).
+    pub cdf: *mut f64,
+    /// Cumulative integral of the rate, nats per dimension (K + 1).
+    pub entropy: *mut f64,
+    /// Losses that each bin holds (K).
+    pub count: *mut f64,
+    /// Squared x0 error per dimension, after the ceiling (K).
+    pub error: *mut f64,
+    /// Nats per unit sigma (K).
+    pub rate: *mut f64,
+    /// The low-noise gate, 0 to 1 (K).
+    pub gate: *mut f64,
+    /// The target rho, masses of bins (K).
+    pub target: *mut f64,
+    /// The density pi, masses of bins (K).
+    pub density: *mut f64,
+}
+
+/// Which profile `infonoise_profile_get` reads.
+#[repr(u32)]
+#[derive(Clone, Copy)]
+pub enum ProfileKind {
+    /// The sampler in force.
+    InForce = 0,
+    /// Estimated from what the rings hold now.
+    Estimated = 1,
+}
+
+/// How far a schedule is from what the losses ask for: `infonoise_mismatch` of
+/// the C ABI.
+#[repr(C)]
+pub struct MismatchRecord {
+    /// `sizeof` this struct, set by `INFONOISE_MISMATCH_INIT`.
+    pub struct_size: u32,
+    /// In: room in `emphasis`; out: K. May be 0 where `emphasis` is NULL.
+    pub bins: u32,
+    /// Between realised emphasis and target, 0 to 1.
+    pub total_variation: f64,
+    /// 5 % quantile of the target.
+    pub band_low: f64,
+    /// 95 % quantile of the target.
+    pub band_high: f64,
+    /// Share of the schedule's draws inside that band.
+    pub inside_band: f64,
+    /// Share of its draws off the grid.
+    pub off_grid: f64,
+    /// Share of the budget wasted, against the density that the losses ask for.
+    pub wasted: f64,
+    /// Realised emphasis, masses of bins (K), or NULL.
+    pub emphasis: *mut f64,
+}
+
+/// Reads the report.
+///
+/// Errors: as `infonoise_sample`, STRUCT_SIZE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_report_get(
+    state: *const c_void,
+    bytes: usize,
+    report: *mut Report,
+) -> Status {
+    status(|| {
+        let value = unsafe { reader(state, bytes)? }.report();
+        unsafe { sized_out(report, value) }
+    })
+}
+
+/// Reads the profile in force or an estimate from what the rings hold now
+/// (`infonoise_profile_kind`).
+///
+/// Errors: as `infonoise_sample`; STRUCT_SIZE; ARGUMENT (no such kind);
+/// TOO_SMALL if `bins` is below K; NOT_READY for an estimate while a bin is
+/// empty.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_profile_get(
+    state: *const c_void,
+    bytes: usize,
+    which: u32,
+    profile: *mut ProfileRecord,
+) -> Status {
+    status(|| {
+        let state = unsafe { reader(state, bytes)? };
+        unsafe { memory::check_size(profile)? };
+        let record = unsafe { &mut *profile };
+        let curves = match which {
+            0 => state.profile()?,
+            1 => state.estimate()?,
+            _ => return Err(Status::INFONOISE_ARGUMENT),
+        };
+        unsafe { copy_profile(&curves, record) }
+    })
+}
+
+unsafe fn copy_profile(curves: &Profile, record: &mut ProfileRecord) -> Result<(), Status> {
+    if (record.bins as usize) < curves.sigma.len() {
+        return Err(Status::INFONOISE_TOO_SMALL);
+    }
+    let parts: [(&[f64], *mut f64); 10] = [
+        (&curves.sigma, record.sigma),
+        (&curves.edges, record.edges),
+        (&curves.cdf, record.cdf),
+        (&curves.entropy, record.entropy),
+        (&curves.count, record.count),
+        (&curves.error, record.error),
+        (&curves.rate, record.rate),
+        (&curves.gate, record.gate),
+        (&curves.target, record.target),
+        (&curves.density, record.density),
+    ];
+    for (from, to) in parts {
+        unsafe { copy_curve(from, to)? };
+    }
+    record.bins = curves.sigma.len() as u32;
+    Ok(())
+}
+
+/// How far an existing schedule (`infonoise_schedule_kind` with its numbers a
+/// and b, or a `table` of K masses) is from what the losses ask for, by the
+/// profile in force or an estimate (`infonoise_profile_kind`).
+///
+/// Errors: as `infonoise_sample`; STRUCT_SIZE; ARGUMENT (no such kind, numbers
+/// that make no sense); NULL (kind table without table); NOT_READY; TOO_SMALL if
+/// `emphasis` has no room.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_diagnose(
+    state: *const c_void,
+    bytes: usize,
+    which: u32,
+    kind: u32,
+    a: f64,
+    b: f64,
+    table: *const f64,
+    mismatch: *mut MismatchRecord,
+) -> Status {
+    status(|| {
+        let state = unsafe { reader(state, bytes)? };
+        unsafe { memory::check_size(mismatch)? };
+        let record = unsafe { &mut *mismatch };
+        let kind = ScheduleKind::from_code(kind).ok_or(Status::INFONOISE_ARGUMENT)?;
+        let bins = state.config()?.bins as usize;
+        let table = match kind {
+            ScheduleKind::Table => unsafe { input(table, bins)? },
+            _ => &[],
+        };
+        if which > 1 {
+            return Err(Status::INFONOISE_ARGUMENT);
+        }
+        if !record.emphasis.is_null() && (record.bins as usize) < bins {
+            return Err(Status::INFONOISE_TOO_SMALL);
+        }
+        let found: Mismatch = state.diagnose(&Schedule::new(kind, a, b, table), which == 1)?;
+        unsafe { copy_curve(&found.emphasis, record.emphasis)? };
+        record.bins = bins as u32;
+        record.total_variation = found.total_variation;
+        record.band_low = found.band_low;
+        record.band_high = found.band_high;
+        record.inside_band = found.inside_band;
+        record.off_grid = found.off_grid;
+        record.wasted = found.wasted;
+        Ok(())
+    })
+}
+
+/// A number that two equal schedules share, on every platform.
+///
+/// Errors: as `infonoise_sample`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_digest(state: *const c_void, bytes: usize, digest: *mut u64) -> Status {
+    status(|| {
+        let state: Reader<'_> = unsafe { reader(state, bytes)? };
+        if let Some(digest) = unsafe { output(digest, 1)? }.first_mut() {
+            *digest = state.digest();
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,188 @@
+//! Configurations and blocks: checking, making, reading back, changing.
+
+use crate::memory::{self, copy_curve, input, output, reader, scheduler, sized_in, sized_out};
+use crate::{Status, status, text};
+use core::ffi::{c_char, c_void};
+use infonoise_core::{Config, ConfigRecord, Error, Preset, Scheduler, state_words};
+
+fn config_of(record: &ConfigRecord) -> Result<Config, Status> {
+    Ok(Config::from_record(record).map_err(Error::Config)?)
+}
+
+/// Fills `config` with a preset (`infonoise_preset`). Its `struct_size` must be
+/// set: `infonoise_config config = INFONOISE_CONFIG_INIT;`.
+///
+/// Errors: NULL, STRUCT_SIZE, ARGUMENT (no such preset).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_config_init(config: *mut ConfigRecord, preset: u32) -> Status {
+    status(|| {
+        let preset = Preset::from_code(preset).ok_or(Status::INFONOISE_ARGUMENT)?;
+        unsafe { sized_out(config, Config::preset(preset).to_record()) }
+    })
+}
+
+/// Checks a configuration. Unless `message` is NULL, it receives at most
+/// `message_bytes` bytes: on failure the field, its value, the bound and the
+/// remedy, otherwise the empty string; always 0-terminated.
+///
+/// Errors: NULL (config), MISALIGNED, STRUCT_SIZE, INVALID_CONFIG.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_config_check(
+    config: *const ConfigRecord,
+    message: *mut c_char,
+    message_bytes: usize,
+) -> Status {
+    let room = if message.is_null() { 0 } else { message_bytes };
+    let mut text = text::Text::new(unsafe { output(message.cast::<u8>(), room) }.unwrap_or_default());
+    status(|| {
+        let record = unsafe { sized_in(config)? };
+        Config::from_record(&record).map(|_| ()).map_err(|error| {
+            error.message(&mut |piece| text.put(piece));
+            Status::INFONOISE_INVALID_CONFIG
+        })
+    })
+}
+
+/// Bytes of a state block for `config`; 0 if the configuration is invalid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_state_bytes(config: *const ConfigRecord) -> usize {
+    let Ok(record) = (unsafe { sized_in(config) }) else { return 0 };
+    match Config::from_record(&record) {
+        Ok(config) => 8 * state_words(config.bins as usize, config.window as usize),
+        Err(_) => 0,
+    }
+}
+
+/// Writes a fresh scheduler into `state`.
+///
+/// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL. The block
+/// is untouched then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_init(
+    state: *mut c_void,
+    bytes: usize,
+    config: *const ConfigRecord,
+    seed: u64,
+) -> Status {
+    unsafe { infonoise_init_with(state, bytes, config, seed, core::ptr::null(), core::ptr::null()) }
+}
+
+/// As `infonoise_init`, with tables of `bins` numbers: `weight`, further
+/// positive factors on the fixed weight at the bin centres, and `baseline`, the
+/// masses that the warm-up draws from (required by baseline `table`). Either
+/// may be NULL.
+///
+/// Errors: as `infonoise_init`; INVALID_CONFIG for a table that cannot be used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_init_with(
+    state: *mut c_void,
+    bytes: usize,
+    config: *const ConfigRecord,
+    seed: u64,
+    weight: *const f64,
+    baseline: *const f64,
+) -> Status {
+    status(|| {
+        let config = config_of(&unsafe { sized_in(config)? })?;
+        let table = |table: *const f64| match table.is_null() {
+            true => Ok(None),
+            false => unsafe { input(table, config.bins as usize) }.map(Some),
+        };
+        let (weight, baseline) = (table(weight)?, table(baseline)?);
+        let words = unsafe { memory::words_mut(state, bytes)? };
+        #[cfg(debug_assertions)]
+        let _busy = crate::busy::claim(state)?;
+        Scheduler::init_with(words, &config, seed, weight, baseline)?;
+        Ok(())
+    })
+}
+
+/// Checks a block completely: header, configuration, every index and table.
+/// Worth a call on memory that came from elsewhere; the other functions stay
+/// inside the block whatever it holds.
+///
+/// Errors: NULL, MISALIGNED, TOO_SMALL, NOT_A_STATE, FOREIGN_ENDIAN,
+/// WRONG_LAYOUT, CORRUPT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_validate(state: *const c_void, bytes: usize) -> Status {
+    status(|| Ok(unsafe { reader(state, bytes)? }.validate()?))
+}
+
+/// Reads the configuration back; the grid's ends are the f32 ones.
+///
+/// Errors: as `infonoise_sample`, STRUCT_SIZE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_config_get(
+    state: *const c_void,
+    bytes: usize,
+    config: *mut ConfigRecord,
+) -> Status {
+    status(|| {
+        let record = unsafe { reader(state, bytes)? }.config()?.to_record();
+        unsafe { sized_out(config, record) }
+    })
+}
+
+/// Reads the caller's tables back, K numbers each: the weight (1 where none was
+/// given) and the baseline (0 where none was given). Either may be NULL.
+///
+/// Errors: as `infonoise_sample`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_tables_get(
+    state: *const c_void,
+    bytes: usize,
+    weight: *mut f64,
+    baseline: *mut f64,
+) -> Status {
+    status(|| {
+        let (from_weight, from_baseline) = unsafe { reader(state, bytes)? }.tables();
+        unsafe { copy_curve(from_weight, weight) }?;
+        unsafe { copy_curve(from_baseline, baseline) }
+    })
+}
+
+/// Changes what may change while running (cadence, rate, gate, pivot, guard,
+/// ceiling, smoothing, coverage, emphasis, counts) and, unless `weight` is NULL,
+/// the table of `bins` weights. It takes effect at the next refresh.
+///
+/// Errors: as `infonoise_sample`; STRUCT_SIZE; INVALID_CONFIG for a field that is
+/// invalid or fixed at init: `infonoise_reconfigure_check` names it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_reconfigure(
+    state: *mut c_void,
+    bytes: usize,
+    config: *const ConfigRecord,
+    weight: *const f64,
+) -> Status {
+    status(|| {
+        let config = config_of(&unsafe { sized_in(config)? })?;
+        let mut state = unsafe { scheduler(state, bytes)? };
+        let bins = state.reader().config()?.bins as usize;
+        let weight = if weight.is_null() { None } else { Some(unsafe { input(weight, bins)? }) };
+        Ok(state.reconfigure(&config, weight)?)
+    })
+}
+
+/// Checks whether `infonoise_reconfigure` would take `config`, as
+/// `infonoise_config_check` does; `message` may be NULL.
+///
+/// Errors: as `infonoise_reconfigure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_reconfigure_check(
+    state: *const c_void,
+    bytes: usize,
+    config: *const ConfigRecord,
+    message: *mut c_char,
+    message_bytes: usize,
+) -> Status {
+    let room = if message.is_null() { 0 } else { message_bytes };
+    let mut text = text::Text::new(unsafe { output(message.cast::<u8>(), room) }.unwrap_or_default());
+    status(|| {
+        let record = unsafe { sized_in(config)? };
+        let old = unsafe { reader(state, bytes)? }.config()?;
+        Config::from_record(&record).and_then(|new| old.may_become(&new)).map_err(|error| {
+            error.message(&mut |piece| text.put(piece));
+            Status::INFONOISE_INVALID_CONFIG
+        })
+    })
+}

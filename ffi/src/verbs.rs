@@ -1,0 +1,163 @@
+//! The verbs of training: sample, observe, step, and all three in one.
+
+use crate::memory::{self, input, output, scheduler, sized_out};
+use crate::{Status, status};
+use core::ffi::c_void;
+use infonoise_core::{Report, Scheduler};
+
+/// Draws n sigmas.
+///
+/// Errors: NULL, MISALIGNED, TOO_SMALL, NOT_A_STATE, FOREIGN_ENDIAN,
+/// WRONG_LAYOUT, CORRUPT; BUSY in debug builds, if another thread is inside.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_sample(
+    state: *mut c_void,
+    bytes: usize,
+    sigma: *mut f32,
+    n: usize,
+) -> Status {
+    unsafe { infonoise_sample_shard(state, bytes, sigma, n, 0, 1) }
+}
+
+/// Draws the n sigmas of `rank` out of a global batch of `world * n`: the
+/// ranks' slices, concatenated, are what one process would have drawn.
+///
+/// Errors: as `infonoise_sample`; ARGUMENT unless rank < world and
+/// world * n <= 2^32.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_sample_shard(
+    state: *mut c_void,
+    bytes: usize,
+    sigma: *mut f32,
+    n: usize,
+    rank: u32,
+    world: u32,
+) -> Status {
+    status(|| {
+        let mut state = unsafe { scheduler(state, bytes)? };
+        Ok(state.sample_shard(unsafe { output(sigma, n)? }, rank, world)?)
+    })
+}
+
+/// Takes n per-sample, unweighted errors, squared, in the space of the
+/// configured objective, at the sigmas that they were measured at. Any number
+/// of calls may come between two steps. `rejected`, unless NULL, receives the
+/// number of pairs rejected: sigma off the grid, error negative or not finite.
+///
+/// Errors: as `infonoise_sample`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_observe(
+    state: *mut c_void,
+    bytes: usize,
+    sigma: *const f32,
+    error: *const f32,
+    n: usize,
+    rejected: *mut usize,
+) -> Status {
+    unsafe { infonoise_observe_masked(state, bytes, sigma, error, core::ptr::null(), n, rejected) }
+}
+
+/// As `infonoise_observe`; pairs whose mask byte is 0 are left out and not
+/// counted. `mask` may be NULL.
+///
+/// Errors: as `infonoise_observe`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_observe_masked(
+    state: *mut c_void,
+    bytes: usize,
+    sigma: *const f32,
+    error: *const f32,
+    mask: *const u8,
+    n: usize,
+    rejected: *mut usize,
+) -> Status {
+    status(|| {
+        let mut state = unsafe { scheduler(state, bytes)? };
+        unsafe { observe(&mut state, sigma, error, mask, n, rejected) }
+    })
+}
+
+unsafe fn observe(
+    state: &mut Scheduler<'_>,
+    sigma: *const f32,
+    error: *const f32,
+    mask: *const u8,
+    n: usize,
+    rejected: *mut usize,
+) -> Result<(), Status> {
+    let (sigma, error) = unsafe { (input(sigma, n)?, input(error, n)?) };
+    let mask = if mask.is_null() { None } else { Some(unsafe { input(mask, n)? }) };
+    let count = if rejected.is_null() { &mut [] } else { unsafe { output(rejected, 1)? } };
+    let refused = state.observe_masked(sigma, error, mask)?;
+    if let Some(count) = count.first_mut() {
+        *count = refused;
+    }
+    Ok(())
+}
+
+/// Counts one optimizer step and refreshes the sampler if that is due.
+/// `report`, unless NULL, receives the report afterwards.
+///
+/// Errors: as `infonoise_sample`, STRUCT_SIZE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_step(state: *mut c_void, bytes: usize, report: *mut Report) -> Status {
+    status(|| {
+        let mut state = unsafe { scheduler(state, bytes)? };
+        unsafe { step(&mut state, report) }
+    })
+}
+
+unsafe fn step(state: &mut Scheduler<'_>, report: *mut Report) -> Result<(), Status> {
+    if report.is_null() {
+        state.step()?;
+        return Ok(());
+    }
+    unsafe { memory::check_size(report)? };
+    state.step()?;
+    unsafe { sized_out(report, state.report()) }
+}
+
+/// observe, step and sample in one call: the errors of this batch in, the
+/// sigmas of the next out. `next_sigma` may be `sigma`. `mask`, `rejected` and
+/// `report` may be NULL.
+///
+/// Errors: as the three. What came before the failing part has been done.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_advance(
+    state: *mut c_void,
+    bytes: usize,
+    sigma: *const f32,
+    error: *const f32,
+    mask: *const u8,
+    n: usize,
+    next_sigma: *mut f32,
+    next_n: usize,
+    rejected: *mut usize,
+    report: *mut Report,
+) -> Status {
+    status(|| {
+        let mut state = unsafe { scheduler(state, bytes)? };
+        // Refuse before anything is changed.
+        unsafe { output(next_sigma, next_n)? };
+        if !report.is_null() {
+            unsafe { memory::check_size(report)? };
+        }
+        unsafe { observe(&mut state, sigma, error, mask, n, rejected)? };
+        unsafe { step(&mut state, report)? };
+        Ok(state.sample(unsafe { output(next_sigma, next_n)? })?)
+    })
+}
+
+/// 1 stops refreshes, 0 lets them go on; draws and observations continue.
+///
+/// Errors: as `infonoise_sample`; ARGUMENT for other numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_set_frozen(state: *mut c_void, bytes: usize, frozen: u32) -> Status {
+    status(|| {
+        if frozen > 1 {
+            return Err(Status::INFONOISE_ARGUMENT);
+        }
+        unsafe { scheduler(state, bytes)? }.set_frozen(frozen == 1);
+        Ok(())
+    })
+}
