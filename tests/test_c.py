@@ -1,16 +1,71 @@
 """The C ABI as a C program sees it."""
 
+import random
 import re
+import shutil
+import signal
 import subprocess
 
 import pytest
 from conftest import ROOT
 
+SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
-@pytest.mark.parametrize("flags", [["-O2"], ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]])
+
+@pytest.mark.parametrize("flags", [["-O2"], SANITIZED], ids=["plain", "sanitized"])
 def test_smoke(compile_c, flags):
     done = subprocess.run([compile_c("smoke.c", *flags)], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+
+
+def test_any_bytes(compile_c):
+    """Random blocks, lengths, alignments, NULLs and numbers, under the sanitizers."""
+    program = compile_c("bytes.c", *SANITIZED)
+    done = subprocess.run([program, "1000", "1"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "12000 calls\n"), done.stderr
+
+
+def test_any_bytes_under_valgrind(compile_c):
+    """Sees the library's own loads and stores, which carry no sanitizer."""
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is not installed")
+    program = compile_c("bytes.c", "-O1", "-g")
+    command = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full", program, "100", "3"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_threads(compile_c):
+    assert subprocess.run([compile_c("threads.c", "-O2", "-pthread")]).returncode == 0
+
+
+def test_debug_builds_notice_two_threads_in_one_block(tmp_path):
+    subprocess.run(["cargo", "build", "-q", "--locked", "-p", "infonoise-ffi"], cwd=ROOT, check=True)
+    program = tmp_path / "threads"
+    sources = [ROOT / "tests/c/threads.c", ROOT / "target/debug/libinfonoise.a"]
+    subprocess.run(["cc", "-std=c11", "-O2", "-pthread", f"-I{ROOT / 'include'}", *sources, "-o", program], check=True)
+    assert subprocess.run([program, "1"]).returncode == 0
+
+
+def test_resuming_after_kill_9_is_exact(compile_c, tmp_path):
+    """Saved at 200 points, killed, loaded in a new process: the rest is that of an
+    uninterrupted run."""
+    program, steps = compile_c("resume.c", "-O2"), 300
+    whole = subprocess.run([program, tmp_path / "never", str(steps), "0"], capture_output=True, text=True, check=True)
+    lines = whole.stdout.splitlines()
+    assert lines[-1] == "refreshes 41"
+    for point in random.Random(0).sample(range(1, steps), 200):
+        path = tmp_path / str(point)
+        child = subprocess.Popen(
+            [program, path, str(steps), str(point)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        while child.stdout.readline() != "saved\n":
+            assert child.poll() is None
+        child.kill()
+        child.communicate()
+        assert child.returncode == -signal.SIGKILL
+        rest = subprocess.run([program, path, str(steps), "0"], capture_output=True, text=True, check=True)
+        assert rest.stdout.splitlines() == lines[point:], point
 
 
 @pytest.mark.parametrize("standard", ["c++17", "c++20"])

@@ -2,9 +2,6 @@
 
 import dataclasses
 import pickle
-import signal
-import subprocess
-import sys
 
 import infonoise
 import numpy as np
@@ -58,44 +55,6 @@ def test_images_are_the_whole_of_it_and_damage_is_named():
     ]:
         with pytest.raises(ValueError, match=message):
             infonoise.Scheduler.load(bad)
-
-
-CHILD = """
-import sys, infonoise, numpy as np
-path, steps, kill = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-try:
-    s = infonoise.Scheduler.load(open(path, "rb").read())
-except FileNotFoundError:
-    s = infonoise.Scheduler(infonoise.Config.discrete(bins=16, warmup_steps=9, refresh_every=4, min_count=2), 3)
-while s.report()["steps"] < steps:
-    sigma = s.sample(64)
-    s.observe(sigma, sigma**2 / (1 + sigma**2))
-    s.step()
-    if s.report()["steps"] == kill:
-        open(path, "wb").write(s.save())
-        print("saved", flush=True)
-        input()  # until it is killed
-    print(sigma.view(np.uint32).sum(dtype=np.uint64), s.digest())
-"""
-
-
-def test_resuming_after_kill_9_is_exact(tmp_path):
-    """Saved, killed and loaded in a new process: the rest is that of an uninterrupted run."""
-
-    def run(*arguments):
-        command = [sys.executable, "-c", CHILD, *map(str, arguments)]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    whole = run(tmp_path / "never", 40, 0).communicate()[0].splitlines()
-    for point in (1, 8, 9, 13, 27):
-        path = tmp_path / f"at-{point}"
-        child = run(path, 40, point)
-        while child.stdout.readline() != "saved\n":
-            pass
-        child.kill()
-        assert child.wait() == -signal.SIGKILL
-        rest = run(path, 40, 0).communicate()[0].splitlines()
-        assert rest == whole[point:]
 
 
 def test_entropic_time_inverts_and_matches_the_profile():

@@ -1,0 +1,135 @@
+/* Any bytes: every function on random blocks, lengths, alignments, NULLs and
+ * numbers, on the heap in exact sizes, so that a sanitizer sees any step outside.
+ * argv: rounds, seed. Prints how many calls were made. */
+#include <infonoise.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t random_state;
+
+static uint64_t any(void) {
+  random_state ^= random_state << 13, random_state ^= random_state >> 7, random_state ^= random_state << 17;
+  return random_state * 0x2545F4914F6CDD1Du;
+}
+
+static size_t below(size_t n) { return (size_t)(any() >> 33) % n; }
+
+/* Sizes that are mostly small, sometimes large. */
+static size_t length(void) { return any() & 31 ? below(300) : below((1u << 20) + 1); }
+
+static float number(void) {
+  static const float edge[] = {0, 1, 0.002f, 80, -1, 1e-40f, 3e38f, 81, 0.5f, 2, 10, 0.01f};
+  uint32_t bits = (uint32_t)any();
+  float x;
+  if (any() & 7) return edge[below(sizeof edge / sizeof *edge)];
+  memcpy(&x, &bits, 4);
+  return x;
+}
+
+static double real(void) {
+  uint64_t bits = any();
+  double x;
+  if (any() & 3) return (double)number();
+  memcpy(&x, &bits, 8);
+  return x;
+}
+
+static float *floats(size_t n) {
+  float *p = malloc(n * sizeof *p + 1);
+  for (size_t i = 0; i < n; ++i) p[i] = number();
+  return p;
+}
+
+static double *doubles(size_t n) {
+  double *p = malloc(n * sizeof *p + 1);
+  for (size_t i = 0; i < n; ++i) p[i] = real();
+  return p;
+}
+
+/* A pointer, or now and then NULL or one that is not aligned. */
+static void *bent(void *p) {
+  uint64_t way = any() & 63;
+  return way == 0 ? NULL : way == 1 ? (void *)((char *)p + 1) : p;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 3) return 2;
+  unsigned long rounds = strtoul(argv[1], NULL, 10), calls = 0;
+  random_state = strtoull(argv[2], NULL, 10) * 2 + 1;
+  for (unsigned long round = 0; round < rounds; ++round) {
+    infonoise_config config = INFONOISE_CONFIG_INIT;
+    (void)infonoise_config_init(&config, (uint32_t)below(7));
+    config.bins = 8 + (uint32_t)below(20), config.window = 8 + (uint32_t)below(20);
+    config.min_count = 1, config.warmup_steps = below(3), config.refresh_every = 1 + below(3);
+    config.pivot = (uint32_t)below(9), config.pivot_value = 0.5, config.smoothing = (uint32_t)below(3);
+    config.draw = (uint32_t)below(2), config.ceiling = (uint32_t)below(2), config.guard = (uint32_t)below(2);
+    if (below(8) == 0) ((unsigned char *)&config)[4 + below(sizeof config - 4)] = (unsigned char)any();
+    size_t bytes = infonoise_state_bytes(&config), room = bytes ? bytes : 8 * (1 + below(2000));
+    unsigned char *block = malloc(room);
+    for (size_t i = 0; i < room; ++i) block[i] = (unsigned char)any();
+    infonoise_status made = infonoise_init(block, room, &config, any());
+    unsigned hits = (unsigned)below(6);
+    /* Damage anywhere, also in magic, layout and dimensions. */
+    for (unsigned i = 0; i < hits; ++i) block[below(room)] ^= (unsigned char)(1u << below(8));
+    if (made == INFONOISE_OK && below(4) == 0) room = below(room + 1);
+    for (int call = 0; call < 12; ++call, ++calls) {
+      size_t n = length(), m = length(), count = 0;
+      float *a = floats(n), *b = floats(n), *c = floats(m);
+      double *d = doubles(n), *e = doubles(n), *table = doubles(256), *curve = doubles(257);
+      uint8_t *mask = malloc(n + 1);
+      uint32_t *index = malloc(n * 4 + 1);
+      for (size_t i = 0; i < n; ++i) mask[i] = (uint8_t)(any() & 1);
+      infonoise_report report = INFONOISE_REPORT_INIT;
+      infonoise_profile profile = INFONOISE_PROFILE_INIT;
+      infonoise_mismatch mismatch = INFONOISE_MISMATCH_INIT;
+      profile.bins = mismatch.bins = (uint32_t)below(300);
+      if (profile.bins > 256) profile.bins = mismatch.bins = 256;
+      profile.cdf = curve, profile.density = profile.bins ? table : NULL, mismatch.emphasis = table;
+      if (below(16) == 0) report.struct_size = (uint32_t)below(200);
+      void *s = bent(block);
+      size_t r = s == block || s == NULL ? room : room ? room - 1 : 0;
+      uint64_t digest;
+      size_t image_bytes = infonoise_image_bytes(s, r);
+      switch (below(20)) {
+        case 0: (void)infonoise_sample(s, r, bent(a), n ? n - 1 : 0); break;
+        case 1: (void)infonoise_sample_shard(s, r, a, n, (uint32_t)below(5), (uint32_t)below(5)); break;
+        case 2: (void)infonoise_observe(s, r, a, bent(b), n ? n - 1 : 0, &count); break;
+        case 3: (void)infonoise_observe_masked(s, r, a, b, mask, n, NULL); break;
+        case 4: (void)infonoise_step(s, r, &report); break;
+        case 5: (void)infonoise_advance(s, r, a, b, NULL, n, c, m, &count, &report); break;
+        case 6: (void)infonoise_set_frozen(s, r, (uint32_t)below(3)); break;
+        case 7: (void)infonoise_reconfigure(s, r, &config, below(2) ? NULL : table); break;
+        case 8: (void)infonoise_report_get(s, r, bent(&report)); break;
+        case 9: (void)infonoise_profile_get(s, r, (uint32_t)below(3), &profile); break;
+        case 10: (void)infonoise_info_grid(s, r, real(), (uint32_t)below(3), a, n); break;
+        case 11: (void)infonoise_to_entropic_time(s, r, 1.0, 1, d, e, n); break;
+        case 12: (void)infonoise_from_entropic_time(s, r, 0.0, 0, d, d, n); break;
+        case 13: (void)infonoise_digest(s, r, &digest); break;
+        case 14: (void)infonoise_validate(s, r); break;
+        case 15: (void)infonoise_diagnose(s, r, (uint32_t)below(3), (uint32_t)below(7), real(), real(), table, &mismatch); break;
+        case 16: (void)infonoise_snap(a, index, n, c, m); break;
+        case 17: (void)infonoise_from_sigma((uint32_t)below(5), d, d, n), (void)infonoise_to_sigma((uint32_t)below(5), d, e, n); break;
+        case 18: (void)infonoise_config_get(s, r, &config), (void)infonoise_tables_get(s, r, table, NULL); break;
+        default: {
+          /* Images: saved, damaged, cut, loaded into a block that is too small or not. */
+          unsigned char *image = malloc(image_bytes + 1);
+          if (infonoise_save(s, r, image, image_bytes) == INFONOISE_OK) {
+            if (below(2)) image[below(image_bytes)] ^= (unsigned char)(1u << below(8));
+            size_t part = below(4) ? image_bytes : below(image_bytes + 1), needed = 0;
+            if (infonoise_image_state_bytes(image, part, &needed) == INFONOISE_OK) {
+              void *other = malloc(needed);
+              (void)infonoise_load(other, below(4) ? needed : below(needed), image, part);
+              free(other);
+            }
+          }
+          free(image);
+        }
+      }
+      free(a), free(b), free(c), free(d), free(e), free(table), free(curve), free(mask), free(index);
+    }
+    free(block);
+  }
+  printf("%lu calls\n", calls);
+  return 0;
+}
