@@ -23,12 +23,14 @@ use bytemuck::{Pod, Zeroable};
 /// 2^32: the end of the words.
 const WORDS: u64 = 1 << 32;
 
-/// A bin as the draw needs it: sixteen bytes, four to a cache line.
+/// A bin as the draw needs it: twenty bytes, three to a cache line.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct Entry {
     /// The first word of the bin (saturated behind the last bin that is drawn).
     pub threshold: u32,
+    /// The last word of the bin; below `threshold` for a bin that is never drawn.
+    pub last: u32,
     /// The bin's lower edge.
     pub edge: f32,
     /// Sigma for each word; 0 for a bin that is never drawn.
@@ -94,6 +96,7 @@ impl<'a> DrawTable<'a> {
         let slope = if words == 0 { 0.0 } else { (f64::from(high) - f64::from(low)) / words as f64 };
         Entry {
             threshold: start.min(u64::from(u32::MAX)) as u32,
+            last: end.saturating_sub(1).min(u64::from(u32::MAX)) as u32,
             edge: low,
             slope: slope as f32,
             top: below(high),
@@ -114,23 +117,33 @@ impl<'a> DrawTable<'a> {
         }
     }
 
+    /// The bin that `word` falls into, and its entry. A sound table has one; the
+    /// search ends with the table in any case.
+    #[inline]
+    fn find(&self, word: u32) -> Option<(usize, &'a Entry)> {
+        let cell = ((u64::from(word) * self.guide.len() as u64) >> 32) as usize;
+        let mut k = usize::from(*self.guide.get(cell)?);
+        loop {
+            let entry = self.entries.get(k)?;
+            if word <= entry.last {
+                return Some((k, entry));
+            }
+            k += 1;
+        }
+    }
+
     /// The bin that `word` falls into.
     #[inline]
     pub fn bin(&self, word: u32) -> usize {
-        let cell = ((u64::from(word) * self.guide.len() as u64) >> 32) as usize;
-        let mut k = usize::from(self.guide.get(cell).copied().unwrap_or(0));
-        while k < self.last && self.entries.get(k + 1).is_some_and(|e| e.threshold <= word) {
-            k += 1;
-        }
-        k.min(self.last)
+        self.find(word).map_or(self.last, |(k, _)| k)
     }
 
     /// The sigma that `word` stands for: one multiplication, one addition,
     /// never fused, clamped inside the bin.
     #[inline]
     pub fn draw(&self, word: u32) -> f32 {
-        match self.entries.get(self.bin(word)) {
-            Some(entry) => {
+        match self.find(word) {
+            Some((_, entry)) => {
                 let steps = word.wrapping_sub(entry.threshold) as f32;
                 let sigma = entry.edge + steps * entry.slope;
                 if sigma > entry.top { entry.top } else { sigma }
