@@ -5,9 +5,10 @@
  * infonoise_state_bytes(&config) bytes, 8-aligned, that may be copied, stored
  * and sent like any value. One block serves one thread at a time.
  *
- * Every function returns an infonoise_status, tolerates NULL by returning
+ * What can fail returns an infonoise_status, tolerates NULL by returning
  * INFONOISE_NULL, and changes nothing unless it returns INFONOISE_OK. Arrays of
- * n elements may be NULL where n is 0.
+ * n elements may be NULL where n is 0; an n beyond memory is INFONOISE_ARGUMENT.
+ * Numbers in brackets are equations of the paper, arXiv 2602.18647.
  *
  *   infonoise_config config = INFONOISE_CONFIG_INIT;
  *   infonoise_config_init(&config, INFONOISE_PRESET_EDM);
@@ -89,6 +90,8 @@ enum infonoise_status
   INFONOISE_IMAGE_SIZE = 18,
   // The image's checksum does not match.
   INFONOISE_CHECKSUM = 19,
+  // A table of weights or masses cannot be used, or is missing.
+  INFONOISE_TABLE = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -623,9 +626,6 @@ extern "C" {
 // The ABI version of this library: compare with `INFONOISE_ABI_VERSION`.
 uint32_t infonoise_abi_version(void);
 
-// Unoptimised `core` refers to it although nothing here unwinds.
-void rust_eh_personality(void);
-
 // Fills `config` with a preset (`infonoise_preset`). Its `struct_size` must be
 // set: `infonoise_config config = INFONOISE_CONFIG_INIT;`.
 //
@@ -762,7 +762,7 @@ infonoise_status infonoise_step(void *state, size_t bytes, infonoise_report *rep
 // sigmas of the next out. `next_sigma` may be `sigma`. `mask`, `rejected` and
 // `report` may be NULL.
 //
-// Errors: as the three. What came before the failing part has been done.
+// Errors: as the three. Nothing has changed then, unless the block is CORRUPT.
 infonoise_status infonoise_advance(void *state,
                                    size_t bytes,
                                    const float *sigma,

@@ -12,7 +12,7 @@ use crate::config::{Baseline, Config};
 use crate::density::cover;
 use crate::error::{ConfigError, Error};
 use crate::grid::Grid;
-use crate::maths::{Bins, at, collect, erfc, ln, normalise};
+use crate::maths::{Bins, at, collect, erfc, ln, normalise, peak};
 use core::f64::consts::SQRT_2;
 
 /// pi_0 of `config` with its coverage; `table` serves `Baseline::Table` alone.
@@ -23,7 +23,8 @@ pub fn baseline(config: &Config, grid: &Grid, table: &[f64]) -> Bins {
             let z = |i| (ln(f64::from(grid.edge(i))) - config.baseline_mean) / config.baseline_std;
             normal_mass(z(k), z(k + 1))
         })),
-        Baseline::Table => collect((0..grid.bins()).map(|k| at(table, k))),
+        // By the largest first: a sum of large masses could overflow.
+        Baseline::Table => collect((0..grid.bins()).map(|k| at(table, k) / peak(table).1)),
     };
     normalise(&mut pi);
     cover(&mut pi, config.coverage);
@@ -33,13 +34,13 @@ pub fn baseline(config: &Config, grid: &Grid, table: &[f64]) -> Bins {
 /// Checks a caller's table of baseline masses.
 ///
 /// # Errors
-/// `Length`, `Config`.
+/// `Length`, `Table`.
 pub fn check_baseline(config: &Config, table: &[f64]) -> Result<(), Error> {
     if table.len() != config.bins as usize {
         return Err(Error::Length);
     }
     let refuse = |value, remedy| {
-        Err(Error::Config(ConfigError {
+        Err(Error::Table(ConfigError {
             field: "baseline",
             value,
             must: "at least",
@@ -50,7 +51,7 @@ pub fn check_baseline(config: &Config, table: &[f64]) -> Result<(), Error> {
     if let Some(&value) = table.iter().find(|mass| !(**mass >= 0.0 && mass.is_finite())) {
         return refuse(value, "the baseline table holds one finite mass for each bin");
     }
-    if !table.iter().any(|&mass| mass > 0.0) {
+    if !table.iter().any(|&mass| mass >= f64::MIN_POSITIVE) {
         return refuse(0.0, "the baseline table needs at least one positive mass");
     }
     if config.coverage == 0.0 && table.contains(&0.0) {
@@ -64,7 +65,7 @@ pub fn check_baseline(config: &Config, table: &[f64]) -> Result<(), Error> {
 
 /// Mass of the standard normal between `low` and `high`, from the tail on the
 /// far side of the mean, where nothing cancels.
-fn normal_mass(low: f64, high: f64) -> f64 {
+pub(crate) fn normal_mass(low: f64, high: f64) -> f64 {
     if low > 0.0 { normal_cdf(-low) - normal_cdf(-high) } else { normal_cdf(high) - normal_cdf(low) }
 }
 
@@ -76,6 +77,14 @@ pub(crate) fn normal_cdf(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn huge_masses_do_not_overflow() {
+        let config = Config { bins: 8, baseline: Baseline::Table, coverage: 0.0, ..Config::DEFAULT };
+        let table = [0.0, 1e308, 1e308, 1e308, 1e308, 0.0, 0.0, 0.0];
+        let pi = baseline(&config, &Grid::new(&config), &table);
+        assert_eq!(pi.as_slice(), [0.0, 0.25, 0.25, 0.25, 0.25, 0.0, 0.0, 0.0]);
+    }
 
     #[test]
     fn lognormal_tails_do_not_cancel() {

@@ -7,6 +7,7 @@
 //! config.check().unwrap();
 //! ```
 
+use crate::baseline::normal_mass;
 use crate::error::ConfigError;
 use crate::maths::ln;
 
@@ -426,6 +427,16 @@ impl Config {
                 100.0,
                 "it is the standard deviation of ln sigma; EDM's is 1.2",
             )?;
+            let z = |end: f64| (ln(end) - self.baseline_mean) / self.baseline_std;
+            if normal_mass(z(low), z(high)) < LEAST_ON_GRID {
+                return Err(ConfigError {
+                    field: "baseline_mean",
+                    value: self.baseline_mean,
+                    must: "nearer to the grid, within a few baseline_std =",
+                    bound: Some(self.baseline_std),
+                    remedy: "the log-normal baseline has no mass on the grid; its mean is that of ln sigma",
+                });
+            }
             positive(
                 "coverage",
                 self.coverage,
@@ -494,6 +505,8 @@ const SIGMA_FLOOR: f64 = 1.0 / (1u64 << 60) as f64;
 const SIGMA_CEILING: f64 = (1u64 << 60) as f64;
 /// 2^-20: the narrowest bin in ln sigma, eight f32 steps.
 const NARROWEST_BIN: f64 = 1.0 / (1u64 << 20) as f64;
+/// A log-normal baseline with less of its mass on the grid is a mistake.
+const LEAST_ON_GRID: f64 = 1e-9;
 /// Step counts stay exact in an f64 and never overflow a u64.
 const STEPS_CEILING: f64 = (1u64 << 48) as f64;
 
@@ -525,6 +538,8 @@ mod tests {
             "coverage = 0 must be above 0: a log-normal baseline never fills its outer bins without it; 0.02 is usual"
         );
         assert_eq!(message(Config { bins: 7, ..base }), "bins = 7 must be at least 8: 64 serves most grids");
+        let far = Config { baseline: Baseline::LogNormal, baseline_mean: 10.0, baseline_std: 0.1, ..base };
+        assert!(message(far).starts_with("baseline_mean = 10 must be nearer to the grid"));
         assert!(message(Config { ema_rate: f64::NAN, ..base }).starts_with("ema_rate = NaN must be above 0"));
         assert!(message(Config { objective: Objective::Edm, ..base }).starts_with("sigma_data = 0"));
         assert!(message(Config { sigma_min: 1.0, sigma_max: 1.000001, ..base }).contains("f32 cannot hold"));

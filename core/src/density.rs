@@ -22,14 +22,14 @@ pub fn fixed_weight(config: &Config, grid: &Grid, table: &[f64], k: usize) -> f6
 /// Checks a caller's weight table: one positive, finite factor for each bin.
 ///
 /// # Errors
-/// `Length`, `Config`.
+/// `Length`, `Table`.
 pub fn check_weight(table: &[f64], bins: usize) -> Result<(), Error> {
     if table.len() != bins {
         return Err(Error::Length);
     }
     match table.iter().find(|w| !(**w >= f64::MIN_POSITIVE && w.is_finite())) {
         None => Ok(()),
-        Some(&value) => Err(Error::Config(ConfigError {
+        Some(&value) => Err(Error::Table(ConfigError {
             field: "weight",
             value,
             must: "above",

@@ -130,6 +130,8 @@ pub enum Error {
     Corrupt,
     /// The configuration cannot be used.
     Config(ConfigError),
+    /// A table of weights or baseline masses cannot be used, or is missing.
+    Table(ConfigError),
     /// Slices that must be equally long are not.
     Length,
     /// An argument is outside its range.
@@ -160,6 +162,7 @@ impl Error {
             Error::WrongLayout => 5,
             Error::Corrupt => 6,
             Error::Config(_) => 7,
+            Error::Table(_) => 20,
             Error::Length => 8,
             Error::Argument => 9,
             Error::NotReady => 10,
@@ -176,7 +179,7 @@ impl Error {
     pub const fn text(self) -> &'static str {
         match self {
             Error::TooSmall => {
-                "the state block is smaller than its configuration needs: allocate state_bytes(config)"
+                "the state block (or an array) is smaller than its configuration needs: allocate state_bytes(config), and bins numbers for a curve"
             }
             Error::NotAState => {
                 "the block does not hold a scheduler: initialise it, or pass the block that was"
@@ -191,9 +194,14 @@ impl Error {
             Error::Config(_) => {
                 "the configuration is invalid: config_check names the field, the bound and the remedy"
             }
+            Error::Table(_) => {
+                "a table cannot be used: weights are one positive, finite factor for each bin; baseline masses are finite, none negative, one positive and, where coverage is 0, none zero; a baseline table goes exactly with baseline = table"
+            }
             Error::Length => "arrays that must be equally long are not: pass one error for each sigma",
             Error::Argument => "an argument is outside its documented range",
-            Error::NotReady => "not ready: no refresh has been accepted yet; report() says what it waits for",
+            Error::NotReady => {
+                "not ready: no refresh has been accepted yet (or, for an estimate, a bin is still empty); the report says what it waits for"
+            }
             Error::NotAnImage => "these bytes are not an image of a schedule: pass what save() wrote",
             Error::Truncated => "the image ends early: the file was cut off, use an older checkpoint",
             Error::ImageVersion => {
@@ -219,7 +227,7 @@ impl From<ConfigError> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Config(error) => error.fmt(f),
+            Error::Config(error) | Error::Table(error) => error.fmt(f),
             other => f.write_str(other.text()),
         }
     }

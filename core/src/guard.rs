@@ -50,13 +50,13 @@ impl Hold {
                 "the profile has no low-noise edge that this rule knows: use pivot auto, fixed or off"
             }
             Hold::LowEndUnresolved => {
-                "the losses have a floor at low noise, or the objective is declared wrong: check it, raise sigma_min, or set ceiling on"
+                "the losses have a floor at low noise, the data are discrete, or the objective is declared wrong: check endpoint and objective, raise sigma_min, or set ceiling on"
             }
             Hold::DegenerateLow => {
                 "the density crowds at sigma_min: check the declared objective and endpoint, or raise sigma_min"
             }
             Hold::DegenerateHigh => {
-                "the density crowds at sigma_max: use emphasis samples, or lower sigma_max"
+                "the density crowds at sigma_max: use emphasis samples, lower sigma_max, or check the declared objective"
             }
             Hold::DegenerateNarrow => {
                 "the density falls into hardly any bins: check that errors are per sample, or use more bins on a narrower grid"

@@ -127,7 +127,7 @@ impl<'s> Scheduler<'s> {
         match (config.baseline, baseline) {
             (Baseline::Table, Some(table)) => check_baseline(config, table)?,
             (Baseline::Table, None) | (_, Some(_)) => {
-                return Err(Error::Config(ConfigError {
+                return Err(Error::Table(ConfigError {
                     field: "baseline",
                     value: config.baseline.code().into(),
                     must: "table =",

@@ -23,10 +23,10 @@ pub unsafe extern "C" fn infonoise_info_grid(
     n: usize,
 ) -> Status {
     status(|| {
-        if gated > 1 {
+        let state = unsafe { reader(state, bytes)? };
+        if gated > 1 || n < 2 {
             return Err(Status::INFONOISE_ARGUMENT);
         }
-        let state = unsafe { reader(state, bytes)? };
         Ok(state.info_grid(unsafe { output(sigma, n)? }, power, gated == 1)?)
     })
 }

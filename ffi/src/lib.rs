@@ -63,7 +63,9 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     }
 }
 
-/// Unoptimised `core` refers to it although nothing here unwinds.
+/// Unoptimised `core` refers to it although nothing here unwinds. Release builds
+/// do not have it, so only they link beside other Rust libraries.
+/// cbindgen:ignore
 #[cfg(all(debug_assertions, not(feature = "std")))]
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}

@@ -3,8 +3,8 @@
 use crate::text::c_name;
 use core::ffi::{CStr, c_char};
 use infonoise_core::{
-    Baseline, Coordinate, Draw, Emphasis, Endpoint, Error, Hold, Objective, Phase, Pivot, PivotRule, Preset,
-    ScheduleKind, Warning,
+    Baseline, ConfigError, Coordinate, Draw, Emphasis, Endpoint, Error, Hold, Objective, Phase, Pivot,
+    PivotRule, Preset, ScheduleKind, Warning,
 };
 
 /// The result of a call. 0 is success; otherwise nothing has changed.
@@ -54,6 +54,8 @@ pub enum Status {
     INFONOISE_IMAGE_SIZE = 18,
     /// The image's checksum does not match.
     INFONOISE_CHECKSUM = 19,
+    /// A table of weights or masses cannot be used, or is missing.
+    INFONOISE_TABLE = 20,
 }
 
 impl From<Error> for Status {
@@ -64,6 +66,7 @@ impl From<Error> for Status {
             Error::ForeignEndian => Status::INFONOISE_FOREIGN_ENDIAN,
             Error::WrongLayout => Status::INFONOISE_WRONG_LAYOUT,
             Error::Config(_) => Status::INFONOISE_INVALID_CONFIG,
+            Error::Table(_) => Status::INFONOISE_TABLE,
             Error::Length => Status::INFONOISE_LENGTH,
             Error::Argument => Status::INFONOISE_ARGUMENT,
             Error::NotReady => Status::INFONOISE_NOT_READY,
@@ -78,6 +81,9 @@ impl From<Error> for Status {
         }
     }
 }
+
+/// The text of an error does not depend on the field.
+const ANY: ConfigError = ConfigError { field: "", value: 0.0, must: "", bound: None, remedy: "" };
 
 /// The texts of the errors are the core's, 0-terminated.
 macro_rules! c_text {
@@ -113,6 +119,7 @@ pub extern "C" fn infonoise_status_message(status: u32) -> *const c_char {
         17 => c_text!(Error::ImageVersion),
         18 => c_text!(Error::ImageSize),
         19 => c_text!(Error::Checksum),
+        20 => c_text!(Error::Table(ANY)),
         _ => c"unknown status: is the header from this library's version?",
     };
     text.as_ptr()

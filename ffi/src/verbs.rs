@@ -121,7 +121,7 @@ unsafe fn step(state: &mut Scheduler<'_>, report: *mut Report) -> Result<(), Sta
 /// sigmas of the next out. `next_sigma` may be `sigma`. `mask`, `rejected` and
 /// `report` may be NULL.
 ///
-/// Errors: as the three. What came before the failing part has been done.
+/// Errors: as the three. Nothing has changed then, unless the block is CORRUPT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_advance(
     state: *mut c_void,

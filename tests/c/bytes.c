@@ -86,7 +86,7 @@ int main(int argc, char **argv) {
       profile.bins = mismatch.bins = (uint32_t)below(300);
       if (profile.bins > 256) profile.bins = mismatch.bins = 256;
       profile.cdf = curve, profile.density = profile.bins ? table : NULL, mismatch.emphasis = table;
-      if (below(16) == 0) report.struct_size = (uint32_t)below(200);
+      if (below(16) == 0) report.struct_size = (uint32_t)below(sizeof report);
       void *s = bent(block);
       size_t r = s == block || s == NULL ? room : room ? room - 1 : 0;
       uint64_t digest;

@@ -69,7 +69,7 @@ infonoise_config record_of(const nb::object& config) {
   record.struct_size = sizeof(record);
 #define FIELD(type, name, kind) record.name = number_of<type>(#name, config.attr(#name), kind);
 #define COUNT(name) FIELD(std::uint32_t, name, "an integer from 0 to 4294967295")
-#define STEPS(name) FIELD(std::uint64_t, name, "an integer that is not negative")
+#define STEPS(name) FIELD(std::uint64_t, name, "an integer from 0 to 281474976710656")
 #define REAL(name) FIELD(double, name, "a number")
 #define SWITCH(name) record.name = number_of<bool>(#name, config.attr(#name), "True or False");
 #define NAME(name) record.name = code_of(#name, infonoise_##name##_name, config.attr(#name));
@@ -128,12 +128,6 @@ void init(Words state, const nb::object& config, std::uint64_t seed, std::option
   infonoise_status status =
       infonoise_init_with(state.data(), bytes_of(state), &record, seed, table_of(weight, "weight", record.bins),
                           table_of(baseline, "baseline", record.bins));
-  // The configuration by itself is valid, so it is a table that is not.
-  if (status == INFONOISE_INVALID_CONFIG) {
-    throw nb::value_error(
-        "weight must hold positive, finite factors; baseline must hold finite masses, none negative, one "
-        "positive and, where coverage is 0, none zero; pass it exactly where Config(baseline='table')");
-  }
   check(status);
 }
 
@@ -159,7 +153,6 @@ void reconfigure(Words state, const nb::object& config, std::optional<Table> wei
   if (status == INFONOISE_INVALID_CONFIG) throw nb::value_error(message);
   check(status);
   status = infonoise_reconfigure(state.data(), bytes_of(state), &record, table_of(weight, "weight", record.bins));
-  if (status == INFONOISE_INVALID_CONFIG) throw nb::value_error("weight must hold positive, finite factors");
   check(status);
 }
 
@@ -299,6 +292,19 @@ std::uint32_t report_code(const std::string& field, const std::string& value) {
   throw nb::value_error((field + " holds no code").c_str());
 }
 
+// The names behind the codes of a report's field.
+nb::tuple report_names(const std::string& field) {
+  nb::list names;
+#define NAME(name, text) \
+  if (field == #name) \
+    for (const std::string& entry : names_of(text)) names.append(entry);
+#define OTHER(...)
+  INFONOISE_REPORT_FIELDS(NAME, OTHER, OTHER)
+#undef NAME
+#undef OTHER
+  return nb::tuple(names);
+}
+
 // Names of the two arrays that the custom call `report` returns.
 nb::tuple report_fields() {
   nb::list counts, reals;
@@ -366,6 +372,7 @@ NB_MODULE(_native, m) {
     return infonoise_hold_remedy(code_of("hold_reason", infonoise_hold_name, nb::str(hold.c_str())));
   });
   m.def("report_code", &report_code);
+  m.def("report_names", &report_names);
   m.def("report_fields", &report_fields);
   m.def("registrations", [] {
     nb::dict calls;

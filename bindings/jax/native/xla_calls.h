@@ -78,12 +78,15 @@ inline ffi::Error init(U32 seed, ffi::Span<const std::int64_t> config, ffi::Span
   return ffi::Error::Success();
 }
 
-inline ffi::Error sample(U32 state, std::uint32_t rank, std::uint32_t world, ffi::Result<U32> next,
-                         ffi::Result<F32> sigma) {
+// rank is an operand, uint32[..., 1]: under shard_map it is traced.
+inline ffi::Error sample(U32 state, U32 rank, std::uint32_t world, ffi::Result<U32> next, ffi::Result<F32> sigma) {
   Rows rows(*sigma);
-  if (rows.count != Rows(state).count) return failure("sample", INFONOISE_LENGTH);
+  if (rows.count != Rows(state).count || rank.element_count() != rows.count) {
+    return failure("sample", INFONOISE_LENGTH);
+  }
   return for_each_state("sample", state, next, [&](std::size_t i, std::uint32_t* words, std::size_t bytes) {
-    return infonoise_sample_shard(words, bytes, sigma->typed_data() + i * rows.length, rows.length, rank, world);
+    return infonoise_sample_shard(words, bytes, sigma->typed_data() + i * rows.length, rows.length,
+                                  rank.typed_data()[i], world);
   });
 }
 
@@ -224,7 +227,7 @@ XLA_FFI_DEFINE_HANDLER(kInit, init,
 XLA_FFI_DEFINE_HANDLER(kSample, sample,
                        ffi::Ffi::Bind()
                            .Arg<U32>()
-                           .Attr<std::uint32_t>("rank")
+                           .Arg<U32>()
                            .Attr<std::uint32_t>("world")
                            .Ret<U32>()
                            .Ret<F32>());

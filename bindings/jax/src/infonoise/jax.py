@@ -25,7 +25,10 @@ import functools
 import warnings
 from dataclasses import dataclass
 
-import jax
+try:
+    import jax
+except ModuleNotFoundError as missing:
+    raise ImportError("infonoise.jax needs JAX: pip install 'infonoise[jax]'") from missing
 import jax.numpy as jnp
 import numpy as np
 
@@ -35,6 +38,7 @@ from infonoise.scheduler import check_shard, checked_count, checked_seed, empty_
 from infonoise.scheduler import info_grid as words_grid
 
 __all__ = [
+    "NAMES",
     "State",
     "advance",
     "digest",
@@ -58,6 +62,9 @@ for _name, _call in _native.registrations().items():
 
 _COUNTS, _REALS = _native.report_fields()
 
+# The names behind the codes that a report holds inside jit.
+NAMES = {name: names for name in _COUNTS if (names := _native.report_names(name))}
+
 
 @functools.partial(
     jax.tree_util.register_dataclass, data_fields=["words"], meta_fields=["bins", "window"]
@@ -72,7 +79,11 @@ class State:
 
 
 def init(config: Config, seed: int | jax.Array = 0) -> State:
-    """A fresh schedule. ``seed`` is an integer of 0 .. 2^64 - 1, or a traced integer."""
+    """A fresh schedule.
+
+    ``seed`` is an integer of 0 .. 2^64 - 1, or a traced integer: of that the bits count,
+    32 of them unless JAX's x64 mode is on.
+    """
     _check_config(config)
     length = _native.state_words(config)
 
@@ -94,15 +105,15 @@ def init(config: Config, seed: int | jax.Array = 0) -> State:
     return State(words, config.bins, config.window)
 
 
-def sample(state: State, n: int, *, rank: int = 0, world: int = 1) -> tuple[State, jax.Array]:
+def sample(state: State, n: int, *, rank: int | jax.Array = 0, world: int = 1) -> tuple[State, jax.Array]:
     """Draws float32[n] sigmas; with ``rank`` and ``world``, that rank's slice of a
-    global batch of ``world * n``."""
+    global batch of ``world * n``. The rank may be traced (``jax.lax.axis_index``)."""
     words = _words(state)
-    check_shard(n, rank, world)
+    check_shard(n, 0 if isinstance(rank, jax.core.Tracer) else int(rank), world)
 
-    def host(words):
+    def host(words, rank):
         words, sigma = own_words(words), np.empty(n, np.float32)
-        _native.sample(words, sigma, rank, world)
+        _native.sample(words, sigma, int(rank[0]), world)
         return words, sigma
 
     words, sigma = _call(
@@ -110,8 +121,8 @@ def sample(state: State, n: int, *, rank: int = 0, world: int = 1) -> tuple[Stat
         (_like(words), jax.ShapeDtypeStruct((n,), jnp.float32)),
         host,
         words,
+        jnp.asarray(rank, jnp.uint32).reshape(1),
         input_output_aliases={0: 0},
-        rank=np.uint32(rank),
         world=np.uint32(world),
     )
     return State(words, state.bins, state.window), sigma
@@ -210,10 +221,10 @@ def report(state: State) -> dict:
     """A flat dict for the logger.
 
     Outside jit: Python numbers, and names for phase, warning, hold_reason and
-    pivot_rule. Inside jit or on batched states: arrays, uint32 for codes and
-    counts, float32 for the rest.
+    pivot_rule. Inside jit or on batched states: arrays, float32, and uint32 for
+    codes (``NAMES[field][code]`` is the name) and counts (at most 2^32 - 1).
     """
-    words = _words(state)
+    words = _words(state, batched=True)
     if not isinstance(words, jax.core.Tracer) and words.ndim == 1:
         return _native.report(np.asarray(words))
 
@@ -290,11 +301,16 @@ def _warn_once(platform: str) -> None:
     )
 
 
-def _words(state: State) -> jax.Array:
+def _words(state: State, batched: bool = False) -> jax.Array:
     if not isinstance(state, State):
         raise TypeError(
             f"state must be an infonoise.jax.State, got {type(state).__name__}: make one with "
             "init(config, seed), or from_words(words)"
+        )
+    if state.words.ndim != 1 and not batched:
+        raise ValueError(
+            f"state is a batch of shape {state.words.shape[:-1]}: call this under jax.vmap, which gives it one "
+            "state at a time"
         )
     return state.words
 
@@ -303,8 +319,6 @@ def _concrete(state: State, call: str) -> np.ndarray:
     words = _words(state)
     if isinstance(words, jax.core.Tracer):
         raise TypeError(f"infonoise.jax.{call} reads the state on the host: call it outside jit")
-    if words.ndim != 1:
-        raise TypeError(f"infonoise.jax.{call} takes one state, got a batch of shape {words.shape[:-1]}")
     return np.asarray(words)
 
 
@@ -360,6 +374,8 @@ def _seed_words(seed) -> jax.Array:
         seed = checked_seed(seed)
         return jnp.array([seed & 0xFFFFFFFF, seed >> 32], jnp.uint32)
     seed = jnp.asarray(seed)
+    if seed.shape == () and not isinstance(seed, jax.core.Tracer) and jnp.issubdtype(seed.dtype, jnp.integer):
+        return _seed_words(int(seed))
     if seed.shape != () or not jnp.issubdtype(seed.dtype, jnp.integer):
         raise TypeError(f"seed must be one integer, got {seed.dtype}{list(seed.shape)}")
     high = (seed >> 32).astype(jnp.uint32) if seed.dtype.itemsize == 8 else jnp.uint32(0)
