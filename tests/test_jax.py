@@ -186,7 +186,8 @@ def test_seeds_may_be_traced():
     for seed in (0, 5, 2**31 - 1):
         traced = jax.jit(partial(inj.init, CONFIG))(seed)
         assert inj.digest(traced) == inj.digest(inj.init(CONFIG, seed))
-    assert inj.digest(inj.init(CONFIG, 2**40 + 1)) != inj.digest(inj.init(CONFIG, 1))
+    wide = inj.digest(inj.init(CONFIG, 2**40 + 1))
+    assert wide != inj.digest(inj.init(CONFIG, 1)) and wide == inj.digest(inj.init(CONFIG, np.array(2**40 + 1)))
 
 
 def test_masks_and_dtypes():
@@ -195,6 +196,14 @@ def test_masks_and_dtypes():
     masked = inj.observe(state, sigma, error, jnp.array([True, False, True, False]))
     assert inj.report(masked)["observations"] == 2
     assert inj.report(inj.observe(state, sigma, error))["observations"] == 4
+
+
+def test_small_negative_float64_errors_are_rejected():
+    with jax.enable_x64(True):
+        error = jnp.array([1e-45, -1e-45, -0.0, 1e-39, -1e-300])
+        assert error.dtype == jnp.float64
+        report = inj.report(inj.observe(inj.init(CONFIG, 0), jnp.ones(5), error))
+    assert (report["observations"], report["rejected"]) == (3, 2)
 
 
 def test_report_is_the_same_inside_and_outside(errors):

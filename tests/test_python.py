@@ -110,6 +110,8 @@ def test_freeze_reconfigure_and_config_round_trip():
 
 def test_a_new_run_starts_from_another_runs_density():
     old = trained()
+    edm = infonoise.Config.from_profile(old.profile(), like=infonoise.Config.edm(0.7))
+    assert (edm.objective, edm.sigma_data, edm.baseline) == ("edm", 0.7, "table")
     config = infonoise.Config.from_profile(old.profile(), warmup_steps=7)
     new = infonoise.Scheduler(config, seed=2)
     assert new.report()["q50"] == pytest.approx(old.report()["q50"], rel=0.02) and new.config == dataclasses.replace(
@@ -130,6 +132,17 @@ def test_coordinates():
         infonoise.coordinates.from_sigma("snr", 1.0)
     snapped, index = infonoise.coordinates.snap([0.2, 5.0], [10.0, 1.0, 0.1])
     assert snapped.tolist() == [np.float32(0.1), 10.0] and index.tolist() == [2, 0]
+
+
+def test_any_memory_order_is_converted():
+    table = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    for array in (np.asfortranarray(table), table.T, table[:, ::2]):
+        np.testing.assert_allclose(infonoise.coordinates.from_sigma("flow_t", array), array / (1 + array))
+        assert (infonoise.coordinates.snap(array, [1.5, 4.5])[0] == np.where(array**2 <= 1.5 * 4.5, 1.5, 4.5)).all()
+        scheduler = trained(steps=30)
+        time = scheduler.to_entropic_time(array)
+        np.testing.assert_allclose(time, np.vectorize(scheduler.to_entropic_time)(array))
+        np.testing.assert_allclose(scheduler.from_entropic_time(time), array, rtol=1e-3)
 
 
 def test_diagnosis_ranks_schedules():
@@ -156,8 +169,11 @@ def test_diagnosis_ranks_schedules():
 @pytest.mark.parametrize(
     "call, error, words",
     [
-        (lambda s: s.observe([1.0], [1.0, 2.0]), ValueError, "equally long, got 1, 2"),
+        (lambda s: s.observe([1.0], [1.0, 2.0]), ValueError, r"same shape, got \(1,\), \(2,\)"),
         (lambda s: s.sample(4, rank=4, world=4), ValueError, "rank = 4 of world = 4"),
+        (lambda s: s.observe(None, [1.0]), TypeError, "got None"),
+        (lambda s: s.observe(np.ones((2, 3)), np.ones((3, 2))), ValueError, "same shape"),
+        (lambda s: infonoise.Config(weight=[]), ValueError, "weight has 0 numbers"),
         (lambda s: s.sample(-1), TypeError, "n must be a static, non-negative integer, got -1"),
         (lambda s: s.info_grid(1), ValueError, "n = 1 must be at least 2"),
         (lambda s: s.info_grid(4, power=99), ValueError, "power = 99 must be from -64 to 64"),

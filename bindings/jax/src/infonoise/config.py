@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -86,7 +87,7 @@ class Config:
             if table is not None:
                 # Tuples, so that configurations can be compared and hashed.
                 object.__setattr__(self, name, tuple(np.asarray(table, np.float64).ravel().tolist()))
-        if self.weight or self.baseline_table or self.baseline == "table":
+        if self.weight is not None or self.baseline_table is not None or self.baseline == "table":
             _native.init(np.empty(words // 2, np.uint64).view(np.uint32), self, 0, *self.tables())
 
     def tables(self) -> list[np.ndarray | None]:
@@ -125,8 +126,13 @@ class Config:
         return cls.preset("paper", endpoint=endpoint, **changes)
 
     @classmethod
-    def from_profile(cls, profile: Mapping[str, np.ndarray], **changes) -> Config:
-        """A configuration on another run's grid whose warm-up draws from that run's density."""
+    def from_profile(cls, profile: Mapping[str, np.ndarray], like: Config | None = None, **changes) -> Config:
+        """A configuration on another run's grid whose warm-up draws from that run's density.
+
+        Everything else comes from ``like`` (that run's configuration, say) or, without it,
+        is the default: a profile does not know the objective of its run.
+        """
+        other = {} if like is None else dataclasses.asdict(like)
         edges, density = profile["edges"], profile["density"]
         grid = {"bins": len(density), "sigma_min": float(edges[0]), "sigma_max": float(edges[-1])}
-        return cls(**{**grid, "baseline": "table", "baseline_table": density, **changes})
+        return cls(**{**other, **grid, "baseline": "table", "baseline_table": density, **changes})

@@ -25,13 +25,14 @@ def to_sigma(coordinate: str, value) -> np.ndarray:
 def snap(sigma, table) -> tuple[np.ndarray, np.ndarray]:
     """For discrete timesteps: the nearest entries of ``table`` in ln sigma, and their
     indices. Observe the snapped sigmas."""
-    snapped = np.array(sigma, np.float32)
+    snapped = np.array(sigma, np.float32, order="C")
     index = np.empty(snapped.shape, np.uint32)
     _native.snap(snapped.reshape(-1), index.reshape(-1), np.ascontiguousarray(table, np.float32).reshape(-1))
     return snapped, index
 
 
 def _convert(coordinate: str, values, back: bool) -> np.ndarray:
-    values = np.array(values, np.float64)
+    # In C order, so that reshape below is a view and the values are converted in place.
+    values = np.array(values, np.float64, order="C")
     _native.convert(coordinate, values.reshape(-1), back)
     return values

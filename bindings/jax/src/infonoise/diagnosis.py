@@ -20,12 +20,16 @@ def diagnose(state, schedule: Schedule, *, estimate: bool = False) -> dict:
     Returns ``total_variation`` between the schedule's realised emphasis (density
     times weight) and the target, ``emphasis`` itself (masses of bins),
     ``band_low`` and ``band_high`` (5 and 95 % quantiles of the target),
-    ``inside_band`` and ``off_grid`` (shares of the draws), ``wasted`` (share of the
-    budget) and ``verdict``, one line.
+    ``inside_band`` and ``off_grid`` (shares of the draws), ``wasted`` (1 - inside_band
+    over what the density that the losses ask for has in the band) and ``verdict``,
+    one line. The first compares what is emphasised, the others what is drawn: under a
+    steep weight they can differ much.
     """
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule must come from infonoise.schedules, got {type(schedule).__name__}")
     words = np.asarray(getattr(state, "words", getattr(state, "state", state)))
+    if words.ndim != 1:
+        raise ValueError(f"state must be one schedule, got an array of shape {words.shape}")
     table = None if schedule.table is None else np.asarray(schedule.table, np.float64)
     found = _native.diagnose(words, int(estimate), schedule.kind, schedule.a, schedule.b, table)
     found["emphasis"] = np.array(found["emphasis"])

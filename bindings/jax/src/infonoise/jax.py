@@ -338,6 +338,10 @@ def _pairs(sigma, error, mask) -> list[jax.Array]:
     for name, operand in zip(("sigma", "error"), operands):
         if not jnp.issubdtype(operand.dtype, jnp.floating):
             raise TypeError(f"{name} must be floating point, got {operand.dtype}")
+    if operands[1].dtype == jnp.float64:
+        # XLA flushes what is too small for float32; the sign must survive, since negative
+        # errors are rejected.
+        operands[1] = jnp.where(operands[1] < 0, -1.0, operands[1])
     pairs = [jax.lax.stop_gradient(x).astype(jnp.float32).ravel() for x in operands[:2]]
     return pairs + [(x != 0).astype(jnp.uint8).ravel() for x in operands[2:]]
 
@@ -370,6 +374,8 @@ def _table_words(table: np.ndarray | None) -> np.ndarray:
 
 def _seed_words(seed) -> jax.Array:
     """A seed as two uint32, low half first."""
+    if isinstance(seed, np.ndarray) and seed.shape == ():
+        seed = seed[()]  # before JAX cuts it to 32 bits
     if isinstance(seed, (int, np.integer)):
         seed = checked_seed(seed)
         return jnp.array([seed & 0xFFFFFFFF, seed >> 32], jnp.uint32)

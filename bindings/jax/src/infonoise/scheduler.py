@@ -122,16 +122,17 @@ class Scheduler:
         return info_grid(self.state, n, power, gated, coordinate)
 
     def to_entropic_time(self, sigma, *, power: float = 0.0, gated: bool = True) -> np.ndarray:
-        """The share of the information below each sigma, 0 to 1."""
+        """The share of the information (weighted by sigma^power) below each sigma, 0 to 1;
+        clamped off the grid. ``info_grid`` has ``power`` 1 by default, this 0."""
         return self._entropic(sigma, power, gated, False)
 
     def from_entropic_time(self, time, *, power: float = 0.0, gated: bool = True) -> np.ndarray:
-        """The sigmas at which entropic time has these values."""
+        """The sigmas at which entropic time has these values; clamped to 0 to 1."""
         return self._entropic(time, power, gated, True)
 
     def _entropic(self, values, power, gated, back) -> np.ndarray:
         check_power(power)
-        values = np.array(values, np.float64)
+        values = np.array(values, np.float64, order="C")
         if np.isnan(values).any():
             raise ValueError("sigmas and entropic times must not be NaN")
         _native.entropic(self.state, power, gated, values.reshape(-1), back)
@@ -170,7 +171,7 @@ def checked_seed(seed) -> int:
 
 def check_shard(n, rank, world) -> None:
     """Whether ``rank`` of ``world`` may draw n."""
-    if not 0 <= rank < world or world * checked_count(n) > 2**32:
+    if not 0 <= rank < world or world * max(checked_count(n), 2) > 2**32:
         raise ValueError(f"rank = {rank} of world = {world} needs 0 <= rank < world and world * n <= 2^32")
 
 
@@ -196,10 +197,12 @@ def own_words(words) -> np.ndarray:
 
 
 def _pairs(sigma, error, mask) -> list[np.ndarray]:
-    pairs = [np.ascontiguousarray(x, np.float32).reshape(-1) for x in (sigma, error)]
+    if sigma is None or error is None:
+        raise TypeError("sigma and error must be arrays, got None")
+    pairs = [np.ascontiguousarray(x, np.float32) for x in (sigma, error)]
     if mask is not None:
-        pairs.append(np.ascontiguousarray(np.asarray(mask) != 0, np.uint8).reshape(-1))
-    if any(x.size != pairs[0].size for x in pairs):
-        sizes = ", ".join(str(x.size) for x in pairs)
-        raise ValueError(f"sigma, error and mask must be equally long, got {sizes}: pass one error for each sigma")
-    return pairs
+        pairs.append(np.ascontiguousarray(np.asarray(mask) != 0, np.uint8))
+    if any(x.shape != pairs[0].shape for x in pairs):
+        shapes = ", ".join(str(x.shape) for x in pairs)
+        raise ValueError(f"sigma, error and mask must have the same shape, got {shapes}: pass one error for each sigma")
+    return [x.reshape(-1) for x in pairs]
