@@ -393,8 +393,7 @@ class Reference:
         return out
     def phase(self):
         if self.frozen: return "frozen"
-        unaccepted = not self.refreshes and self.steps >= self.config.warmup_steps
-        if unaccepted or self.steps >= self.next_refresh: return "waiting"
+        if self.steps >= (self.next_refresh if self.refreshes else self.config.warmup_steps): return "waiting"
         return "adapting" if self.refreshes else "warmup"
     def entropic_time(self, power=1.0, gated=True):
         return EntropicTime(self.grid, self.accepted.q, self.accepted.gate, power, gated)
