@@ -23,8 +23,11 @@ pub fn baseline(config: &Config, grid: &Grid, table: &[f64]) -> Bins {
             let z = |i| (ln(f64::from(grid.edge(i))) - config.baseline_mean) / config.baseline_std;
             normal_mass(z(k), z(k + 1))
         })),
-        // By the largest first: a sum of large masses could overflow.
-        Baseline::Table => collect((0..grid.bins()).map(|k| at(table, k) / peak(table).1)),
+        Baseline::Table => {
+            // By the largest first: a sum of large masses could overflow.
+            let (_, largest) = peak(table);
+            collect((0..grid.bins()).map(|k| at(table, k) / largest))
+        }
     };
     normalise(&mut pi);
     cover(&mut pi, config.coverage);

@@ -45,7 +45,7 @@ const WIDE: usize = 12;
 /// Head: magic, version, configuration bytes, image bytes.
 const HEAD: usize = 8 + 4 + 4 + 8;
 /// Scalars behind the configuration: see `scalars`.
-const SCALARS: usize = 29;
+const SCALARS: usize = 27;
 
 /// Byte offsets of what an image of (bins, window) holds.
 struct Places {
@@ -113,8 +113,6 @@ fn scalars(header: &Header) -> [u64; SCALARS] {
         q95,
         summary.peak_sigma.to_bits(),
         summary.information_nats.to_bits(),
-        0,
-        0,
     ]
 }
 

@@ -38,12 +38,6 @@ pub fn ln(x: f64) -> f64 {
     libm::log(x)
 }
 
-/// x to the y.
-#[inline]
-pub fn pow(x: f64, y: f64) -> f64 {
-    libm::pow(x, y)
-}
-
 /// The square root (correctly rounded everywhere).
 #[inline]
 pub fn sqrt(x: f64) -> f64 {

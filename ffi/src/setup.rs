@@ -32,8 +32,7 @@ pub unsafe extern "C" fn infonoise_config_check(
     message: *mut c_char,
     message_bytes: usize,
 ) -> Status {
-    let room = if message.is_null() { 0 } else { message_bytes };
-    let mut text = text::Text::new(unsafe { output(message.cast::<u8>(), room) }.unwrap_or_default());
+    let mut text = unsafe { text_in(message, message_bytes) };
     status(|| {
         let record = unsafe { sized_in(config)? };
         Config::from_record(&record).map(|_| ()).map_err(|error| {
@@ -175,8 +174,7 @@ pub unsafe extern "C" fn infonoise_reconfigure_check(
     message: *mut c_char,
     message_bytes: usize,
 ) -> Status {
-    let room = if message.is_null() { 0 } else { message_bytes };
-    let mut text = text::Text::new(unsafe { output(message.cast::<u8>(), room) }.unwrap_or_default());
+    let mut text = unsafe { text_in(message, message_bytes) };
     status(|| {
         let record = unsafe { sized_in(config)? };
         let old = unsafe { reader(state, bytes)? }.config()?;
@@ -185,4 +183,10 @@ pub unsafe extern "C" fn infonoise_reconfigure_check(
             Status::INFONOISE_INVALID_CONFIG
         })
     })
+}
+
+/// The caller's message buffer as an empty text; NULL is one without room.
+unsafe fn text_in<'a>(message: *mut c_char, bytes: usize) -> text::Text<'a> {
+    let room = if message.is_null() { 0 } else { bytes };
+    text::Text::new(unsafe { output(message.cast::<u8>(), room) }.unwrap_or_default())
 }
