@@ -20,7 +20,8 @@
 //! One file per idea, in the order in which a refresh uses them: [`grid`],
 //! [`mod@bin`], [`objective`], [`ring`], [`rate`], [`pivot`], [`gate`],
 //! [`target`], [`density`], [`guard`], [`quantile`]; [`refresh`] puts them
-//! together, [`block`] says where they lie, [`Scheduler`] is the way in.
+//! together, [`block`] says where they lie, [`Scheduler`] is the way in;
+//! [`channel`] holds data whose answer is known.
 //!
 //! No unsafe, no allocation, no panic in release builds, no platform maths:
 //! the same inputs give the same bits on every target.
@@ -33,6 +34,7 @@
 pub mod baseline;
 pub mod bin;
 pub mod block;
+pub mod channel;
 mod config;
 pub mod coordinate;
 pub mod density;

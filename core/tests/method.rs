@@ -1,9 +1,7 @@
 //! The method against exact answers: METHOD's "Numbers to hit", and what must
 //! not change when the units do.
 
-mod channel;
-
-use channel::{gaussian, two_point};
+use infonoise_core::channel::{gaussian, two_point};
 use infonoise_core::grid::Grid;
 use infonoise_core::objective::to_x0;
 use infonoise_core::{
