@@ -1,0 +1,36 @@
+//! Why a command ends early.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// What ends a command before its end.
+pub enum Failure {
+    /// The value, the bound and the remedy, on one line.
+    Refused(String),
+    /// The reader of our output has gone (`| head`): nothing is wrong.
+    ReaderGone,
+}
+
+impl Failure {
+    /// What is wrong with a file.
+    pub fn at(path: &Path, what: impl std::fmt::Display) -> Self {
+        Failure::Refused(format!("{}: {what}", path.display()))
+    }
+}
+
+/// Errors of writing to stdout; those of files are made with [`Failure::at`].
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == ErrorKind::BrokenPipe {
+            Failure::ReaderGone
+        } else {
+            Failure::Refused(format!("cannot write the output: {error}"))
+        }
+    }
+}
+
+impl From<infonoise_core::Error> for Failure {
+    fn from(error: infonoise_core::Error) -> Self {
+        Failure::Refused(error.to_string())
+    }
+}

@@ -1,0 +1,292 @@
+//! `infonoise simulate`: a schedule adapting to a known mmse, without training.
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::text::{bars, short};
+use crate::{file, json, settings, table};
+use clap::Args;
+use infonoise_core::channel::{Errors, Table, exact, gaussian, two_modes, two_point};
+use infonoise_core::grid::Grid;
+use infonoise_core::maths::{exp, ln};
+use infonoise_core::quantile::{DrawTable, Entry};
+use infonoise_core::refresh::Estimate;
+use infonoise_core::{Config, Hold, Preset, Profile, Report, Scheduler, state_words};
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Runs a schedule on data whose mmse is known, to choose settings without training.
+///
+/// The errors scatter around the known mmse: they begin at three times it, fall
+/// towards it, and each bin's share a random factor between two refreshes.
+#[derive(Args)]
+pub struct Arguments {
+    /// two-point, gaussian[:DEVIATION], mixture[:WIDTH] or a CSV file with columns sigma,mmse.
+    #[arg(long)]
+    profile: String,
+    /// Optimizer steps.
+    #[arg(long, default_value_t = 2000)]
+    steps: u64,
+    /// Sigmas in a batch.
+    #[arg(long, default_value_t = 256)]
+    batch: usize,
+    /// Seed of the draws and of the errors.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Relative standard deviation of the factor that a bin's errors share.
+    #[arg(long, default_value_t = 0.2)]
+    noise: f64,
+    #[command(flatten)]
+    settings: Settings,
+    /// Write the schedule's image at the end.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A known mmse over the grid, as logarithms.
+struct Known {
+    ln_sigma: Vec<f64>,
+    ln_mmse: Vec<f64>,
+    /// What the data's end calls for where no preset is named.
+    preset: Preset,
+}
+
+/// Points of a tabulated channel: the line between two is exact to 1e-5.
+const POINTS: u32 = 4000;
+
+impl Known {
+    /// A channel over a range that holds every grid.
+    fn tabulated(preset: Preset, mmse: impl Fn(f64) -> f64) -> Self {
+        let (low, high) = (ln(1e-6), ln(1e6));
+        let ln_sigma: Vec<f64> =
+            (0..=POINTS).map(|i| low + (high - low) * f64::from(i) / f64::from(POINTS)).collect();
+        let ln_mmse = ln_sigma.iter().map(|&x| ln(mmse(exp(x)).max(1e-300))).collect();
+        Known { ln_sigma, ln_mmse, preset }
+    }
+
+    fn new(profile: &str) -> Result<Self, Failure> {
+        let (name, width) = match profile.split_once(':') {
+            Some((name, width)) => (name, Some(width)),
+            None => (profile, None),
+        };
+        let width = |usual: f64| match width.map_or(Ok(usual), str::parse) {
+            Ok(width) if (1e-5..=1e5).contains(&width) => Ok(width),
+            _ => Err(Failure::Refused(format!(
+                "--profile {profile}: the width must be 0.00001 to 100000, {usual} is usual"
+            ))),
+        };
+        match name {
+            "two-point" if profile == name => Ok(Self::tabulated(Preset::Discrete, two_point)),
+            "gaussian" => Ok(Self::tabulated(Preset::Default, gaussian(width(0.5)?))),
+            "mixture" => Ok(Self::tabulated(Preset::Default, two_modes(width(0.2)?))),
+            _ if profile.ends_with(".csv") || Path::new(profile).exists() => {
+                Self::measured(Path::new(profile))
+            }
+            _ => Err(Failure::Refused(format!(
+                "--profile {profile} must be two-point, gaussian[:DEVIATION], mixture[:WIDTH] or a CSV file with columns sigma,mmse"
+            ))),
+        }
+    }
+
+    /// A table of sigma,mmse.
+    fn measured(path: &Path) -> Result<Self, Failure> {
+        let table = table::read(path, &["sigma", "mmse"], &[])?;
+        let mut before = 0.0;
+        for (i, &line) in table.lines.iter().enumerate() {
+            let (sigma, mmse) = (table.columns[0][i], table.columns[1][i]);
+            if !(sigma > before && sigma.is_finite()) {
+                let must = format!("above {before}: sort the rows by sigma, one for each");
+                return Err(table::refuse(path, line, "sigma", sigma, &must));
+            }
+            if !(mmse >= f64::MIN_POSITIVE && mmse.is_finite()) {
+                let must = "above 0: it is a mean squared error of x0 per dimension";
+                return Err(table::refuse(path, line, "mmse", mmse, must));
+            }
+            before = sigma;
+        }
+        if table.lines.len() < 2 {
+            return Err(Failure::at(path, "holds 1 row: at least 2 make a profile"));
+        }
+        let logs = |column: &[f64]| column.iter().map(|&x| ln(x)).collect();
+        let (ln_sigma, ln_mmse) = (logs(&table.columns[0]), logs(&table.columns[1]));
+        Ok(Known { ln_sigma, ln_mmse, preset: Preset::Default })
+    }
+
+    /// Refuses a grid that goes beyond the known range.
+    fn check(&self, profile: &str, grid: &Grid) -> Result<(), Failure> {
+        let known = (exp(self.ln_sigma[0]), exp(self.ln_sigma[self.ln_sigma.len() - 1]));
+        let (low, high) = (f64::from(grid.edge(0)), f64::from(grid.edge(grid.bins())));
+        if low < known.0 * (1.0 - 1e-6) || high > known.1 * (1.0 + 1e-6) {
+            return Err(Failure::Refused(format!(
+                "{profile}: knows sigma {} to {}, but the grid goes from {} to {}: add rows, or --set sigma_min=..,sigma_max=..",
+                short(known.0),
+                short(known.1),
+                short(low),
+                short(high),
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// A line of the course of the run.
+struct Moment {
+    report: Report,
+    distance: f64,
+}
+
+/// Half the sum of the differences of two sets of masses.
+fn total_variation(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
+}
+
+/// The quantiles that a sampler of these masses has.
+fn quantiles(grid: &Grid, masses: &[f64]) -> [f64; 5] {
+    let (mut entries, mut guide) = (vec![Entry::default(); grid.bins()], vec![0; 16 * grid.bins()]);
+    let last = DrawTable::build(grid, masses, &mut entries, &mut guide);
+    let table = DrawTable::new(&entries, &guide, last);
+    [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| f64::from(table.quantile(p)))
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
+    let Arguments { steps, batch, seed, noise, .. } = *arguments;
+    if !(1..=1 << 24).contains(&batch) {
+        return Err(Failure::Refused(format!("--batch {batch} must be 1 to {}: 256 is usual", 1 << 24)));
+    }
+    if steps == 0 {
+        return Err(Failure::Refused("--steps 0 must be at least 1: 2000 shows a schedule settling".into()));
+    }
+    if !(0.0..=10.0).contains(&noise) {
+        return Err(Failure::Refused(format!("--noise {noise} must be 0 to 10: 0.2 is usual")));
+    }
+    let known = Known::new(&arguments.profile)?;
+    let config = arguments.settings.config(known.preset)?;
+    let grid = Grid::new(&config);
+    known.check(&arguments.profile, &grid)?;
+    let channel = Table::new(&known.ln_sigma, &known.ln_mmse)?;
+    let mmse = |sigma: f64| channel.mmse(sigma);
+    let exact = exact(&config, &grid, &mmse);
+
+    let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
+    let mut scheduler = Scheduler::init(&mut words, &config, seed)?;
+    let mut errors = Errors::new(&grid, noise, seed ^ 0x5eed);
+    let (mut sigma, mut error) = (vec![0.0; batch], vec![0.0; batch]);
+    let mut course: Vec<Moment> = Vec::new();
+    if !arguments.json {
+        writeln!(out, "{}, {steps} steps of {batch}, noise {noise}, seed {seed}\n", arguments.profile)?;
+        writeln!(
+            out,
+            "{:>9}  {:<9}{:>8}{:>10}{:>10}{:>17}",
+            "step", "phase", "pivot", "median", "refreshes", "total variation"
+        )?;
+    }
+    for step in 0..steps {
+        if step > 0 && step % config.refresh_every == 0 {
+            errors.redraw();
+        }
+        scheduler.sample(&mut sigma)?;
+        errors.fill(config.objective, &mmse, step as f64 / steps as f64, &sigma, &mut error);
+        scheduler.observe(&sigma, &error)?;
+        scheduler.step()?;
+        // About ten lines, the last one at the end.
+        if (step + 1) * 10 / steps > step * 10 / steps {
+            let distance = total_variation(&scheduler.profile()?.density, &exact.density);
+            let moment = Moment { report: scheduler.report(), distance };
+            if !arguments.json {
+                print_moment(out, &moment)?;
+                out.flush()?;
+            }
+            course.push(moment);
+        }
+    }
+    if let Some(path) = &arguments.save {
+        file::write(path, &file::image_of(&scheduler)?)?;
+    }
+    let profile = scheduler.profile()?;
+    if arguments.json {
+        let course: Vec<_> = course
+            .iter()
+            .map(|moment| {
+                json!({
+                    "steps": moment.report.steps,
+                    "phase": moment.report.phase.name(),
+                    "pivot": moment.report.pivot,
+                    "refreshes": moment.report.refreshes,
+                    "total_variation": moment.distance,
+                })
+            })
+            .collect();
+        let object = json!({
+            "profile": arguments.profile,
+            "steps": steps, "batch": batch, "seed": seed, "noise": noise,
+            "config": settings::named(&config),
+            "course": course,
+            "report": json::report(&scheduler.report()),
+            "digest": json::digest(scheduler.digest()),
+            "total_variation": total_variation(&profile.density, &exact.density),
+            "sigma": profile.sigma.as_slice(),
+            "density": profile.density.as_slice(),
+            "exact": {
+                "pivot": exp(exact.pivot.ln_c),
+                "pivot_rule": exact.pivot.rule.name(),
+                "hold_reason": exact.hold.name(),
+                "quantiles": quantiles(&grid, &exact.density),
+                "density": exact.density.as_slice(),
+            },
+        });
+        return Ok(writeln!(out, "{object:#}")?);
+    }
+    print_end(out, &config, &grid, &scheduler.report(), &profile, &exact)
+}
+
+fn print_moment(out: &mut impl Write, Moment { report, distance }: &Moment) -> Result<(), Failure> {
+    let (steps, phase, refreshes) = (report.steps, report.phase.name(), report.refreshes);
+    let pivot = if report.pivot > 0.0 { short(report.pivot) } else { "-".into() };
+    let median = short(report.q50);
+    Ok(writeln!(out, "{steps:>9}  {phase:<9}{pivot:>8}{median:>10}{refreshes:>10}{distance:>17.3}")?)
+}
+
+fn print_end(
+    out: &mut impl Write,
+    config: &Config,
+    grid: &Grid,
+    report: &Report,
+    profile: &Profile,
+    exact: &Estimate,
+) -> Result<(), Failure> {
+    let row = |values: [f64; 5]| values.map(|q| format!("{:>9}", short(q))).concat();
+    writeln!(out, "\n{:<9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "pivot", "5%", "25%", "50%", "75%", "95%")?;
+    let found = [report.q05, report.q25, report.q50, report.q75, report.q95];
+    writeln!(out, "{:<9}{:>9}{}", "schedule", short(report.pivot), row(found))?;
+    let (c, masses) = (exp(exact.pivot.ln_c), &exact.density);
+    writeln!(out, "{:<9}{:>9}{}", "exact", short(c), row(quantiles(grid, masses)))?;
+
+    let highest = profile.density.iter().chain(masses).fold(0.0f64, |a, &b| a.max(b));
+    let (low, high) = (short(config.sigma_min), short(config.sigma_max));
+    let width = bars(masses, highest).chars().count();
+    writeln!(out, "\n{:<9}{}", "schedule", bars(&profile.density, highest))?;
+    writeln!(out, "{:<9}{}", "exact", bars(masses, highest))?;
+    writeln!(out, "{:<9}{low}{high:>rest$}  sigma", "", rest = width.saturating_sub(low.len()))?;
+    writeln!(
+        out,
+        "\ntotal variation to the exact density: {:.3}",
+        total_variation(&profile.density, masses)
+    )?;
+    if exact.hold != Hold::None {
+        writeln!(out, "the exact profile would be held ({}): {}", exact.hold.name(), exact.hold.remedy())?;
+    }
+    if report.refreshes == 0 {
+        writeln!(
+            out,
+            "no refresh yet (phase {}, {} held): run more steps than warmup_steps = {}, or see what inspect says of --save",
+            report.phase.name(),
+            report.held,
+            config.warmup_steps
+        )?;
+    }
+    Ok(())
+}
