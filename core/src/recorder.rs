@@ -181,7 +181,7 @@ impl<'a> Recorder<'a> {
     /// # Errors
     /// `TooSmall` (`out`).
     pub fn digest(&self, scheduler: &Scheduler<'_>, out: &mut [u8]) -> Result<usize, Error> {
-        Record::Digest { steps: scheduler.report().steps, digest: scheduler.digest() }.encode(out)
+        Record::Digest { steps: scheduler.steps(), digest: scheduler.digest() }.encode(out)
     }
 }
 

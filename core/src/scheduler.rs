@@ -462,6 +462,11 @@ impl<'s> Scheduler<'s> {
         Ok(())
     }
 
+    /// Optimizer steps so far.
+    pub fn steps(&self) -> u64 {
+        self.block.header.steps
+    }
+
     /// The report.
     pub fn report(&self) -> Report {
         self.reader().report()
