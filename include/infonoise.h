@@ -38,6 +38,7 @@
 #define INFONOISE_REPORT_INIT INFONOISE_INIT_(infonoise_report)
 #define INFONOISE_PROFILE_INIT INFONOISE_INIT_(infonoise_profile)
 #define INFONOISE_MISMATCH_INIT INFONOISE_INIT_(infonoise_mismatch)
+#define INFONOISE_EVENT_INIT INFONOISE_INIT_(infonoise_event)
 
 
 // The version of this ABI: functions and structs are only ever added within
@@ -82,16 +83,24 @@ enum infonoise_status
   INFONOISE_BUSY = 14,
   // The bytes are not an image.
   INFONOISE_NOT_AN_IMAGE = 15,
-  // The image ends early.
+  // The bytes of an image or of a record end early.
   INFONOISE_TRUNCATED = 16,
   // The image comes from another image version.
   INFONOISE_IMAGE_VERSION = 17,
   // The image's length does not fit its dimensions.
   INFONOISE_IMAGE_SIZE = 18,
-  // The image's checksum does not match.
+  // A checksum does not match.
   INFONOISE_CHECKSUM = 19,
   // A table of weights or masses cannot be used, or is missing.
   INFONOISE_TABLE = 20,
+  // The bytes are not a journal.
+  INFONOISE_NOT_A_JOURNAL = 21,
+  // The journal comes from another journal version.
+  INFONOISE_JOURNAL_VERSION = 22,
+  // A record cannot be read, or does not fit what came before it.
+  INFONOISE_RECORD = 23,
+  // A replay does not agree with the digest that the journal holds.
+  INFONOISE_DIFFERS = 24,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -397,6 +406,33 @@ typedef uint32_t infonoise_profile_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What a record of a journal did.
+enum infonoise_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Draws: `first`, `n`, `rank`, `world`.
+  INFONOISE_EVENT_KIND_SAMPLED = 0,
+  // Observations: `n`, `rejected`.
+  INFONOISE_EVENT_KIND_OBSERVED = 1,
+  // An optimizer step: `refreshed`, `held`.
+  INFONOISE_EVENT_KIND_STEPPED = 2,
+  // Refreshes stopped (`n` = 1) or let go on (`n` = 0).
+  INFONOISE_EVENT_KIND_FROZEN = 3,
+  // Another configuration took over.
+  INFONOISE_EVENT_KIND_RECONFIGURED = 4,
+  // A digest: `steps`, `expected`, `found`.
+  INFONOISE_EVENT_KIND_DIGEST = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum infonoise_event_kind infonoise_event_kind;
+#else
+typedef uint32_t infonoise_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // A name for a noise level.
 enum infonoise_coordinate
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -618,6 +654,35 @@ typedef struct {
   // Realised emphasis, masses of bins (K), or NULL.
   double *emphasis;
 } infonoise_mismatch;
+
+// What a record of a journal did: `infonoise_event` of the C ABI. Members that
+// the kind does not name are 0.
+typedef struct {
+  // `sizeof` this struct, set by `INFONOISE_EVENT_INIT`.
+  uint32_t struct_size;
+  // `infonoise_event_kind`.
+  uint32_t kind;
+  // Whose slice.
+  uint32_t rank;
+  // Out of how many.
+  uint32_t world;
+  // 1: the step refreshed the sampler.
+  uint32_t refreshed;
+  // 1: the step's refresh was held.
+  uint32_t held;
+  // The number of the global batch's first draw.
+  uint64_t first;
+  // Draws of this rank, or pairs observed.
+  uint64_t n;
+  // Pairs rejected.
+  uint64_t rejected;
+  // Optimizer steps so far.
+  uint64_t steps;
+  // The digest as recorded.
+  uint64_t expected;
+  // The digest as it came out.
+  uint64_t found;
+} infonoise_event;
 
 #ifdef __cplusplus
 extern "C" {
@@ -906,6 +971,181 @@ infonoise_status infonoise_image_state_bytes(const void *image, size_t image_byt
 // CHECKSUM, CORRUPT (values out of range), TOO_SMALL (`bytes`). The block is
 // untouched then.
 infonoise_status infonoise_load(void *state, size_t bytes, const void *image, size_t image_bytes);
+
+// Bytes of a journal's memory that remembers the last `page` draws: at least a
+// global batch and what is drawn ahead of its observations. 0 if `page` is 0 or
+// above 2^28.
+size_t infonoise_journal_bytes(uint32_t page);
+
+// Room that suffices for the record of any one call on n pairs,
+// `infonoise_journal_begin` apart.
+size_t infonoise_record_bytes(size_t n);
+
+// Room that suffices for what `infonoise_journal_begin` writes; 0 if the block
+// holds no scheduler.
+size_t infonoise_journal_begin_bytes(const void *state, size_t bytes);
+
+// Begins the journal of a run: `record` receives its first bytes, `used` of
+// them, to be written to a file. Each call below does what the function without
+// `journal_` does and leaves its record likewise, to be appended in order; if it
+// fails, nothing was done and nothing is to be written. `journal` is 8-aligned
+// memory of `infonoise_journal_bytes(page)`; no buffer may overlap another. A
+// block that is fresh from `seed` starts the journal by its configuration, any
+// other by its image.
+//
+// Errors: as `infonoise_sample`; ARGUMENT (page), TOO_SMALL (journal, or
+// `record_bytes` below `infonoise_journal_begin_bytes`).
+infonoise_status infonoise_journal_begin(void *journal,
+                                         size_t journal_bytes,
+                                         uint32_t page,
+                                         void *state,
+                                         size_t bytes,
+                                         uint64_t seed,
+                                         void *record,
+                                         size_t record_bytes,
+                                         size_t *used);
+
+// As `infonoise_sample_shard`; world * n is below 2^32.
+//
+// Errors: as there; NOT_A_JOURNAL; TOO_SMALL (`record_bytes` below
+// `infonoise_record_bytes(0)`).
+infonoise_status infonoise_journal_sample(void *journal,
+                                          size_t journal_bytes,
+                                          void *state,
+                                          size_t bytes,
+                                          float *sigma,
+                                          size_t n,
+                                          uint32_t rank,
+                                          uint32_t world,
+                                          void *record,
+                                          size_t record_bytes,
+                                          size_t *used);
+
+// As `infonoise_observe_masked`: `mask` and `rejected` may be NULL. Sigmas that
+// were drawn lately are stored by their number in the stream, others as they are.
+//
+// Errors: as there; NOT_A_JOURNAL; ARGUMENT (n above 2^28); TOO_SMALL
+// (`record_bytes` below `infonoise_record_bytes(n)` may be).
+infonoise_status infonoise_journal_observe(void *journal,
+                                           size_t journal_bytes,
+                                           void *state,
+                                           size_t bytes,
+                                           const float *sigma,
+                                           const float *error,
+                                           const uint8_t *mask,
+                                           size_t n,
+                                           size_t *rejected,
+                                           void *record,
+                                           size_t record_bytes,
+                                           size_t *used);
+
+// As `infonoise_step`; a refresh, done or held, is followed by its digest.
+//
+// Errors: as there; NOT_A_JOURNAL; TOO_SMALL (`record_bytes` below
+// `infonoise_record_bytes(0)`).
+infonoise_status infonoise_journal_step(void *journal,
+                                        size_t journal_bytes,
+                                        void *state,
+                                        size_t bytes,
+                                        infonoise_report *report,
+                                        void *record,
+                                        size_t record_bytes,
+                                        size_t *used);
+
+// As `infonoise_set_frozen`.
+//
+// Errors: as there; NOT_A_JOURNAL; TOO_SMALL.
+infonoise_status infonoise_journal_set_frozen(void *journal,
+                                              size_t journal_bytes,
+                                              void *state,
+                                              size_t bytes,
+                                              uint32_t frozen,
+                                              void *record,
+                                              size_t record_bytes,
+                                              size_t *used);
+
+// As `infonoise_reconfigure`.
+//
+// Errors: as there; NOT_A_JOURNAL; TOO_SMALL.
+infonoise_status infonoise_journal_reconfigure(void *journal,
+                                               size_t journal_bytes,
+                                               void *state,
+                                               size_t bytes,
+                                               const infonoise_config *config,
+                                               const double *weight,
+                                               void *record,
+                                               size_t record_bytes,
+                                               size_t *used);
+
+// Writes the digest down as it is now, for a replay to agree with: at the end of
+// a run, or wherever a proof is wanted.
+//
+// Errors: as `infonoise_sample`; NOT_A_JOURNAL; TOO_SMALL.
+infonoise_status infonoise_journal_digest(void *journal,
+                                          size_t journal_bytes,
+                                          void *state,
+                                          size_t bytes,
+                                          void *record,
+                                          size_t record_bytes,
+                                          size_t *used);
+
+// Bytes that the replay of a journal needs for its block and for its memory, by
+// the journal's first `head_bytes` bytes (`bytes` in `infonoise_replay_begin`).
+//
+// Errors: NULL; TRUNCATED (more bytes are needed), NOT_A_JOURNAL,
+// JOURNAL_VERSION, CHECKSUM, RECORD; what `infonoise_load` refuses.
+infonoise_status infonoise_replay_needs(const void *head,
+                                        size_t head_bytes,
+                                        size_t *state_bytes,
+                                        size_t *journal_bytes);
+
+// Starts the run of a journal in `state`, with `journal` for its recent draws.
+// `used` receives the bytes read: the next record begins there.
+//
+// Errors: as `infonoise_replay_needs`; MISALIGNED; TOO_SMALL.
+infonoise_status infonoise_replay_begin(void *journal,
+                                        size_t journal_bytes,
+                                        void *state,
+                                        size_t bytes,
+                                        const void *head,
+                                        size_t head_bytes,
+                                        size_t *used);
+
+// Executes the record that `record` begins with on the block; `used` receives
+// its length, `event`, unless NULL, what it did. `record_bytes` may reach beyond
+// the record.
+//
+// Errors: as `infonoise_sample`; NOT_A_JOURNAL, STRUCT_SIZE; TRUNCATED (the
+// record goes on: pass more bytes, or see `infonoise_journal_is_torn`), CHECKSUM,
+// RECORD; DIFFERS where the digests do not agree: `used` and `event` are set
+// then, and the replay may go on.
+infonoise_status infonoise_replay_next(void *journal,
+                                       size_t journal_bytes,
+                                       void *state,
+                                       size_t bytes,
+                                       const void *record,
+                                       size_t record_bytes,
+                                       size_t *used,
+                                       infonoise_event *event);
+
+// Copies n remembered draws from number `first` on: behind a `Sampled` event,
+// its global batch.
+//
+// Errors: NULL, MISALIGNED, TOO_SMALL, NOT_A_JOURNAL; ARGUMENT if one of them
+// is no longer remembered.
+infonoise_status infonoise_journal_draws(void *journal,
+                                         size_t journal_bytes,
+                                         uint64_t first,
+                                         float *sigma,
+                                         size_t n);
+
+// 1 if `rest`, the bytes of a file behind its last whole record, are what an
+// interrupted write leaves: cut them off. 0 if they are damage, or a whole record.
+uint32_t infonoise_journal_is_torn(const void *rest, size_t rest_bytes);
+
+// The version that wrote a block (its layout), an image or a journal, by its
+// first 12 bytes; 0 if they are of none of them.
+uint32_t infonoise_version_of(const void *data, size_t data_bytes);
 
 // One sentence for a status: what is wrong and what to do. Never NULL.
 const char *infonoise_status_message(uint32_t status);

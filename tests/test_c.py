@@ -68,6 +68,28 @@ def test_resuming_after_kill_9_is_exact(compile_c, tmp_path):
         assert rest.stdout.splitlines() == lines[point:], point
 
 
+@pytest.mark.parametrize("flags", [["-O2"], SANITIZED], ids=["plain", "sanitized"])
+def test_a_recorded_run_replays(compile_c, tmp_path, flags):
+    program, log = compile_c("journal.c", *flags), tmp_path / "run.journal"
+    run = lambda *arguments: subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
+    recorded = run("record", log, 90)
+    assert recorded.returncode == 0, recorded.stderr
+    digest = recorded.stdout.strip()
+    # Refreshes at 20, 27, 34, ... and the digest at the end; 256 masks at every third step.
+    assert run("replay", log).stdout == f"steps 90 digests 12 {digest}\n"
+    whole = log.read_bytes()
+    assert 1024 < (len(whole) - 300) / 90 - 256 / 3 < 1100
+    log.write_bytes(whole[:-5])
+    assert run("replay", log).stdout.startswith("torn: 23 bytes\nsteps 90 digests 11")
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2] ^= 1
+    log.write_bytes(damaged)
+    replayed = run("replay", log)
+    assert replayed.returncode == 1 and "a checksum does not match" in replayed.stdout
+    log.write_bytes(whole[:8] + b"\x07\0\0\0" + whole[12:])
+    assert "journal version of the library: replay it with that one (version 7)" in run("replay", log).stdout
+
+
 @pytest.mark.parametrize("standard", ["c++17", "c++20"])
 def test_header_serves_cpp(library, tmp_path, standard):
     source = tmp_path / "main.cc"

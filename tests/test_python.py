@@ -47,11 +47,11 @@ def test_images_are_the_whole_of_it_and_damage_is_named():
     flipped = bytearray(image)
     flipped[5000] ^= 1
     for bad, message in [
-        (image[:-1], "ends early"),
+        (image[:-1], "end early"),
         (image + b"0", "length does not fit"),
         (b"x" + image[1:], "not an image"),
         (bytes(flipped), "checksum"),
-        (b"", "ends early"),
+        (b"", "end early"),
     ]:
         with pytest.raises(ValueError, match=message):
             infonoise.Scheduler.load(bad)

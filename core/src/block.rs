@@ -216,7 +216,7 @@ fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
         return Err(Error::NotAState);
     }
     if header.layout != LAYOUT {
-        return Err(Error::WrongLayout);
+        return Err(Error::WrongLayout(header.layout));
     }
     let (bins, window) = (header.config.bins, header.config.window);
     if !(8..=256).contains(&bins) || !(8..=4096).contains(&window) {

@@ -124,8 +124,8 @@ pub enum Error {
     NotAState,
     /// The block was written on a machine of the other byte order.
     ForeignEndian,
-    /// The block was written by another layout version.
-    WrongLayout,
+    /// The block was written by another layout version: this one.
+    WrongLayout(u64),
     /// The block's content contradicts itself.
     Corrupt,
     /// The configuration cannot be used.
@@ -142,14 +142,20 @@ pub enum Error {
     GridTooFine,
     /// The bytes do not begin as an image does.
     NotAnImage,
-    /// The image ends early.
+    /// The bytes of an image or of a record end early.
     Truncated,
-    /// The image was written by another version.
-    ImageVersion,
+    /// The image was written by another image version: this one.
+    ImageVersion(u32),
     /// The image's length is not what its dimensions need.
     ImageSize,
-    /// The image's checksum does not match its bytes.
+    /// A checksum does not match its bytes.
     Checksum,
+    /// The bytes do not begin as a journal does.
+    NotAJournal,
+    /// The journal was written by another journal version: this one.
+    JournalVersion(u32),
+    /// A record of a journal cannot be read, or does not fit what came before.
+    Record,
 }
 
 impl Error {
@@ -159,7 +165,7 @@ impl Error {
             Error::TooSmall => 2,
             Error::NotAState => 3,
             Error::ForeignEndian => 4,
-            Error::WrongLayout => 5,
+            Error::WrongLayout(_) => 5,
             Error::Corrupt => 6,
             Error::Config(_) => 7,
             Error::Table(_) => 20,
@@ -169,9 +175,12 @@ impl Error {
             Error::GridTooFine => 11,
             Error::NotAnImage => 15,
             Error::Truncated => 16,
-            Error::ImageVersion => 17,
+            Error::ImageVersion(_) => 17,
             Error::ImageSize => 18,
             Error::Checksum => 19,
+            Error::NotAJournal => 21,
+            Error::JournalVersion(_) => 22,
+            Error::Record => 23,
         }
     }
 
@@ -187,7 +196,7 @@ impl Error {
             Error::ForeignEndian => {
                 "the block was written on a machine of the other byte order: move it as a saved image"
             }
-            Error::WrongLayout => {
+            Error::WrongLayout(_) => {
                 "the block was written by another layout version of the library: move it as a saved image"
             }
             Error::Corrupt => "the block's content contradicts itself: restore it from a checkpoint",
@@ -203,14 +212,25 @@ impl Error {
                 "not ready: no refresh has been accepted yet (or, for an estimate, a bin is still empty); the report says what it waits for"
             }
             Error::NotAnImage => "these bytes are not an image of a schedule: pass what save() wrote",
-            Error::Truncated => "the image ends early: the file was cut off, use an older checkpoint",
-            Error::ImageVersion => {
+            Error::Truncated => {
+                "the bytes end early: the file was cut off; use an older checkpoint, or cut a journal behind its last whole record"
+            }
+            Error::ImageVersion(_) => {
                 "the image was written by another image version of the library: load it with that one"
             }
             Error::ImageSize => {
                 "the image's length does not fit its bins and window: pass exactly what save() wrote"
             }
-            Error::Checksum => "the image's checksum does not match: the file is damaged, use another copy",
+            Error::Checksum => "a checksum does not match: the file is damaged, use another copy",
+            Error::NotAJournal => {
+                "these bytes are not a journal: pass what a journal wrote, from its first byte"
+            }
+            Error::JournalVersion(_) => {
+                "the journal was written by another journal version of the library: replay it with that one"
+            }
+            Error::Record => {
+                "a record cannot be read, or does not fit what came before it: was the journal joined from pieces?"
+            }
             Error::GridTooFine => {
                 "f32 cannot hold that many distinct sigmas: ask for fewer points or a wider grid"
             }
@@ -228,6 +248,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Config(error) | Error::Table(error) => error.fmt(f),
+            Error::WrongLayout(version) => write!(f, "{} (layout {version})", self.text()),
+            Error::ImageVersion(version) | Error::JournalVersion(version) => {
+                write!(f, "{} (version {version})", self.text())
+            }
             other => f.write_str(other.text()),
         }
     }

@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::density::check_weight;
 use crate::error::Error;
 use crate::grid::Grid;
+use crate::little::{CONFIG_BYTES, Cursor, Writer, read_config, u32_at, u64_at, write_config};
 use crate::quantile::DrawTable;
 use crate::record::ConfigRecord;
 use crate::ring::Mark;
@@ -38,10 +39,6 @@ pub const IMAGE_MAGIC: [u8; 8] = *b"INFNOIMG";
 /// Changes whenever the order or the meaning of the bytes does.
 pub const IMAGE_VERSION: u32 = 1;
 
-/// u32 fields at the head of a configuration; what follows is 64 bits wide.
-const NARROW: usize = 14;
-/// 64-bit fields of a configuration.
-const WIDE: usize = 12;
 /// Head: magic, version, configuration bytes, image bytes.
 const HEAD: usize = 8 + 4 + 4 + 8;
 /// Scalars behind the configuration: see `scalars`.
@@ -62,7 +59,7 @@ struct Places {
 impl Places {
     const fn new(bins: usize, window: usize) -> Self {
         let config = HEAD;
-        let scalars = config + 4 * NARROW + 8 * WIDE;
+        let scalars = config + CONFIG_BYTES;
         let thresholds = scalars + 8 * SCALARS;
         let seen = thresholds + 8 * (bins + 1);
         let (ema, error, density) = (seen + 8 * bins, seen + 16 * bins, seen + 24 * bins);
@@ -170,39 +167,18 @@ fn header(config: ConfigRecord, last_drawn: usize, scalars: &[u64; SCALARS]) -> 
     }
 }
 
-/// Writes numbers at a place, one behind the other.
-struct Writer<'a> {
-    rest: &'a mut [u8],
-}
-
-impl Writer<'_> {
-    fn put<const N: usize>(&mut self, number: [u8; N]) {
-        let rest = core::mem::take(&mut self.rest);
-        if let Some((place, rest)) = rest.split_first_chunk_mut() {
-            *place = number;
-            self.rest = rest;
-        }
-    }
-}
-
 /// Writes the block's image; `image` may be longer than [`bytes`].
 pub(crate) fn save(block: &View<'_>, image: &mut [u8]) -> Result<(), Error> {
     let (bins, window) = (block.entries.len(), block.header.config.window as usize);
     let places = Places::new(bins, window);
     let image = image.get_mut(..places.end).ok_or(Error::TooSmall)?;
     let (body, crc) = image.split_at_mut_checked(places.crc).ok_or(Error::TooSmall)?;
-    let mut writer = Writer { rest: body };
+    let mut writer = Writer::new(body);
     writer.put(IMAGE_MAGIC);
     writer.put(IMAGE_VERSION.to_le_bytes());
-    writer.put((size_of::<ConfigRecord>() as u32).to_le_bytes());
+    writer.put((CONFIG_BYTES as u32).to_le_bytes());
     writer.put((places.end as u64).to_le_bytes());
-    let (narrow, wide) = block.header.config.parts();
-    for field in narrow {
-        writer.put(field.to_le_bytes());
-    }
-    for field in wide {
-        writer.put(field.to_le_bytes());
-    }
+    write_config(&block.header.config, &mut writer);
     for scalar in scalars(block.header) {
         writer.put(scalar.to_le_bytes());
     }
@@ -226,7 +202,7 @@ pub(crate) fn save(block: &View<'_>, image: &mut [u8]) -> Result<(), Error> {
         writer.put(loss.to_le_bytes());
     }
     let sum = crc32fast::hash(body);
-    Writer { rest: crc }.put(sum.to_le_bytes());
+    Writer::new(crc).put(sum.to_le_bytes());
     Ok(())
 }
 
@@ -246,8 +222,9 @@ impl<'a> Image<'a> {
         }
         let u32_at = |at| u32_at(image, at).ok_or(Error::Truncated);
         let u64_at = |at| u64_at(image, at).ok_or(Error::Truncated);
-        if u32_at(8)? != IMAGE_VERSION || u32_at(12)? as usize != size_of::<ConfigRecord>() {
-            return Err(Error::ImageVersion);
+        let version = u32_at(8)?;
+        if version != IMAGE_VERSION || u32_at(12)? as usize != CONFIG_BYTES {
+            return Err(Error::ImageVersion(version));
         }
         let length = u64_at(16)?;
         if (image.len() as u64) < length {
@@ -266,14 +243,8 @@ impl<'a> Image<'a> {
         if crc32fast::hash(body) != u32_at(places.crc)? {
             return Err(Error::Checksum);
         }
-        let (mut narrow, mut wide) = ([0; NARROW], [0; WIDE]);
-        for (i, field) in narrow.iter_mut().enumerate() {
-            *field = u32_at(places.config + 4 * i)?;
-        }
-        for (i, field) in wide.iter_mut().enumerate() {
-            *field = u64_at(places.config + 4 * NARROW + 8 * i)?;
-        }
-        let record = ConfigRecord::of_parts(narrow, wide);
+        let mut fields = Cursor::new(image.get(places.config..).ok_or(Error::Truncated)?);
+        let record = read_config(&mut fields).ok_or(Error::Truncated)?;
         let config = Config::from_record(&record).map_err(|_| Error::Corrupt)?;
         Ok(Image { bytes: image, places, record, config })
     }
@@ -328,14 +299,6 @@ impl<'a> Image<'a> {
             && (0..bins).all(|k| self.mark(k).0 < window && self.mark(k).1 <= window)
             && (0..bins * window as usize).all(|i| self.loss(i) >= 0.0 && self.loss(i).is_finite())
     }
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 /// Words of the block that an image needs.
@@ -435,7 +398,11 @@ mod tests {
             let error = load(&bad);
             match at {
                 0..8 => assert_eq!(error, Error::NotAnImage),
-                8..16 => assert_eq!(error, Error::ImageVersion),
+                8..12 => assert_eq!(
+                    error,
+                    Error::ImageVersion(u32::from_le_bytes(*bad[8..].first_chunk().unwrap()))
+                ),
+                12..16 => assert_eq!(error, Error::ImageVersion(IMAGE_VERSION)),
                 16..24 => assert!(matches!(error, Error::ImageSize | Error::Truncated)),
                 28..36 => assert!(matches!(error, Error::ImageSize | Error::Checksum)),
                 _ => assert_eq!(error, Error::Checksum, "byte {at}"),

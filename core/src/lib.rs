@@ -20,8 +20,10 @@
 //! One file per idea, in the order in which a refresh uses them: [`grid`],
 //! [`mod@bin`], [`objective`], [`ring`], [`rate`], [`pivot`], [`gate`],
 //! [`target`], [`density`], [`guard`], [`quantile`]; [`refresh`] puts them
-//! together, [`block`] says where they lie, [`Scheduler`] is the way in;
-//! [`channel`] holds data whose answer is known.
+//! together, [`block`] says where they lie, [`Scheduler`] is the way in. A
+//! schedule leaves the block as an [`image`], a whole run as a [`journal`], which
+//! [`Recorder`] writes and [`replay`] executes. [`channel`] holds data whose answer
+//! is known.
 //!
 //! No unsafe, no allocation, no panic in release builds, no platform maths:
 //! the same inputs give the same bits on every target.
@@ -46,6 +48,8 @@ pub mod gate;
 pub mod grid;
 pub mod guard;
 pub mod image;
+pub mod journal;
+mod little;
 pub mod maths;
 pub mod objective;
 pub mod pivot;
@@ -53,8 +57,11 @@ mod profile;
 pub mod quantile;
 pub mod rate;
 mod reader;
+pub mod recent;
 mod record;
+mod recorder;
 pub mod refresh;
+pub mod replay;
 mod report;
 pub mod ring;
 mod scheduler;
@@ -70,6 +77,10 @@ pub use pivot::PivotRule;
 pub use profile::{Edges, Profile};
 pub use reader::Reader;
 pub use record::ConfigRecord;
+pub use recorder::{Recorder, begin_room};
 pub use refresh::Warning;
 pub use report::{Phase, Report};
 pub use scheduler::{Scheduler, Step};
+
+/// The version of the C ABI that this crate stands behind; journals name it.
+pub const ABI_VERSION: u32 = 1;

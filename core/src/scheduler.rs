@@ -211,6 +211,19 @@ impl<'s> Scheduler<'s> {
         Reader { block: self.block.view() }
     }
 
+    /// Whether the block is what [`Scheduler::init_with`] makes of its
+    /// configuration, its tables and this seed.
+    pub fn is_fresh(&self, seed: u64) -> bool {
+        let (block, header) = (&self.block, &self.block.header);
+        let Ok(config) = self.reader().config() else { return false };
+        let counted = [header.steps, header.draws, header.observations, header.rejected, header.frozen];
+        let pi = warm_up(&config, &Grid::new(&config), block.baseline);
+        counted.iter().all(|&count| count == 0)
+            && header.next_refresh == config.warmup_steps
+            && header.rng == save_rng(&Xoshiro256PlusPlus::seed_from_u64(seed))
+            && block.density.iter().zip(&pi).all(|(a, b)| a.to_bits() == b.to_bits())
+    }
+
     /// Draws one sigma for each element of `sigma`.
     ///
     /// # Errors
@@ -447,6 +460,11 @@ impl<'s> Scheduler<'s> {
         let new = Config { sigma_min: old.sigma_min, sigma_max: old.sigma_max, ..*config };
         header.config = new.to_record();
         Ok(())
+    }
+
+    /// Optimizer steps so far.
+    pub fn steps(&self) -> u64 {
+        self.block.header.steps
     }
 
     /// The report.

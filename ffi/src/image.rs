@@ -1,6 +1,6 @@
 //! Portable images: saving and loading.
 
-use crate::memory::{self, input, output, reader};
+use crate::memory::{self, output, reader};
 use crate::{Status, status};
 use core::ffi::c_void;
 use infonoise_core::{Scheduler, image};
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn infonoise_image_state_bytes(
     bytes: *mut usize,
 ) -> Status {
     status(|| {
-        let needed = image::state_words_of(unsafe { image_of(image, image_bytes)? })?;
+        let needed = image::state_words_of(unsafe { memory::bytes_in(image, image_bytes)? })?;
         if let Some(bytes) = unsafe { output(bytes, 1)? }.first_mut() {
             *bytes = 8 * needed;
         }
@@ -69,18 +69,11 @@ pub unsafe extern "C" fn infonoise_load(
     image_bytes: usize,
 ) -> Status {
     status(|| {
-        let image = unsafe { image_of(image, image_bytes)? };
+        let image = unsafe { memory::bytes_in(image, image_bytes)? };
         let words = unsafe { memory::words_mut(state, bytes)? };
         #[cfg(debug_assertions)]
         let _busy = crate::busy::claim(state)?;
         Scheduler::load(words, image)?;
         Ok(())
     })
-}
-
-unsafe fn image_of<'a>(image: *const c_void, bytes: usize) -> Result<&'a [u8], Status> {
-    if image.is_null() {
-        return Err(Status::INFONOISE_NULL);
-    }
-    unsafe { input(image.cast::<u8>(), bytes) }
 }

@@ -52,6 +52,21 @@ pub unsafe fn words_mut<'a>(state: *mut c_void, bytes: usize) -> Result<&'a mut 
     unsafe { output(state, words_in(bytes)) }
 }
 
+/// The words of any memory, to write: a journal's has no largest size.
+pub unsafe fn any_words_mut<'a>(memory: *mut c_void, bytes: usize) -> Result<&'a mut [u64], Status> {
+    let memory = memory.cast::<u64>();
+    check(memory, 1)?;
+    unsafe { output(memory, bytes / 8) }
+}
+
+/// The bytes of an image or a journal, to read.
+pub unsafe fn bytes_in<'a>(data: *const c_void, bytes: usize) -> Result<&'a [u8], Status> {
+    if data.is_null() {
+        return Err(Status::INFONOISE_NULL);
+    }
+    unsafe { input(data.cast::<u8>(), bytes) }
+}
+
 /// The scheduler in a block, to read.
 pub unsafe fn reader<'a>(state: *const c_void, bytes: usize) -> Result<Reader<'a>, Status> {
     let state = state.cast::<u64>();
@@ -100,6 +115,7 @@ unsafe impl Sized32 for ConfigRecord {}
 unsafe impl Sized32 for Report {}
 unsafe impl Sized32 for crate::inspect::ProfileRecord {}
 unsafe impl Sized32 for crate::inspect::MismatchRecord {}
+unsafe impl Sized32 for crate::journal::EventRecord {}
 
 /// The caller's `struct_size`, if this library can work with it: a newer
 /// caller's struct may be longer, but its tail must be zero.

@@ -46,16 +46,24 @@ pub enum Status {
     INFONOISE_BUSY = 14,
     /// The bytes are not an image.
     INFONOISE_NOT_AN_IMAGE = 15,
-    /// The image ends early.
+    /// The bytes of an image or of a record end early.
     INFONOISE_TRUNCATED = 16,
     /// The image comes from another image version.
     INFONOISE_IMAGE_VERSION = 17,
     /// The image's length does not fit its dimensions.
     INFONOISE_IMAGE_SIZE = 18,
-    /// The image's checksum does not match.
+    /// A checksum does not match.
     INFONOISE_CHECKSUM = 19,
     /// A table of weights or masses cannot be used, or is missing.
     INFONOISE_TABLE = 20,
+    /// The bytes are not a journal.
+    INFONOISE_NOT_A_JOURNAL = 21,
+    /// The journal comes from another journal version.
+    INFONOISE_JOURNAL_VERSION = 22,
+    /// A record cannot be read, or does not fit what came before it.
+    INFONOISE_RECORD = 23,
+    /// A replay does not agree with the digest that the journal holds.
+    INFONOISE_DIFFERS = 24,
 }
 
 impl From<Error> for Status {
@@ -64,7 +72,7 @@ impl From<Error> for Status {
             Error::TooSmall => Status::INFONOISE_TOO_SMALL,
             Error::NotAState => Status::INFONOISE_NOT_A_STATE,
             Error::ForeignEndian => Status::INFONOISE_FOREIGN_ENDIAN,
-            Error::WrongLayout => Status::INFONOISE_WRONG_LAYOUT,
+            Error::WrongLayout(_) => Status::INFONOISE_WRONG_LAYOUT,
             Error::Config(_) => Status::INFONOISE_INVALID_CONFIG,
             Error::Table(_) => Status::INFONOISE_TABLE,
             Error::Length => Status::INFONOISE_LENGTH,
@@ -73,9 +81,12 @@ impl From<Error> for Status {
             Error::GridTooFine => Status::INFONOISE_GRID_TOO_FINE,
             Error::NotAnImage => Status::INFONOISE_NOT_AN_IMAGE,
             Error::Truncated => Status::INFONOISE_TRUNCATED,
-            Error::ImageVersion => Status::INFONOISE_IMAGE_VERSION,
+            Error::ImageVersion(_) => Status::INFONOISE_IMAGE_VERSION,
             Error::ImageSize => Status::INFONOISE_IMAGE_SIZE,
             Error::Checksum => Status::INFONOISE_CHECKSUM,
+            Error::NotAJournal => Status::INFONOISE_NOT_A_JOURNAL,
+            Error::JournalVersion(_) => Status::INFONOISE_JOURNAL_VERSION,
+            Error::Record => Status::INFONOISE_RECORD,
             // `Error` may grow; what is unknown here is as bad as corrupt.
             _ => Status::INFONOISE_CORRUPT,
         }
@@ -102,7 +113,7 @@ pub extern "C" fn infonoise_status_message(status: u32) -> *const c_char {
         2 => c_text!(Error::TooSmall),
         3 => c_text!(Error::NotAState),
         4 => c_text!(Error::ForeignEndian),
-        5 => c_text!(Error::WrongLayout),
+        5 => c_text!(Error::WrongLayout(0)),
         6 => c_text!(Error::Corrupt),
         7 => {
             c"the configuration is invalid: infonoise_config_check names the field, the bound and the remedy"
@@ -116,10 +127,14 @@ pub extern "C" fn infonoise_status_message(status: u32) -> *const c_char {
         14 => c"another thread is working on this block: one block serves one thread at a time",
         15 => c_text!(Error::NotAnImage),
         16 => c_text!(Error::Truncated),
-        17 => c_text!(Error::ImageVersion),
+        17 => c_text!(Error::ImageVersion(0)),
         18 => c_text!(Error::ImageSize),
         19 => c_text!(Error::Checksum),
         20 => c_text!(Error::Table(ANY)),
+        21 => c_text!(Error::NotAJournal),
+        22 => c_text!(Error::JournalVersion(0)),
+        23 => c_text!(Error::Record),
+        24 => c"the run differs from its journal: the digests of this step do not agree",
         _ => c"unknown status: is the header from this library's version?",
     };
     text.as_ptr()

@@ -91,7 +91,7 @@ int main(int argc, char **argv) {
       size_t r = s == block || s == NULL ? room : room ? room - 1 : 0;
       uint64_t digest;
       size_t image_bytes = infonoise_image_bytes(s, r);
-      switch (below(20)) {
+      switch (below(24)) {
         case 0: (void)infonoise_sample(s, r, bent(a), n ? n - 1 : 0); break;
         case 1: (void)infonoise_sample_shard(s, r, a, n, (uint32_t)below(5), (uint32_t)below(5)); break;
         case 2: (void)infonoise_observe(s, r, a, bent(b), n ? n - 1 : 0, &count); break;
@@ -111,6 +111,43 @@ int main(int argc, char **argv) {
         case 16: (void)infonoise_snap(a, index, n, c, m); break;
         case 17: (void)infonoise_from_sigma((uint32_t)below(5), d, d, n), (void)infonoise_to_sigma((uint32_t)below(5), d, e, n); break;
         case 18: (void)infonoise_config_get(s, r, &config), (void)infonoise_tables_get(s, r, table, NULL); break;
+        case 19: case 20: case 21: case 22: {
+          /* Journals: recorded, damaged, cut, replayed, with memory of any content. */
+          uint32_t page = (uint32_t)below(400);
+          size_t memory = infonoise_journal_bytes(page), used = 0, at = 0, needed = 0, other_memory = 0;
+          size_t whole = infonoise_journal_begin_bytes(s, r) + 3 * infonoise_record_bytes(n);
+          unsigned char *journal = malloc(memory + 1), *log = malloc(whole);
+          for (size_t i = 0; i < memory; ++i) journal[i] = (unsigned char)any();
+          if (infonoise_journal_begin(journal, memory, page, s, r, any(), log, whole, &used) == INFONOISE_OK) at += used;
+          if (below(4) == 0 && memory) journal[below(memory)] ^= (unsigned char)(1u << below(8));
+          if (infonoise_journal_sample(journal, memory, s, r, a, n, (uint32_t)below(3), (uint32_t)below(3), log + at, whole - at, &used) == INFONOISE_OK) at += used;
+          if (infonoise_journal_observe(journal, memory, s, r, a, b, below(2) ? mask : NULL, n, &count, log + at, below(4) ? whole - at : below(whole - at + 1), &used) == INFONOISE_OK) at += used;
+          if (infonoise_journal_step(journal, memory, s, r, &report, log + at, whole - at, &used) == INFONOISE_OK) at += used;
+          if (infonoise_journal_reconfigure(journal, memory, s, r, &config, table, log + at, whole - at, &used) == INFONOISE_OK) at += used;
+          if (infonoise_journal_set_frozen(journal, memory, s, r, (uint32_t)below(3), log + at, whole - at, &used) == INFONOISE_OK) at += used;
+          if (infonoise_journal_digest(journal, memory, s, r, log + at, whole - at, &used) == INFONOISE_OK) at += used;
+          if (at && below(2)) log[below(at)] ^= (unsigned char)(1u << below(8));
+          if (below(4) == 0) at = below(at + 1);
+          unsigned char *exact = malloc(at + 1);
+          memcpy(exact, log, at);
+          (void)infonoise_version_of(exact, at);
+          if (infonoise_replay_needs(exact, at, &needed, &other_memory) == INFONOISE_OK && other_memory < 1u << 24) {
+            unsigned char *other = calloc(needed, 1), *recent = calloc(other_memory, 1);
+            infonoise_event event = INFONOISE_EVENT_INIT;
+            size_t place = 0;
+            infonoise_status status = infonoise_replay_begin(recent, other_memory, other, needed, exact, at, &place);
+            if (below(8) == 0) recent[below(other_memory)] ^= (unsigned char)(1u << below(8));
+            while (status == INFONOISE_OK || status == INFONOISE_DIFFERS) {
+              status = infonoise_replay_next(recent, other_memory, other, needed, exact + place, at - place, &used, &event);
+              if (status == INFONOISE_OK || status == INFONOISE_DIFFERS) place += used;
+            }
+            (void)infonoise_journal_is_torn(exact + place, at - place);
+            (void)infonoise_journal_draws(recent, other_memory, event.first, c, m);
+            free(other), free(recent);
+          }
+          free(journal), free(log), free(exact);
+          break;
+        }
         default: {
           /* Images: saved, damaged, cut, loaded into a block that is too small or not. */
           unsigned char *image = malloc(image_bytes + 1);

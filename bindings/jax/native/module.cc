@@ -1,125 +1,22 @@
 // The Python module _native: configurations, host functions on NumPy arrays,
 // and the XLA custom calls as capsules.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
-
-#include <cstdint>
-#include <cstring>
 #include <functional>
-#include <string>
-#include <vector>
 
-#include "fields.h"
+#include "arguments.h"
+#include "journal.h"
 #include "xla_calls.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
+using namespace infonoise::python;
 
 namespace {
-
-using Words = nb::ndarray<std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using WordsIn = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Floats = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using FloatsIn = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Table = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Doubles = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Name = const char* (*)(std::uint32_t);
-
-void check(infonoise_status status) {
-  if (status != INFONOISE_OK) throw nb::value_error(infonoise_status_message(status));
-}
-
-template <typename Array>
-std::size_t bytes_of(const Array& words) {
-  return 4 * words.shape(0);
-}
-
-std::vector<std::string> names_of(Name name) {
-  std::vector<std::string> names;
-  for (std::uint32_t code = 0; std::strcmp(name(code), "unknown") != 0; ++code) names.push_back(name(code));
-  return names;
-}
-
-// value = {'name'} must be one of ...
-std::uint32_t code_of(const char* field, Name name, const nb::handle& value) {
-  std::vector<std::string> names = names_of(name);
-  std::string text = nb::cast<std::string>(nb::str(value)), choices;
-  for (std::size_t code = 0; code < names.size(); ++code) {
-    if (names[code] == text) return static_cast<std::uint32_t>(code);
-    choices += (code ? ", " : "") + names[code];
-  }
-  throw nb::value_error((std::string(field) + " = " + text + " must be one of " + choices).c_str());
-}
-
-template <typename T>
-T number_of(const char* field, const nb::handle& value, const char* kind) {
-  T number;
-  if (!nb::try_cast(value, number)) {
-    std::string text = nb::cast<std::string>(nb::repr(value));
-    throw nb::value_error((std::string(field) + " = " + text + " must be " + kind).c_str());
-  }
-  return number;
-}
-
-infonoise_config record_of(const nb::object& config) {
-  infonoise_config record = {};
-  record.struct_size = sizeof(record);
-#define FIELD(type, name, kind) record.name = number_of<type>(#name, config.attr(#name), kind);
-#define COUNT(name) FIELD(std::uint32_t, name, "an integer from 0 to 4294967295")
-#define STEPS(name) FIELD(std::uint64_t, name, "an integer from 0 to 281474976710656")
-#define REAL(name) FIELD(double, name, "a number")
-#define SWITCH(name) record.name = number_of<bool>(#name, config.attr(#name), "True or False");
-#define NAME(name) record.name = code_of(#name, infonoise_##name##_name, config.attr(#name));
-  INFONOISE_CONFIG_FIELDS(COUNT, NAME, SWITCH, STEPS, REAL)
-#undef COUNT
-#undef STEPS
-#undef REAL
-#undef SWITCH
-#undef NAME
-#undef FIELD
-  return record;
-}
-
-nb::dict dict_of(const infonoise_config& record) {
-  nb::dict fields;
-#define PLAIN(name) fields[#name] = record.name;
-#define SWITCH(name) fields[#name] = record.name != 0;
-#define NAME(name) fields[#name] = infonoise_##name##_name(record.name);
-  INFONOISE_CONFIG_FIELDS(PLAIN, NAME, SWITCH, PLAIN, PLAIN)
-#undef PLAIN
-#undef SWITCH
-#undef NAME
-  return fields;
-}
 
 nb::dict preset(const std::string& name) {
   infonoise_config record = {};
   record.struct_size = sizeof(record);
   check(infonoise_config_init(&record, code_of("preset", infonoise_preset_name, nb::str(name.c_str()))));
   return dict_of(record);
-}
-
-// The record of a valid configuration; ValueError names the field otherwise.
-infonoise_config checked(const nb::object& config) {
-  infonoise_config record = record_of(config);
-  char message[512];
-  infonoise_status status = infonoise_config_check(&record, message, sizeof(message));
-  if (status == INFONOISE_INVALID_CONFIG) throw nb::value_error(message);
-  check(status);
-  return record;
-}
-
-const double* table_of(const std::optional<Table>& table, const char* name, std::uint32_t bins) {
-  if (!table) return nullptr;
-  if (table->shape(0) != bins) {
-    std::string text = std::string(name) + " has " + std::to_string(table->shape(0)) +
-                       " numbers, must have bins = " + std::to_string(bins);
-    throw nb::value_error(text.c_str());
-  }
-  return table->data();
 }
 
 void init(Words state, const nb::object& config, std::uint64_t seed, std::optional<Table> weight,
@@ -144,16 +41,9 @@ nb::tuple tables(WordsIn state) {
   return nb::make_tuple(lists[0], lists[1]);
 }
 
-// ValueError names a field that is invalid or fixed at init.
 void reconfigure(Words state, const nb::object& config, std::optional<Table> weight) {
-  infonoise_config record = record_of(config);
-  char message[512];
-  infonoise_status status =
-      infonoise_reconfigure_check(state.data(), bytes_of(state), &record, message, sizeof(message));
-  if (status == INFONOISE_INVALID_CONFIG) throw nb::value_error(message);
-  check(status);
-  status = infonoise_reconfigure(state.data(), bytes_of(state), &record, table_of(weight, "weight", record.bins));
-  check(status);
+  infonoise_config record = checked_for(state, config);
+  check(infonoise_reconfigure(state.data(), bytes_of(state), &record, table_of(weight, "weight", record.bins)));
 }
 
 nb::dict config_get(WordsIn state) {
@@ -254,7 +144,7 @@ nb::bytes save(WordsIn state) {
 // The uint32 words that an image's block takes.
 std::size_t image_words(nb::bytes image) {
   std::size_t bytes = 0;
-  check(infonoise_image_state_bytes(image.data(), image.size(), &bytes));
+  check(infonoise_image_state_bytes(image.data(), image.size(), &bytes), image.data(), image.size());
   return bytes / 4;
 }
 
@@ -355,6 +245,7 @@ NB_MODULE(_native, m) {
   m.def("load", [](Words state, nb::bytes image) {
     check(infonoise_load(state.data(), bytes_of(state), image.data(), image.size()));
   });
+  define_journal(m);
   m.def("convert", &convert);
   m.def("entropic", &entropic);
   m.def("snap", &snap);

@@ -24,11 +24,15 @@ class Scheduler:
     handed to ``infonoise.jax.from_words``.
     """
 
+    #: What a new one was made from; a loaded one does not know.
+    seed = 0
+
     def __init__(self, config: Config, seed: int = 0) -> None:
         if not isinstance(config, Config):
             raise TypeError(f"config must be an infonoise.Config, got {type(config).__name__}")
         self.state = empty_words(_native.state_words(config))
-        _native.init(self.state, config, checked_seed(seed), *config.tables())
+        self.seed = checked_seed(seed)
+        _native.init(self.state, config, self.seed, *config.tables())
 
     @classmethod
     def from_state(cls, words: np.ndarray) -> Scheduler:
@@ -73,7 +77,7 @@ class Scheduler:
 
     def observe(self, sigma, error, mask=None) -> int:
         """Takes per-sample, unweighted errors; returns how many pairs were rejected."""
-        return _native.observe(self.state, *_pairs(sigma, error, mask))
+        return _native.observe(self.state, *native_pairs(sigma, error, mask))
 
     def step(self) -> dict:
         """Counts an optimizer step, refreshes if that is due, and returns the report."""
@@ -82,7 +86,7 @@ class Scheduler:
 
     def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
         """observe, step and sample in one call: returns the sigmas of the next batch."""
-        sigma, error, *mask = _pairs(sigma, error, mask)
+        sigma, error, *mask = native_pairs(sigma, error, mask)
         following = np.empty(sigma.size if next_n is None else checked_count(next_n), np.float32)
         _native.advance(self.state, sigma, error, following, *mask)
         return following
@@ -98,9 +102,7 @@ class Scheduler:
     def reconfigure(self, **changes) -> None:
         """Changes fields that do not touch the grid or the meaning of the errors, from the
         next refresh on: cadence, rate, gate, pivot, guard, coverage, counts, ``weight``."""
-        config = dataclasses.replace(self.config, **changes)
-        weight = np.ones(config.bins) if config.weight is None else np.array(config.weight)
-        _native.reconfigure(self.state, config, weight)
+        _native.reconfigure(self.state, *native_reconfiguration(self, changes))
 
     def report(self) -> dict:
         """A flat dict for the logger."""
@@ -141,6 +143,12 @@ class Scheduler:
     def digest(self) -> int:
         """A number that two equal schedules share on every platform."""
         return _native.digest(self.state)
+
+
+def native_reconfiguration(scheduler: Scheduler, changes: dict) -> tuple[Config, np.ndarray]:
+    """The configuration and the weights that ``changes`` make of a scheduler's."""
+    config = dataclasses.replace(scheduler.config, **changes)
+    return config, np.ones(config.bins) if config.weight is None else np.array(config.weight)
 
 
 def info_grid(words: np.ndarray, n: int, power: float, gated: bool, coordinate: str) -> np.ndarray:
@@ -196,7 +204,7 @@ def own_words(words) -> np.ndarray:
     return copy
 
 
-def _pairs(sigma, error, mask) -> list[np.ndarray]:
+def native_pairs(sigma, error, mask) -> list[np.ndarray]:
     if sigma is None or error is None:
         raise TypeError("sigma and error must be arrays, got None")
     pairs = [np.ascontiguousarray(x, np.float32) for x in (sigma, error)]

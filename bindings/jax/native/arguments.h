@@ -1,0 +1,139 @@
+// From Python arguments to the C ABI's, and its errors back: every conversion
+// that the module's functions share.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "fields.h"
+
+namespace infonoise::python {
+
+namespace nb = nanobind;
+
+using Words = nb::ndarray<std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using WordsIn = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Floats = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using FloatsIn = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Table = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Doubles = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Name = const char* (*)(std::uint32_t);
+
+inline void check(infonoise_status status) {
+  if (status != INFONOISE_OK) throw nb::value_error(infonoise_status_message(status));
+}
+
+template <typename Array>
+std::size_t bytes_of(const Array& words) {
+  return 4 * words.shape(0);
+}
+
+inline std::vector<std::string> names_of(Name name) {
+  std::vector<std::string> names;
+  for (std::uint32_t code = 0; std::strcmp(name(code), "unknown") != 0; ++code) names.push_back(name(code));
+  return names;
+}
+
+// value = {'name'} must be one of ...
+inline std::uint32_t code_of(const char* field, Name name, const nb::handle& value) {
+  std::vector<std::string> names = names_of(name);
+  std::string text = nb::cast<std::string>(nb::str(value)), choices;
+  for (std::size_t code = 0; code < names.size(); ++code) {
+    if (names[code] == text) return static_cast<std::uint32_t>(code);
+    choices += (code ? ", " : "") + names[code];
+  }
+  throw nb::value_error((std::string(field) + " = " + text + " must be one of " + choices).c_str());
+}
+
+template <typename T>
+T number_of(const char* field, const nb::handle& value, const char* kind) {
+  T number;
+  if (!nb::try_cast(value, number)) {
+    std::string text = nb::cast<std::string>(nb::repr(value));
+    throw nb::value_error((std::string(field) + " = " + text + " must be " + kind).c_str());
+  }
+  return number;
+}
+
+inline infonoise_config record_of(const nb::object& config) {
+  infonoise_config record = {};
+  record.struct_size = sizeof(record);
+#define FIELD(type, name, kind) record.name = number_of<type>(#name, config.attr(#name), kind);
+#define COUNT(name) FIELD(std::uint32_t, name, "an integer from 0 to 4294967295")
+#define STEPS(name) FIELD(std::uint64_t, name, "an integer from 0 to 281474976710656")
+#define REAL(name) FIELD(double, name, "a number")
+#define SWITCH(name) record.name = number_of<bool>(#name, config.attr(#name), "True or False");
+#define NAME(name) record.name = code_of(#name, infonoise_##name##_name, config.attr(#name));
+  INFONOISE_CONFIG_FIELDS(COUNT, NAME, SWITCH, STEPS, REAL)
+#undef COUNT
+#undef STEPS
+#undef REAL
+#undef SWITCH
+#undef NAME
+#undef FIELD
+  return record;
+}
+
+inline nb::dict dict_of(const infonoise_config& record) {
+  nb::dict fields;
+#define PLAIN(name) fields[#name] = record.name;
+#define SWITCH(name) fields[#name] = record.name != 0;
+#define NAME(name) fields[#name] = infonoise_##name##_name(record.name);
+  INFONOISE_CONFIG_FIELDS(PLAIN, NAME, SWITCH, PLAIN, PLAIN)
+#undef PLAIN
+#undef SWITCH
+#undef NAME
+  return fields;
+}
+
+// The record of a valid configuration; ValueError names the field otherwise.
+inline infonoise_config checked(const nb::object& config) {
+  infonoise_config record = record_of(config);
+  char message[512];
+  infonoise_status status = infonoise_config_check(&record, message, sizeof(message));
+  if (status == INFONOISE_INVALID_CONFIG) throw nb::value_error(message);
+  check(status);
+  return record;
+}
+
+inline const double* table_of(const std::optional<Table>& table, const char* name, std::uint32_t bins) {
+  if (!table) return nullptr;
+  if (table->shape(0) != bins) {
+    std::string text = std::string(name) + " has " + std::to_string(table->shape(0)) +
+                       " numbers, must have bins = " + std::to_string(bins);
+    throw nb::value_error(text.c_str());
+  }
+  return table->data();
+}
+
+// The record of a configuration that a block may take on; ValueError names a
+// field that is invalid or fixed at init.
+inline infonoise_config checked_for(const Words& state, const nb::object& config) {
+  infonoise_config record = record_of(config);
+  char message[512];
+  infonoise_status status =
+      infonoise_reconfigure_check(state.data(), bytes_of(state), &record, message, sizeof(message));
+  if (status == INFONOISE_INVALID_CONFIG) throw nb::value_error(message);
+  check(status);
+  return record;
+}
+
+// As check, for bytes that another version may have written.
+inline void check(infonoise_status status, const void* data, std::size_t bytes) {
+  if (status == INFONOISE_IMAGE_VERSION || status == INFONOISE_JOURNAL_VERSION) {
+    std::string text = std::string(infonoise_status_message(status)) + " (version " +
+                       std::to_string(infonoise_version_of(data, bytes)) + ")";
+    throw nb::value_error(text.c_str());
+  }
+  check(status);
+}
+
+}  // namespace infonoise::python
