@@ -1,12 +1,14 @@
 //! Why a command ends early.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 /// What ends a command before its end.
 pub enum Failure {
     /// The value, the bound and the remedy, on one line.
     Refused(String),
+    /// A replay that ends elsewhere: the step, and both digests.
+    Differs(String),
     /// The reader of our output has gone (`| head`): nothing is wrong.
     ReaderGone,
 }
@@ -33,4 +35,9 @@ impl From<infonoise_core::Error> for Failure {
     fn from(error: infonoise_core::Error) -> Self {
         Failure::Refused(error.to_string())
     }
+}
+
+/// One line on stderr. Nobody is left to tell if that is closed.
+pub fn note(message: &str) {
+    let _ = writeln!(std::io::stderr(), "infonoise: {message}");
 }

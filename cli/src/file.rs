@@ -3,17 +3,18 @@
 use crate::failure::Failure;
 use infonoise_core::block::MAGIC;
 use infonoise_core::image::{self, IMAGE_MAGIC};
-use infonoise_core::{Reader, Scheduler};
+use infonoise_core::{Reader, Scheduler, journal};
+use std::io::Read;
 use std::path::Path;
 
 /// A schedule out of a file, checked completely.
 pub struct State {
     /// The block.
     pub words: Vec<u64>,
-    /// `image` or `block`.
+    /// `image`, `block` or `journal`.
     pub kind: &'static str,
     /// Bytes of the file.
-    pub bytes: usize,
+    pub bytes: u64,
 }
 
 impl State {
@@ -33,9 +34,21 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     std::fs::write(path, bytes).map_err(|error| Failure::at(path, format!("cannot be written: {error}")))
 }
 
-/// Reads a saved image or a raw block.
+/// Whether a file begins as a journal does.
+pub fn is_journal(path: &Path) -> bool {
+    let mut head = [0; journal::MAGIC.len()];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == journal::MAGIC
+}
+
+/// Reads a saved image or a raw block, or executes a journal to its end.
 pub fn state(path: &Path) -> Result<State, Failure> {
+    if is_journal(path) {
+        let ended = crate::journal::execute(path, |_| Ok(()))?;
+        return Ok(State { words: ended.words, kind: "journal", bytes: ended.bytes });
+    }
     let bytes = read(path)?;
+    let length = bytes.len() as u64;
     let Some(head) = bytes.first_chunk::<8>() else {
         return Err(Failure::at(path, format!("{} bytes are too few for a schedule", bytes.len())));
     };
@@ -43,7 +56,7 @@ pub fn state(path: &Path) -> Result<State, Failure> {
     if *head == IMAGE_MAGIC {
         let mut words = vec![0; image::state_words_of(&bytes).map_err(refuse)?];
         Scheduler::load(&mut words, &bytes).map_err(refuse)?;
-        return Ok(State { words, kind: "image", bytes: bytes.len() });
+        return Ok(State { words, kind: "image", bytes: length });
     }
     let magic = u64::from_ne_bytes(*head);
     if magic == MAGIC || magic == MAGIC.swap_bytes() {
@@ -51,13 +64,15 @@ pub fn state(path: &Path) -> Result<State, Failure> {
         let words: Vec<u64> =
             bytes.chunks_exact(8).filter_map(|word| Some(u64::from_ne_bytes(*word.first_chunk()?))).collect();
         Reader::open(&words).and_then(|reader| reader.validate()).map_err(refuse)?;
-        return Ok(State { words, kind: "block", bytes: bytes.len() });
+        return Ok(State { words, kind: "block", bytes: length });
     }
     let begins: String =
         head.iter().flat_map(|&byte| std::ascii::escape_default(byte)).map(char::from).collect();
     Err(Failure::at(
         path,
-        format!("begins with \"{begins}\", so it is no schedule: pass what save() wrote, or a state block"),
+        format!(
+            "begins with \"{begins}\", so it is no schedule: pass what save() wrote, a state block or a journal"
+        ),
     ))
 }
 

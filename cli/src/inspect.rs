@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// Prints the report, the configuration and what a schedule waits for.
 #[derive(Args)]
 pub struct Arguments {
-    /// A saved image or a state block.
+    /// A saved image, a state block, or a journal, which is executed to its end.
     state: PathBuf,
     /// Print one JSON object, with the profile.
     #[arg(long)]

@@ -12,10 +12,12 @@ mod failure;
 mod file;
 mod grid;
 mod inspect;
+mod journal;
 mod json;
 mod picture;
 mod plot;
 mod png;
+mod replay;
 mod settings;
 mod simulate;
 mod table;
@@ -26,9 +28,9 @@ use failure::Failure;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
-/// Inspects, simulates, diagnoses and plots the noise schedules of infonoise.
+/// Inspects, replays, simulates, diagnoses and plots the noise schedules of infonoise.
 #[derive(Parser)]
-#[command(version, infer_subcommands = false)]
+#[command(version)]
 struct Program {
     #[command(subcommand)]
     command: Command,
@@ -37,6 +39,7 @@ struct Program {
 #[derive(Subcommand)]
 enum Command {
     Inspect(inspect::Arguments),
+    Replay(replay::Arguments),
     Simulate(simulate::Arguments),
     Diagnose(diagnose::Arguments),
     Grid(grid::Arguments),
@@ -47,6 +50,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     match command {
         Command::Inspect(arguments) => inspect::run(arguments, &mut out),
+        Command::Replay(arguments) => replay::run(arguments, &mut out),
         Command::Simulate(arguments) => simulate::run(arguments, &mut out),
         Command::Diagnose(arguments) => diagnose::run(arguments, &mut out),
         Command::Grid(arguments) => grid::run(arguments, &mut out),
@@ -56,15 +60,11 @@ fn run(command: &Command) -> Result<(), Failure> {
 }
 
 fn main() -> ExitCode {
-    match run(&Program::parse().command) {
-        Ok(()) | Err(Failure::ReaderGone) => ExitCode::SUCCESS,
-        Err(Failure::Refused(message)) => complain(&message, 2),
-    }
-}
-
-/// One line on stderr, and the exit code.
-fn complain(message: &str, code: u8) -> ExitCode {
-    // Nobody is left to tell if stderr is closed.
-    let _ = writeln!(std::io::stderr(), "infonoise: {message}");
+    let (message, code) = match run(&Program::parse().command) {
+        Ok(()) | Err(Failure::ReaderGone) => return ExitCode::SUCCESS,
+        Err(Failure::Differs(message)) => (message, 1),
+        Err(Failure::Refused(message)) => (message, 2),
+    };
+    failure::note(&message);
     ExitCode::from(code)
 }

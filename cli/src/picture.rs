@@ -76,12 +76,12 @@ pub struct Picture {
     gate: Vec<f64>,
     pivot: f64,
     /// The course of the run, where a journal tells it.
-    pub course: Vec<Span>,
+    course: Vec<Span>,
 }
 
 impl Picture {
     /// What a schedule says of itself.
-    pub fn new(name: &str, reader: &Reader<'_>, scale: Scale) -> Result<Self, Failure> {
+    pub fn new(name: &str, reader: &Reader<'_>, course: Vec<Span>, scale: Scale) -> Result<Self, Failure> {
         let (config, report, profile) = (reader.config()?, reader.report(), reader.profile()?);
         let grid = Grid::new(&config);
         let per_unit = |masses: &[f64]| masses.iter().map(|mass| mass / grid.width()).collect();
@@ -97,7 +97,7 @@ impl Picture {
             rate: if ready { rate.collect() } else { Vec::new() },
             gate: profile.gate.to_vec(),
             pivot: report.pivot,
-            course: Vec::new(),
+            course,
         })
     }
 
@@ -221,6 +221,8 @@ fn course<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Pictur
         let spans = picture.course.iter().filter(|span| of(span) > 0.0);
         spans.flat_map(|span| [(span.steps.start, of(span)), (span.steps.end, of(span))]).collect()
     };
+    // Dark below white: the brightest bins hide neither.
+    chart.draw_series(LineSeries::new(line(|span| span.median), scale.line(BLACK, 4)))?;
     chart.draw_series(LineSeries::new(line(|span| span.median), scale.line(WHITE, 2)))?;
     chart.draw_series(DashedLineSeries::new(
         line(|span| span.pivot),
@@ -238,7 +240,7 @@ fn course<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Pictur
     style.x_desc("optimizer steps").y_desc("noise level sigma (data units)").draw()?;
 
     // The colours, from 0 at the bottom to the top.
-    let (left, upper, height) = (20, 46, 180);
+    let (left, upper, height) = (4, 46, 180);
     for i in 0..scale.px(height) {
         let y = scale.px(upper + height) - i;
         let colour = heat(f64::from(i) / f64::from(scale.px(height)));

@@ -1,21 +1,69 @@
 //! `infonoise plot`: a schedule as a picture, SVG or PNG.
 
 use crate::failure::Failure;
-use crate::picture::{Picture, Scale, draw};
-use crate::{file, png};
+use crate::picture::{Picture, Scale, Span, draw};
+use crate::{file, journal, png};
 use clap::Args;
+use infonoise_core::grid::Grid;
+use infonoise_core::replay::Event;
+use infonoise_core::{Reader, Step};
 use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
 use plotters::style::{FontStyle, register_font};
 use std::path::PathBuf;
 
 /// Draws a schedule: its density, and the rate and gate behind it.
+///
+/// For a journal also the density over the steps of the run, as a heat map.
 #[derive(Args)]
 pub struct Arguments {
-    /// A saved image or a state block.
+    /// A saved image, a state block or a journal.
     state: PathBuf,
     /// The picture: a name that ends in .svg or .png.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+}
+
+/// The densities of a run, as a journal tells them.
+#[derive(Default)]
+struct Course {
+    spans: Vec<Span>,
+}
+
+impl Course {
+    fn see(&mut self, moment: &journal::Moment<'_>) -> Result<(), Failure> {
+        if !matches!(moment.event, None | Some(Event::Stepped(Step::Refreshed))) {
+            return Ok(());
+        }
+        let (report, width) =
+            (moment.scheduler.report(), Grid::new(&moment.scheduler.reader().config()?).width());
+        let density = moment.scheduler.profile()?.density.iter().map(|mass| mass / width).collect();
+        self.close(report.steps);
+        let steps = report.steps..report.steps;
+        self.spans.push(Span { steps, density, median: report.q50, pivot: report.pivot });
+        Ok(())
+    }
+
+    fn close(&mut self, steps: u64) {
+        if let Some(last) = self.spans.last_mut() {
+            last.steps.end = steps;
+        }
+    }
+
+    /// At most `COLUMNS` spans with steps in them, the last one until `steps`.
+    fn spans(mut self, steps: u64) -> Vec<Span> {
+        const COLUMNS: usize = 400;
+        self.close(steps);
+        self.spans.retain(|span| !span.steps.is_empty());
+        let every = self.spans.len().div_ceil(COLUMNS).max(1);
+        let mut kept: Vec<Span> = self.spans.into_iter().step_by(every).collect();
+        for i in 1..kept.len() {
+            kept[i - 1].steps.end = kept[i].steps.start;
+        }
+        if let Some(last) = kept.last_mut() {
+            last.steps.end = steps;
+        }
+        kept
+    }
 }
 
 /// Runs the command.
@@ -27,10 +75,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some("png") => false,
         _ => return Err(Failure::at(output, "the name of a picture must end in .svg or .png")),
     };
-    let state = file::state(&arguments.state)?;
+    let mut course = Course::default();
+    let words = if file::is_journal(&arguments.state) {
+        journal::execute(&arguments.state, |moment| course.see(moment))?.words
+    } else {
+        file::state(&arguments.state)?.words
+    };
+    let reader = Reader::open(&words)?;
     // PNG at two pixels to a point: the font backend sets letters on whole pixels.
     let scale = Scale(if svg { 1 } else { 2 });
-    let picture = Picture::new(&arguments.state.display().to_string(), &state.reader()?, scale)?;
+    let name = arguments.state.display().to_string();
+    let picture = Picture::new(&name, &reader, course.spans(reader.report().steps), scale)?;
     let failed = |error: &dyn std::fmt::Display| Failure::at(output, format!("cannot be drawn: {error}"));
     // SVG needs it as well, to know how wide its words are.
     register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())

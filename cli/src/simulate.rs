@@ -7,12 +7,15 @@ use crate::{file, json, settings, table};
 use clap::Args;
 use infonoise_core::channel::{Errors, Table, exact, gaussian, two_modes, two_point};
 use infonoise_core::grid::Grid;
+use infonoise_core::journal::room;
 use infonoise_core::maths::{exp, ln};
 use infonoise_core::quantile::{DrawTable, Entry};
+use infonoise_core::recent::recent_words;
 use infonoise_core::refresh::Estimate;
-use infonoise_core::{Config, Hold, Preset, Profile, Report, Scheduler, state_words};
+use infonoise_core::{Config, Hold, Preset, Profile, Recorder, Report, Scheduler, begin_room, state_words};
 use serde_json::json;
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Runs a schedule on data whose mmse is known, to choose settings without training.
@@ -41,6 +44,9 @@ pub struct Arguments {
     /// Write the schedule's image at the end.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    /// Write the journal of the run.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -138,6 +144,40 @@ struct Moment {
     distance: f64,
 }
 
+/// The journal's file, if one is wanted, and the record that goes to it next.
+struct Log<'p> {
+    file: Option<(&'p Path, BufWriter<File>)>,
+    record: Vec<u8>,
+}
+
+impl<'p> Log<'p> {
+    fn new(path: Option<&'p Path>, batch: usize) -> Result<Self, Failure> {
+        let open = |path: &'p Path| match File::create(path) {
+            Ok(file) => Ok((path, BufWriter::new(file))),
+            Err(error) => Err(Failure::at(path, format!("cannot be written: {error}"))),
+        };
+        Ok(Log { file: path.map(open).transpose()?, record: vec![0; room(batch)] })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let Some((path, file)) = &mut self.file else { return Ok(()) };
+        file.write_all(bytes).map_err(|error| Failure::at(path, format!("cannot be written: {error}")))
+    }
+
+    /// Appends the first `used` bytes of the record.
+    fn append(&mut self, used: usize) -> Result<(), Failure> {
+        let record = std::mem::take(&mut self.record);
+        let written = self.write(&record[..used]);
+        self.record = record;
+        written
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        let Some((path, file)) = &mut self.file else { return Ok(()) };
+        file.flush().map_err(|error| Failure::at(path, format!("cannot be written: {error}")))
+    }
+}
+
 /// Half the sum of the differences of two sets of masses.
 fn total_variation(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
@@ -173,6 +213,11 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
 
     let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
     let mut scheduler = Scheduler::init(&mut words, &config, seed)?;
+    let mut log = Log::new(arguments.journal.as_deref(), batch)?;
+    let mut memory = vec![0; recent_words(batch)];
+    let mut begun = vec![0; begin_room(config.bins as usize, config.window as usize)];
+    let (mut recorder, used) = Recorder::begin(&mut memory, batch, &scheduler, seed, &mut begun)?;
+    log.write(&begun[..used])?;
     let mut errors = Errors::new(&grid, noise, seed ^ 0x5eed);
     let (mut sigma, mut error) = (vec![0.0; batch], vec![0.0; batch]);
     let mut course: Vec<Moment> = Vec::new();
@@ -188,10 +233,13 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         if step > 0 && step % config.refresh_every == 0 {
             errors.redraw();
         }
-        scheduler.sample(&mut sigma)?;
+        let used = recorder.sample(&mut scheduler, &mut sigma, 0, 1, &mut log.record)?;
+        log.append(used)?;
         errors.fill(config.objective, &mmse, step as f64 / steps as f64, &sigma, &mut error);
-        scheduler.observe(&sigma, &error)?;
-        scheduler.step()?;
+        let (_, used) = recorder.observe(&mut scheduler, &sigma, &error, None, &mut log.record)?;
+        log.append(used)?;
+        let (_, used) = recorder.step(&mut scheduler, &mut log.record)?;
+        log.append(used)?;
         // About ten lines, the last one at the end.
         if (step + 1) * 10 / steps > step * 10 / steps {
             let distance = total_variation(&scheduler.profile()?.density, &exact.density);
@@ -203,6 +251,9 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             course.push(moment);
         }
     }
+    let used = recorder.digest(&scheduler, &mut log.record)?;
+    log.append(used)?;
+    log.flush()?;
     if let Some(path) = &arguments.save {
         file::write(path, &file::image_of(&scheduler)?)?;
     }

@@ -1,0 +1,135 @@
+//! Journals: read piece by piece and executed again.
+
+use crate::failure::{Failure, note};
+use infonoise_core::journal::{HEAD, Record, is_torn};
+use infonoise_core::recent::Recent;
+use infonoise_core::replay::{Event, Needs, apply, begin};
+use infonoise_core::{Error, Scheduler};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// The end of an executed journal.
+pub struct Ended {
+    /// The block.
+    pub words: Vec<u64>,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Digests that agreed.
+    pub digests: u64,
+    /// Bytes of a half-written record at the end.
+    pub torn: usize,
+}
+
+/// What a record did to the run.
+pub struct Moment<'a> {
+    /// None for the start.
+    pub event: Option<Event>,
+    /// The schedule behind the record.
+    pub scheduler: &'a Scheduler<'a>,
+    /// The recent draws.
+    pub recent: &'a Recent<'a>,
+    /// Bytes read so far.
+    pub bytes: u64,
+}
+
+/// The bytes of a file that are not yet done.
+struct Pending<'p> {
+    path: &'p Path,
+    file: File,
+    /// Read, but done up to `start`.
+    buffer: Vec<u8>,
+    start: usize,
+    /// Bytes of the file before the buffer.
+    before: u64,
+}
+
+/// Read at once; records are mostly far shorter.
+const PIECE: u64 = 1 << 20;
+
+impl Pending<'_> {
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    fn offset(&self) -> u64 {
+        self.before + self.start as u64
+    }
+
+    /// Reads on until `wanted` bytes are there, or the file ends.
+    fn ask(&mut self, wanted: usize) -> Result<(), Failure> {
+        while self.rest().len() < wanted {
+            self.buffer.drain(..self.start);
+            self.before += self.start as u64;
+            self.start = 0;
+            let more = (&self.file).take(PIECE).read_to_end(&mut self.buffer);
+            if more.map_err(|error| Failure::at(self.path, format!("cannot be read: {error}")))? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads on until the next record is there as a whole, behind `head` other bytes.
+    fn ask_record(&mut self, head: usize) -> Result<(), Failure> {
+        self.ask(head + 8)?;
+        match Record::length_at(self.rest().get(head..).unwrap_or(&[])) {
+            Ok(length) => self.ask(head.saturating_add(length)),
+            Err(_) => Ok(()), // named when it is decoded
+        }
+    }
+}
+
+/// Executes a journal; `each` sees its start and every record. Says on stderr if
+/// the last record is half written, ends at the first digest that differs.
+pub fn execute(
+    path: &Path,
+    mut each: impl FnMut(&Moment<'_>) -> Result<(), Failure>,
+) -> Result<Ended, Failure> {
+    let file = File::open(path).map_err(|error| Failure::at(path, format!("cannot be read: {error}")))?;
+    let mut pending = Pending { path, file, buffer: Vec::new(), start: 0, before: 0 };
+    pending.ask_record(HEAD)?;
+    let refuse = |error: Error| Failure::at(path, format!("cannot start a replay: {error}"));
+    let needs = Needs::of(pending.rest()).map_err(refuse)?;
+    let (mut words, mut memory) = (vec![0; needs.state_words], vec![0; needs.recent_words]);
+    let (mut scheduler, mut recent, used) = begin(&mut words, &mut memory, pending.rest()).map_err(refuse)?;
+    pending.start = used;
+    let (mut digests, mut torn) = (0, 0);
+    let start = Moment { event: None, scheduler: &scheduler, recent: &recent, bytes: pending.offset() };
+    each(&start)?;
+    loop {
+        pending.ask_record(0)?;
+        if pending.rest().is_empty() {
+            break;
+        }
+        let (event, used) = match apply(&mut scheduler, &mut recent, pending.rest()) {
+            Ok(done) => done,
+            Err(error) => {
+                pending.ask(usize::MAX)?;
+                if !is_torn(pending.rest()) {
+                    return Err(Failure::at(path, format!("byte {}: {error}", pending.offset())));
+                }
+                torn = pending.rest().len();
+                note(&format!(
+                    "{}: ends in a half-written record, {torn} bytes were dropped",
+                    path.display()
+                ));
+                break;
+            }
+        };
+        pending.start += used;
+        if let Event::Digest { steps, expected, found } = event {
+            if expected != found {
+                return Err(Failure::Differs(format!(
+                    "{}: differs at step {steps}: its digest is {expected:016x}, the run's {found:016x}",
+                    path.display()
+                )));
+            }
+            digests += 1;
+        }
+        let bytes = pending.offset();
+        each(&Moment { event: Some(event), scheduler: &scheduler, recent: &recent, bytes })?;
+    }
+    let bytes = pending.before + pending.buffer.len() as u64;
+    Ok(Ended { words, bytes, digests, torn })
+}
