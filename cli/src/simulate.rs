@@ -37,7 +37,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Relative standard deviation of the factor that a bin's errors share.
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, default_value_t = 0.2, allow_negative_numbers = true)]
     noise: f64,
     #[command(flatten)]
     settings: Settings,

@@ -1,7 +1,6 @@
 //! Tables: CSV files of numbers, refused by line and column.
 
 use crate::failure::Failure;
-use csv::{ReaderBuilder, Trim};
 use std::path::Path;
 
 /// The wanted columns of a file with a header line.
@@ -14,39 +13,33 @@ pub struct Table {
 
 /// Reads the columns `names`; those in `optional` may be missing, all as numbers.
 pub fn read(path: &Path, names: &[&str], optional: &[&str]) -> Result<Table, Failure> {
-    let bad = |error: csv::Error| {
-        let line = error.position().map(|position| format!("line {}: ", position.line()));
-        Failure::at(path, format!("{}{error}", line.unwrap_or_default()))
-    };
-    let mut bytes = crate::file::read(path)?;
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        bytes.drain(..3); // a byte order mark, as spreadsheets write it
-    }
-    let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(bytes.as_slice());
-    let header = reader.headers().map_err(bad)?.clone();
+    let text = String::from_utf8(crate::file::read(path)?);
+    let text = text.map_err(|_| Failure::at(path, "is not UTF-8 text: write it as CSV"))?;
+    // Spreadsheets write a byte order mark; blank lines count, but say nothing.
+    let lines = text.trim_start_matches('\u{feff}').lines().zip(1u64..);
+    let mut lines = lines.filter(|(line, _)| !line.trim().is_empty());
+    let (header, first) = lines.next().unwrap_or(("", 1));
+    let cells = |line| str::split(line, ',').map(|cell: &str| cell.trim().trim_matches('"'));
     let mut places = Vec::new();
     for name in names.iter().chain(optional) {
-        let place = header.iter().position(|column| column == *name);
+        let place = cells(header).position(|column| column == *name);
         if place.is_none() && names.contains(name) {
-            let found = header.iter().collect::<Vec<_>>().join(",");
-            let wanted = names.join(",");
+            let (found, wanted) = (header.trim(), names.join(","));
             return Err(Failure::at(
                 path,
                 format!(
-                    "line 1: no column {name} in \"{found}\": the first line must name the columns {wanted}"
+                    "line {first}: no column {name} in \"{found}\": the first line must name the columns {wanted}"
                 ),
             ));
         }
         places.push((*name, place));
     }
     let mut table = Table { lines: Vec::new(), columns: vec![Vec::new(); places.len()] };
-    let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(bad)? {
-        let line = record.position().map_or(0, csv::Position::line);
+    for (text, line) in lines {
         table.lines.push(line);
         for (&(name, place), column) in places.iter().zip(&mut table.columns) {
             let Some(place) = place else { continue };
-            let text = record.get(place).unwrap_or("");
+            let text = cells(text).nth(place).unwrap_or("");
             let number = text.parse::<f64>().ok();
             column.push(number.ok_or_else(|| {
                 Failure::at(path, format!("line {line}: {name} = \"{text}\" must be a number"))
