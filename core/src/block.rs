@@ -90,6 +90,13 @@ pub struct Header {
     pub summary: Summary,
 }
 
+impl Header {
+    /// Refreshes done or held.
+    pub fn attempts(&self) -> u64 {
+        self.refreshes.saturating_add(self.held)
+    }
+}
+
 const HEADER_WORDS: usize = size_of::<Header>() / 8;
 const _: () = assert!(size_of::<Header>() & 63 == 0);
 

@@ -9,23 +9,73 @@ use infonoise_core::{Config, ConfigRecord, Preset, Report, image};
 /// A call, as bytes name it.
 #[derive(Arbitrary, Debug)]
 enum Call {
-    Sample { n: u16 },
-    Shard { n: u8, rank: u8, world: u8 },
-    Observe { seed: u32, n: u16, mask: bool },
+    Sample {
+        #[arbitrary(with = few)]
+        n: u16,
+    },
+    Shard {
+        n: u8,
+        rank: u8,
+        world: u8,
+    },
+    Observe {
+        seed: u32,
+        #[arbitrary(with = few)]
+        n: u16,
+        mask: bool,
+    },
     Drawn,
-    Step { report: bool },
-    Advance { next: u16 },
-    Freeze { frozen: u8 },
-    Reconfigure { config: Changes, weight: bool },
-    Profile { which: u8 },
-    Diagnose { kind: u8, a: f64, b: f64 },
-    Grid { n: u8, power: f64, gated: u8 },
-    Entropic { power: f64, back: bool },
-    Save { flip: Option<(u16, u8)> },
-    Journal { page: u16 },
+    Step {
+        report: bool,
+    },
+    Advance {
+        #[arbitrary(with = few)]
+        next: u16,
+    },
+    Freeze {
+        frozen: u8,
+    },
+    Reconfigure {
+        config: Changes,
+        weight: bool,
+    },
+    Profile {
+        which: u8,
+    },
+    Diagnose {
+        kind: u8,
+        a: f64,
+        b: f64,
+    },
+    Grid {
+        n: u8,
+        power: f64,
+        gated: u8,
+    },
+    Entropic {
+        power: f64,
+        back: bool,
+    },
+    Save {
+        flip: Option<(u16, u8)>,
+    },
+    Journal {
+        #[arbitrary(with = few)]
+        page: u16,
+    },
     Copy,
-    Damage { at: u16, flip: u8 },
-    Shrink { words: u8 },
+    Damage {
+        at: u16,
+        flip: u8,
+    },
+    Shrink {
+        words: u8,
+    },
+}
+
+/// Lengths and pages that a fuzzer can afford thousands of.
+fn few(bytes: &mut Unstructured<'_>) -> Result<u16> {
+    bytes.int_in_range(0..=700)
 }
 
 /// What a configuration changes against a preset.
@@ -106,7 +156,7 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
         let status = match Call::arbitrary(bytes)? {
             Call::Sample { n } => {
                 sigma = vec![0.0; n.into()];
-                unsafe { infonoise_sample(state, size, sigma.as_mut_ptr(), n.into()) }
+                unsafe { infonoise_sample(state, size, sigma.as_mut_ptr(), sigma.len()) }
             }
             Call::Shard { n, rank, world } => {
                 sigma = vec![0.0; n.into()];
