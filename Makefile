@@ -5,16 +5,21 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test test-cross lib lint header clean
+.PHONY: demo test test-cross fuzz lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
 
 test: lint $(VENV)/wheel  ## every test of the project
 	cargo test --workspace --locked
+	cargo test -q --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
+	tests/fuzz/run.sh 5
 	$(PY) -m pytest tests demo -q
 
 test-cross:  ## the same bits on aarch64 and s390x, under emulation
 	tests/cross.sh
+
+fuzz:  ## a minute of any bytes for each target
+	tests/fuzz/run.sh 60
 
 lib:  ## out/lib/libinfonoise.a, reduced to its exports
 	cargo build --release --locked -p infonoise-ffi

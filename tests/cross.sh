@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # The same run on other processors: aarch64 and big-endian s390x under emulation,
-# and x86-64 in debug, release and target-cpu=native. Every digest of 20 000 steps
-# and the saved image must be equal, byte for byte. `make test-cross`.
+# and x86-64 in debug, release and target-cpu=native. Every digest of 20 000 steps,
+# the saved image and a recorded journal must be equal, byte for byte, and each
+# build must replay the journal of the first. `make test-cross`.
 #
 # Needs Debian's rustc-web cargo-web rust-web-src gcc-aarch64-linux-gnu
 # gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-s390x-cross qemu-user; says
 # so and succeeds where they are missing, unless CI is set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-steps=${STEPS:-20000} save_at=500
+steps=${STEPS:-20000} save_at=500 recorded=2000
 out=target/cross
 mkdir -p "$out"
 
@@ -23,22 +24,34 @@ if [ ${#missing[@]} -gt 0 ]; then
   [ -z "${CI:-}" ] && exit 0 || exit 1
 fi
 
-# run NAME COMMAND...: the driver's digests and its image.
+# run NAME [EMULATOR...]: the drivers' digests, image and journal, and a replay.
 run() {
   local name=$1
   shift
   rm -f "$out/$name.image"
-  "$@" "$out/$name.image" "$steps" "$save_at" </dev/null | grep -v saved >"$out/$name.digests"
-  printf '%-22s last %s, all %s, image %s\n' "$name" "$(tail -n 2 "$out/$name.digests" | head -n 1 | cut -d' ' -f2)" \
-    "$(sha256sum <"$out/$name.digests" | cut -c1-16)" "$(sha256sum <"$out/$name.image" | cut -c1-16)"
+  "$@" "$out/$name.resume" "$out/$name.image" "$steps" "$save_at" </dev/null | grep -v saved >"$out/$name.digests"
+  "$@" "$out/$name.journal" record "$out/$name.log" "$recorded" >/dev/null
+  "$@" "$out/$name.journal" replay "$out/x86-64-release.log" >"$out/$name.replay"
+  printf '%-15s last %s, all %s, image %s, journal %s, %s\n' "$name" \
+    "$(tail -n 2 "$out/$name.digests" | head -n 1 | cut -d' ' -f2)" "$(hash "$out/$name.digests")" \
+    "$(hash "$out/$name.image")" "$(hash "$out/$name.log")" "$(cat "$out/$name.replay")"
+}
+
+hash() { sha256sum <"$1" | cut -c1-12; }
+
+# drivers NAME LIBRARY COMPILER: the C programs on that library.
+drivers() {
+  for program in resume journal; do
+    "$3" -O2 -ffp-contract=off -Iinclude "tests/c/$program.c" "$2" -o "$out/$1.$program"
+  done
 }
 
 host() {
   local name=$1 profile=$2
   shift 2
   cargo build -q --locked -p infonoise-ffi --target-dir "$out/$name" "$@"
-  cc -O2 -Iinclude tests/c/resume.c "$out/$name/$profile/libinfonoise.a" -o "$out/$name.bin"
-  run "$name" "$out/$name.bin"
+  drivers "$name" "$out/$name/$profile/libinfonoise.a" cc
+  run "$name"
 }
 
 cross() {
@@ -46,8 +59,8 @@ cross() {
   RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo build -q --release --locked -Zbuild-std=core \
     --target "$target" --target-dir "$out/$arch" -p infonoise-ffi --config 'profile.release.lto="fat"' \
     --config "target.$target.linker='$arch-linux-gnu-gcc'"
-  "$arch-linux-gnu-gcc" -O2 -Iinclude tests/c/resume.c "$out/$arch/$target/release/libinfonoise.a" -o "$out/$arch.bin"
-  run "$arch" "qemu-$arch" -L "/usr/$arch-linux-gnu" "$out/$arch.bin"
+  drivers "$arch" "$out/$arch/$target/release/libinfonoise.a" "$arch-linux-gnu-gcc"
+  run "$arch" "qemu-$arch" -L "/usr/$arch-linux-gnu"
 }
 
 host x86-64-release release --release
@@ -57,7 +70,8 @@ cross aarch64
 cross s390x
 
 for name in x86-64-debug x86-64-native aarch64 s390x; do
-  cmp "$out/x86-64-release.digests" "$out/$name.digests"
-  cmp "$out/x86-64-release.image" "$out/$name.image"
+  for what in digests image log replay; do
+    cmp "$out/x86-64-release.$what" "$out/$name.$what"
+  done
 done
-echo "test-cross: 5 builds agree on $steps digests and on the image"
+echo "test-cross: 5 builds agree on $steps digests, the image, and a journal of $recorded steps"

@@ -183,3 +183,26 @@ def test_damage_is_named(tmp_path):
     with infonoise.Journal(tmp_path / "x", infonoise.Scheduler(CONFIG)) as journal:
         with pytest.raises(ValueError, match="bins = 32 must be left at 64"):
             journal.reconfigure(bins=32)
+
+
+def test_a_jitted_run_is_recorded_by_its_twin(tmp_path):
+    """docs/journal.md, "From JAX": the twin draws what the jitted schedule draws."""
+    jax = pytest.importorskip("jax")
+    import infonoise.jax as inj
+
+    @jax.jit
+    def train_step(state):
+        state, sigma = inj.sample(state, 256)
+        error = sigma**2 / (1 + sigma**2)
+        return inj.step(inj.observe(state, sigma, error)), sigma, error
+
+    state, twin = inj.init(CONFIG, seed=4), infonoise.Scheduler(CONFIG, seed=4)
+    with infonoise.Journal(tmp_path / "run.journal", twin) as journal:
+        for _ in range(40):
+            sigma = journal.sample(256)
+            state, drawn, error = train_step(state)
+            assert np.array_equal(sigma, drawn)
+            journal.observe(sigma, error)
+            journal.step()
+    final = infonoise.Scheduler.from_state(np.asarray(state.words)).digest()
+    assert infonoise.replay(tmp_path / "run.journal").scheduler.digest() == final

@@ -90,6 +90,13 @@ pub struct Header {
     pub summary: Summary,
 }
 
+impl Header {
+    /// Refreshes done or held.
+    pub fn attempts(&self) -> u64 {
+        self.refreshes.saturating_add(self.held)
+    }
+}
+
 const HEADER_WORDS: usize = size_of::<Header>() / 8;
 const _: () = assert!(size_of::<Header>() & 63 == 0);
 
@@ -124,8 +131,7 @@ macro_rules! sections {
                 $(
                     let (words, rest) =
                         rest.split_at_checked(section::<$element>($count)).ok_or(Error::TooSmall)?;
-                    let $name: &'a [$element] = try_cast_slice(words).map_err(|_| Error::Corrupt)?;
-                    let $name = $name.get(..$count).ok_or(Error::TooSmall)?;
+                    let $name: &'a [$element] = elements(words, $count)?;
                 )+
                 let _ = rest;
                 Ok(View { header, $($name),+ })
@@ -149,9 +155,7 @@ macro_rules! sections {
                 $(
                     let (words, rest) =
                         rest.split_at_mut_checked(section::<$element>($count)).ok_or(Error::TooSmall)?;
-                    let $name: &'a mut [$element] =
-                        try_cast_slice_mut(words).map_err(|_| Error::Corrupt)?;
-                    let $name = $name.get_mut(..$count).ok_or(Error::TooSmall)?;
+                    let $name: &'a mut [$element] = elements_mut(words, $count)?;
                 )+
                 let _ = rest;
                 Ok(ViewMut { header, $($name),+ })
@@ -201,6 +205,18 @@ sections! { bins, window;
     rings: f32 = bins * window;
 }
 
+/// The `count` elements that a section begins with; a last word may be filled in part.
+fn elements<T: Pod>(words: &[u64], count: usize) -> Result<&[T], Error> {
+    let bytes = bytes(words)?.get(..count.saturating_mul(size_of::<T>())).ok_or(Error::TooSmall)?;
+    try_cast_slice(bytes).map_err(|_| Error::Corrupt)
+}
+
+fn elements_mut<T: Pod>(words: &mut [u64], count: usize) -> Result<&mut [T], Error> {
+    let bytes: &mut [u8] = try_cast_slice_mut(words).map_err(|_| Error::Corrupt)?;
+    let bytes = bytes.get_mut(..count.saturating_mul(size_of::<T>())).ok_or(Error::TooSmall)?;
+    try_cast_slice_mut(bytes).map_err(|_| Error::Corrupt)
+}
+
 fn bytes(words: &[u64]) -> Result<&[u8], Error> {
     try_cast_slice(words).map_err(|_| Error::Corrupt)
 }
@@ -227,4 +243,22 @@ fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
         return Err(Error::TooSmall);
     }
     Ok((bins, window))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Scheduler};
+
+    #[test]
+    fn every_number_of_bins_and_slots_makes_a_block() {
+        for bins in 8..=256u32 {
+            for window in [8, 9, 37, 4096].into_iter().chain([8 + bins % 50]) {
+                let mut words = vec![0; state_words(bins as usize, window as usize)];
+                let config = Config { bins, window, min_count: 1, ..Config::DEFAULT };
+                let scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
+                scheduler.reader().validate().unwrap();
+            }
+        }
+    }
 }

@@ -27,9 +27,12 @@ use crate::config::Config;
 use crate::density::check_weight;
 use crate::error::Error;
 use crate::grid::Grid;
+use crate::guard::Hold;
 use crate::little::{CONFIG_BYTES, Cursor, Writer, read_config, u32_at, u64_at, write_config};
+use crate::pivot::PivotRule;
 use crate::quantile::DrawTable;
 use crate::record::ConfigRecord;
+use crate::refresh::Warning;
 use crate::ring::Mark;
 use bytemuck::Zeroable;
 
@@ -284,12 +287,19 @@ impl<'a> Image<'a> {
         let (bins, window) = (self.bins(), self.config.window);
         let [thresholds, seen, ema, error, density, weight, baseline] = self.places.columns;
         let scalars = self.scalars();
-        let [a, b, c, d, frozen, _, _, observations, ..] = scalars;
+        let [a, b, c, d, frozen, _, _, observations, _, _, _, _, hold, warning, clipped, rule, smoothing, ..] =
+            scalars;
+        let known = |code: u64, kinds: usize| code < kinds as u64;
         let sane =
             |column| (0..bins).all(|k| self.real(column, k) >= 0.0 && self.real(column, k).is_finite());
         let weights = crate::maths::collect((0..bins).map(|k| self.real(weight, k)));
         (a | b | c | d) != 0
             && frozen <= 1
+            && known(hold, Hold::ALL.len())
+            && known(warning, Warning::ALL.len())
+            && known(rule, PivotRule::ALL.len())
+            && clipped <= bins as u64
+            && smoothing <= 64
             && self.word(thresholds, 0) == 0
             && self.word(thresholds, bins) == 1 << 32
             && (0..bins).all(|k| self.word(thresholds, k) <= self.word(thresholds, k + 1))
@@ -428,6 +438,8 @@ mod tests {
             (places.marks + 4, &[17, 0, 0, 0]),
             (places.rings, &(-1.0f32).to_le_bytes()),
             (places.scalars, &[0; 32]),
+            (places.scalars + 8 * 12 + 4, &[1]),
+            (places.scalars + 8 * 15, &[99]),
             (places.config + 12, &[99, 0, 0, 0]),
         ] {
             let mut bad = image.clone();

@@ -132,7 +132,7 @@ impl Profile {
 
 /// Steps 1 and 2: the EMA as it would be after a refresh now.
 pub(crate) fn means(block: &View<'_>, config: &Config) -> Bins {
-    let first = block.header.refreshes + block.header.held == 0;
+    let first = block.header.attempts() == 0;
     let window = config.window as usize;
     collect(block.marks.iter().enumerate().map(|(k, mark)| {
         let slots = block.rings.get(k * window..(k + 1) * window).unwrap_or(&[]);

@@ -452,7 +452,7 @@ impl<'s> Scheduler<'s> {
             copy(self.block.weight, table);
         }
         let header = &mut *self.block.header;
-        header.next_refresh = if header.refreshes + header.held == 0 {
+        header.next_refresh = if header.attempts() == 0 {
             config.warmup_steps
         } else {
             header.next_refresh.saturating_sub(old.refresh_every).saturating_add(config.refresh_every)

@@ -1,0 +1,90 @@
+//! What the fuzzers and their stable twins do with any bytes: nothing may panic,
+//! overflow or leave what it was given. Checksums are made right first where they
+//! would keep the bytes out. Each target says how deep it came.
+
+mod calls;
+mod journal;
+pub mod seeds;
+
+pub use calls::calls;
+pub use journal::journal;
+
+use infonoise_core::diagnose::{Schedule, ScheduleKind};
+use infonoise_core::{Coordinate, Reader, Scheduler, image as images};
+
+/// The bytes as words: a block of any content.
+fn words(data: &[u8]) -> Vec<u64> {
+    data.chunks(8)
+        .map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_ne_bytes(word)
+        })
+        .collect()
+}
+
+/// Everything that a block can be asked.
+fn ask(reader: &Reader<'_>) {
+    let _ = (reader.report(), reader.digest(), reader.tables(), reader.validate());
+    if let Ok(profile) = reader.profile() {
+        assert_eq!(profile.cdf.len(), profile.sigma.len() + 1);
+    }
+    let _ = reader.estimate();
+    let _ = reader.info_grid(&mut [0.0; 9], 1.0, true);
+    let _ = reader.entropic_time(0.0, false).map(|time| time.sigma(time.at(0.3)));
+    let schedule = Schedule::new(ScheduleKind::LogNormal, -1.2, 1.2, &[]);
+    let _ = reader.diagnose(&schedule, true);
+    let _ = Coordinate::ALL;
+}
+
+/// Everything that a block can be made to do.
+fn use_up(scheduler: &mut Scheduler<'_>) {
+    let (mut sigma, error) = ([0.0f32; 33], [0.5f32; 33]);
+    for _ in 0..3 {
+        let _ = scheduler.sample(&mut sigma);
+        let _ = scheduler.sample_shard(&mut sigma[..5], 1, 3);
+        let _ = scheduler.observe(&sigma, &error);
+        let _ = scheduler.observe_masked(&sigma, &error, Some(&[1; 33]));
+        let _ = scheduler.step();
+    }
+    scheduler.set_frozen(true);
+    if let Ok(config) = scheduler.reader().config() {
+        let _ = scheduler.reconfigure(&config, None);
+    }
+    ask(&scheduler.reader());
+}
+
+/// A block of any content: whether it could be opened.
+pub fn state_block(data: &[u8]) -> bool {
+    let mut block = words(data);
+    if let Ok(reader) = Reader::open(&block) {
+        ask(&reader);
+    }
+    let sound = Scheduler::attach(&mut block).is_ok();
+    let Ok(mut scheduler) = Scheduler::open(&mut block) else {
+        assert!(!sound);
+        return false;
+    };
+    use_up(&mut scheduler);
+    true
+}
+
+/// An image of any content, its checksum made right: whether it could be loaded.
+/// What loads is sound and saves to the same bytes.
+pub fn image(data: &[u8]) -> bool {
+    let _ = images::state_words_of(data);
+    let mut sealed = data.to_vec();
+    if let Some(body) = sealed.len().checked_sub(4) {
+        let sum = crc32fast::hash(&sealed[..body]).to_le_bytes();
+        sealed[body..].copy_from_slice(&sum);
+    }
+    let Ok(needed) = images::state_words_of(&sealed) else { return false };
+    let mut block = vec![0; needed];
+    let Ok(mut scheduler) = Scheduler::load(&mut block, &sealed) else { return false };
+    scheduler.reader().validate().expect("what loads is sound");
+    let mut again = vec![0; sealed.len()];
+    scheduler.reader().save(&mut again).expect("an image of the same size");
+    assert!(again == sealed, "an image that loads saves to the same bytes");
+    use_up(&mut scheduler);
+    true
+}
