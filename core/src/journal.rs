@@ -34,6 +34,7 @@ use crate::error::Error;
 use crate::little::{CONFIG_BYTES, Cursor, Writer, read_config, write_config};
 pub use crate::little::{Doubles, Floats};
 use crate::maths::MAX_BINS;
+use crate::recent::LARGEST_PAGE;
 use crate::record::ConfigRecord;
 
 /// The first eight bytes of every journal.
@@ -87,7 +88,8 @@ impl Head {
     /// Reads the head at the start of a journal; returns its length too.
     ///
     /// # Errors
-    /// `Truncated`, `NotAJournal`, `JournalVersion`, `Checksum`.
+    /// `Truncated`, `NotAJournal`, `JournalVersion`, `Checksum`, `Record` (a page
+    /// that no writer has).
     pub fn decode(bytes: &[u8]) -> Result<(Self, usize), Error> {
         let mut cursor = Cursor::new(bytes);
         let magic: [u8; 8] = cursor.array().ok_or(Error::Truncated)?;
@@ -103,6 +105,10 @@ impl Head {
         let body = bytes.get(..HEAD - 4).ok_or(Error::Truncated)?;
         if crc32fast::hash(body) != sum {
             return Err(Error::Checksum);
+        }
+        // A reader is told to allocate by it.
+        if page == 0 || page as usize > LARGEST_PAGE {
+            return Err(Error::Record);
         }
         Ok((Head { abi, page }, HEAD))
     }
@@ -529,6 +535,17 @@ mod tests {
             }
         }
         assert!(is_torn(&[0; 100]) && !is_torn(&records()[4]));
+    }
+
+    #[test]
+    fn pages_that_no_writer_has_are_refused() {
+        for (page, refused) in
+            [(0, true), (1, false), (1 << 28, false), ((1 << 28) + 1, true), (u32::MAX, true)]
+        {
+            let mut bytes = [0; HEAD];
+            Head { abi: 1, page }.encode(&mut bytes).unwrap();
+            assert_eq!(Head::decode(&bytes).is_err(), refused, "{page}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use bytemuck::{Pod, Zeroable, try_cast_slice_mut};
 const MAGIC: u64 = u64::from_be_bytes(*b"infonrec");
 
 /// The most draws that a page may hold.
-const LARGEST_PAGE: usize = 1 << 28;
+pub const LARGEST_PAGE: usize = 1 << 28;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
