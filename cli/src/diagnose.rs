@@ -23,8 +23,9 @@ use std::path::{Path, PathBuf};
 pub struct Arguments {
     /// CSV file with columns sigma,error (or another coordinate's name for sigma).
     losses: PathBuf,
-    /// lognormal[:MEAN,STD], loguniform[:LOW,HIGH], logitnormal[:MEAN,STD], cosine,
-    /// shifted_flow[:SHIFT], or a CSV file with a column sigma (draws) and optionally mass.
+    /// lognormal:MEAN,STD, loguniform:LOW,HIGH, logitnormal:MEAN,STD, shifted_flow:SHIFT
+    /// (each also without its numbers), cosine, or a CSV file of draws: a column sigma,
+    /// and optionally mass.
     #[arg(long, allow_hyphen_values = true)]
     schedule: String,
     /// What the first column holds: sigma, t (flow time, 1 is noise), log_snr or c_noise.

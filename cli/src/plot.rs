@@ -84,7 +84,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let reader = Reader::open(&words)?;
     // PNG at two pixels to a point: the font backend sets letters on whole pixels.
     let scale = Scale(if svg { 1 } else { 2 });
-    let name = arguments.state.display().to_string();
+    let name = arguments.state.file_name().unwrap_or_default().to_string_lossy();
     let picture = Picture::new(&name, &reader, course.spans(reader.report().steps), scale)?;
     let failed = |error: &dyn std::fmt::Display| Failure::at(output, format!("cannot be drawn: {error}"));
     // SVG needs it as well, to know how wide its words are.

@@ -24,7 +24,8 @@ use std::path::{Path, PathBuf};
 /// towards it, and each bin's share a random factor between two refreshes.
 #[derive(Args)]
 pub struct Arguments {
-    /// two-point, gaussian[:DEVIATION], mixture[:WIDTH] or a CSV file with columns sigma,mmse.
+    /// two-point, gaussian:DEVIATION, mixture:WIDTH (each also without its
+    /// number), or a CSV file with columns sigma,mmse.
     #[arg(long)]
     profile: String,
     /// Optimizer steps.
@@ -92,7 +93,7 @@ impl Known {
                 Self::measured(Path::new(profile))
             }
             _ => Err(Failure::Refused(format!(
-                "--profile {profile} must be two-point, gaussian[:DEVIATION], mixture[:WIDTH] or a CSV file with columns sigma,mmse"
+                "--profile {profile} must be two-point, gaussian:DEVIATION, mixture:WIDTH or a CSV file with columns sigma,mmse"
             ))),
         }
     }

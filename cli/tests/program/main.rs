@@ -1,6 +1,7 @@
 //! The program as a user meets it: real files, real processes, exit codes.
 
 mod files;
+mod guide;
 mod journals;
 mod numbers;
 mod pictures;
