@@ -212,10 +212,15 @@ fn course<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Pictur
     let top = values[((values.len() - 1) as f64 * 0.999) as usize].max(1e-12);
     let mut chart = margins(plot, scale).build_cartesian_2d(0..last, sigma_axis(picture.sigmas()))?;
     for span in &picture.course {
-        chart.draw_series(span.density.iter().enumerate().map(|(k, &value)| {
-            let corners = [(span.steps.start, picture.edges[k]), (span.steps.end, picture.edges[k + 1])];
-            Rectangle::new(corners, heat(value / top).filled())
-        }))?;
+        // Neighbours of one shade are one rectangle: an SVG has a line for each.
+        let shades: Vec<f64> = span.density.iter().map(|value| (value / top * 100.0).round()).collect();
+        let mut first = 0;
+        for run in shades.chunk_by(|a, b| a == b) {
+            let sigmas = (picture.edges[first], picture.edges[first + run.len()]);
+            let corners = [(span.steps.start, sigmas.0), (span.steps.end, sigmas.1)];
+            chart.draw_series([Rectangle::new(corners, heat(run[0] / 100.0).filled())])?;
+            first += run.len();
+        }
     }
     let line = |of: fn(&Span) -> f64| -> Vec<(u64, f64)> {
         let spans = picture.course.iter().filter(|span| of(span) > 0.0);

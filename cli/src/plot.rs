@@ -51,7 +51,7 @@ impl Course {
 
     /// At most `COLUMNS` spans with steps in them, the last one until `steps`.
     fn spans(mut self, steps: u64) -> Vec<Span> {
-        const COLUMNS: usize = 400;
+        const COLUMNS: usize = 250;
         self.close(steps);
         self.spans.retain(|span| !span.steps.is_empty());
         let every = self.spans.len().div_ceil(COLUMNS).max(1);

@@ -64,11 +64,11 @@ fn a_journal_has_a_heat_map_too() {
     assert_eq!(line(&format!("plot {} -o {}", journal.display(), raster.display())).code, 0);
     let text = svg(&vector);
     assert!(text.contains("optimizer steps") && text.contains("median draw"));
-    // Eleven spans of 64 bins: the warm-up, and one from each refresh but the last.
-    assert!(text.matches("<rect ").count() > 11 * 64);
+    // The warm-up is one shade, the ten spans behind it have many each.
+    assert!(text.matches("<rect ").count() > 10 * 15);
     let (width, height, colours) = png(&raster);
     assert_eq!((width, height), (2200, 2380));
-    assert!(colours.len() > 100, "a colour map has many colours: {}", colours.len());
+    assert!(colours.len() > 60, "a colour map has many colours: {}", colours.len());
 }
 
 #[test]
