@@ -1,6 +1,6 @@
 //! Why a command ends early.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::Path;
 
 /// What ends a command before its end.
@@ -9,8 +9,6 @@ pub enum Failure {
     Refused(String),
     /// A replay that ends elsewhere: the step, and both digests.
     Differs(String),
-    /// The reader of our output has gone (`| head`): nothing is wrong.
-    ReaderGone,
 }
 
 impl Failure {
@@ -23,11 +21,7 @@ impl Failure {
 /// Errors of writing to stdout; those of files are made with [`Failure::at`].
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        if error.kind() == ErrorKind::BrokenPipe {
-            Failure::ReaderGone
-        } else {
-            Failure::Refused(format!("cannot write the output: {error}"))
-        }
+        Failure::Refused(format!("cannot write the output: {error}"))
     }
 }
 

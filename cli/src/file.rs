@@ -4,7 +4,8 @@ use crate::failure::Failure;
 use infonoise_core::block::MAGIC;
 use infonoise_core::image::{self, IMAGE_MAGIC};
 use infonoise_core::{Reader, Scheduler, journal};
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufWriter, Read};
 use std::path::Path;
 
 /// A schedule out of a file, checked completely.
@@ -31,13 +32,40 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Writes a file.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes).map_err(|error| Failure::at(path, format!("cannot be written: {error}")))
+    std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::at(path, format!("cannot be written: {error}"))
+}
+
+/// A file that grows.
+pub struct Output<'p> {
+    /// Its name.
+    pub path: &'p Path,
+    file: BufWriter<File>,
+}
+
+impl<'p> Output<'p> {
+    /// Creates it; an old one of that name is replaced.
+    pub fn new(path: &'p Path) -> Result<Self, Failure> {
+        let file = File::create(path).map_err(|error| unwritable(path, &error))?;
+        Ok(Output { path, file: BufWriter::new(file) })
+    }
+
+    /// Writes to it, or flushes it.
+    pub fn put(
+        &mut self,
+        what: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+    ) -> Result<(), Failure> {
+        what(&mut self.file).map_err(|error| unwritable(self.path, &error))
+    }
 }
 
 /// Whether a file begins as a journal does.
 pub fn is_journal(path: &Path) -> bool {
     let mut head = [0; journal::MAGIC.len()];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
     read.is_ok() && head == journal::MAGIC
 }
 

@@ -14,6 +14,8 @@ mod grid;
 mod inspect;
 mod journal;
 mod json;
+mod known;
+mod log;
 mod picture;
 mod plot;
 mod png;
@@ -25,7 +27,7 @@ mod text;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 use std::process::ExitCode;
 
 /// Inspects, replays, simulates, diagnoses and plots the noise schedules of infonoise.
@@ -46,8 +48,27 @@ enum Command {
     Plot(plot::Arguments),
 }
 
+/// Output whose reader may leave (`| head`): the work, and its files, go on.
+struct Stdout(StdoutLock<'static>);
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
+
 fn run(command: &Command) -> Result<(), Failure> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(Stdout(std::io::stdout().lock()));
     match command {
         Command::Inspect(arguments) => inspect::run(arguments, &mut out),
         Command::Replay(arguments) => replay::run(arguments, &mut out),
@@ -61,7 +82,7 @@ fn run(command: &Command) -> Result<(), Failure> {
 
 fn main() -> ExitCode {
     let (message, code) = match run(&Program::parse().command) {
-        Ok(()) | Err(Failure::ReaderGone) => return ExitCode::SUCCESS,
+        Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Differs(message)) => (message, 1),
         Err(Failure::Refused(message)) => (message, 2),
     };

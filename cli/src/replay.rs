@@ -1,15 +1,15 @@
 //! `infonoise replay`: a journal executed again, every digest compared.
 
 use crate::failure::{Failure, note};
+use crate::file::Output;
 use crate::{journal, json};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use infonoise_core::Reader;
 use infonoise_core::replay::Event;
 use serde_json::json;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 
 /// Executes a journal again and compares every digest in it.
 ///
@@ -27,51 +27,32 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Sigmas as they are drawn.
-struct Emitter<'p> {
-    path: &'p Path,
-    file: BufWriter<File>,
-}
-
-impl<'p> Emitter<'p> {
-    fn new(path: &'p Path) -> Result<Self, Failure> {
-        let failed = |error| Failure::at(path, format!("cannot be written: {error}"));
-        let mut emitter = Emitter { path, file: BufWriter::new(File::create(path).map_err(failed)?) };
-        emitter.line(format_args!("step,draw,sigma"))?;
-        Ok(emitter)
+/// Writes the global batch of a draw.
+fn emit(output: &mut Output<'_>, moment: &journal::Moment<'_>) -> Result<(), Failure> {
+    let Some(Event::Sampled { first, n, world, .. }) = moment.event else { return Ok(()) };
+    let (step, batch) = (moment.scheduler.steps(), n * u64::from(world));
+    for draw in first..first + batch {
+        let Some(sigma) = moment.recent.get(draw) else {
+            let page = moment.recent.page();
+            return Err(Failure::at(
+                output.path,
+                format!(
+                    "the batch of {batch} draws at step {step} is larger than the journal's page of {page}: record it with a larger page"
+                ),
+            ));
+        };
+        output.put(|file| writeln!(file, "{step},{draw},{sigma}"))?;
     }
-
-    fn line(&mut self, line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
-        let path = self.path;
-        writeln!(self.file, "{line}")
-            .map_err(|error| Failure::at(path, format!("cannot be written: {error}")))
-    }
-
-    /// The global batch of a draw.
-    fn batch(&mut self, moment: &journal::Moment<'_>) -> Result<(), Failure> {
-        let Some(Event::Sampled { first, n, world, .. }) = moment.event else { return Ok(()) };
-        let step = moment.scheduler.steps();
-        for draw in first..first + n * u64::from(world) {
-            let Some(sigma) = moment.recent.get(draw) else {
-                return Err(Failure::at(
-                    self.path,
-                    format!(
-                        "the batch of {} draws at step {step} is larger than the journal's page of {}: record it with a larger page",
-                        n * u64::from(world),
-                        moment.recent.page()
-                    ),
-                ));
-            };
-            self.line(format_args!("{step},{draw},{sigma}"))?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let path = &arguments.journal;
-    let mut emitter = arguments.emit.as_deref().map(Emitter::new).transpose()?;
+    let mut output = arguments.emit.as_deref().map(Output::new).transpose()?;
+    if let Some(output) = &mut output {
+        output.put(|file| writeln!(file, "step,draw,sigma"))?;
+    }
     // Drawn on stderr, and only on a terminal.
     let length = std::fs::metadata(path).map_or(0, |data| data.len());
     let bar = ProgressBar::new(length).with_style(
@@ -86,12 +67,12 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
                 bar.set_message(steps.to_string());
             }
         }
-        emitter.as_mut().map_or(Ok(()), |emitter| emitter.batch(moment))
+        output.as_mut().map_or(Ok(()), |output| emit(output, moment))
     });
     bar.finish_and_clear();
     let ended = ended?;
-    if let Some(Emitter { path, file }) = &mut emitter {
-        file.flush().map_err(|error| Failure::at(path, format!("cannot be written: {error}")))?;
+    if let Some(output) = &mut output {
+        output.put(|file| file.flush())?;
     }
     if ended.digests == 0 {
         note(&format!("{}: holds no digest, so nothing was compared", path.display()));

@@ -121,9 +121,11 @@ fn settings_are_refused_with_their_bounds() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_reader_that_leaves_does_not_end_the_work() {
+    let saved = folder("leaves").join("state.img");
     let mut child = Command::new(env!("CARGO_BIN_EXE_infonoise"))
-        .args(["simulate", "--profile", "gaussian", "--steps", "500"])
+        .args(["simulate", "--profile", "gaussian", "--steps", "500", "--save"])
+        .arg(&saved)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -131,6 +133,7 @@ fn a_reader_that_leaves_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &[][..]));
+    assert!(line(&format!("inspect {}", saved.display())).out.contains("500, 128000 draws"));
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! Known mmse: channels of the core by name, or a table out of a file.
+
+use crate::failure::Failure;
+use crate::table;
+use crate::text::short;
+use infonoise_core::channel::{Table, gaussian, two_modes, two_point};
+use infonoise_core::grid::Grid;
+use infonoise_core::maths::{exp, ln};
+use infonoise_core::{Error, Preset};
+use std::path::Path;
+
+/// A known mmse over the grid, as logarithms.
+pub struct Known {
+    ln_sigma: Vec<f64>,
+    ln_mmse: Vec<f64>,
+    /// What the data's end calls for where no preset is named.
+    pub preset: Preset,
+}
+
+/// Points of a tabulated channel: the line between two is exact to 1e-5.
+const POINTS: u32 = 4000;
+
+impl Known {
+    /// A channel over a range that holds every grid.
+    fn tabulated(preset: Preset, mmse: impl Fn(f64) -> f64) -> Self {
+        let (low, high) = (ln(1e-6), ln(1e6));
+        let ln_sigma: Vec<f64> =
+            (0..=POINTS).map(|i| low + (high - low) * f64::from(i) / f64::from(POINTS)).collect();
+        let ln_mmse = ln_sigma.iter().map(|&x| ln(mmse(exp(x)).max(1e-300))).collect();
+        Known { ln_sigma, ln_mmse, preset }
+    }
+
+    /// By its name, or from a file.
+    pub fn new(profile: &str) -> Result<Self, Failure> {
+        let (name, width) = match profile.split_once(':') {
+            Some((name, width)) => (name, Some(width)),
+            None => (profile, None),
+        };
+        let width = |usual: f64| match width.map_or(Ok(usual), str::parse) {
+            Ok(width) if (1e-5..=1e5).contains(&width) => Ok(width),
+            _ => Err(Failure::Refused(format!(
+                "--profile {profile}: the width must be 0.00001 to 100000, {usual} is usual"
+            ))),
+        };
+        match name {
+            "two-point" if profile == name => Ok(Self::tabulated(Preset::Discrete, two_point)),
+            "gaussian" => Ok(Self::tabulated(Preset::Default, gaussian(width(0.5)?))),
+            "mixture" => Ok(Self::tabulated(Preset::Default, two_modes(width(0.2)?))),
+            _ if profile.ends_with(".csv") || Path::new(profile).exists() => {
+                Self::measured(Path::new(profile))
+            }
+            _ => Err(Failure::Refused(format!(
+                "--profile {profile} must be two-point, gaussian:DEVIATION, mixture:WIDTH or a CSV file with columns sigma,mmse"
+            ))),
+        }
+    }
+
+    /// A table of sigma,mmse.
+    fn measured(path: &Path) -> Result<Self, Failure> {
+        let table = table::read(path, &["sigma", "mmse"], &[])?;
+        let mut before = 0.0;
+        for (i, &line) in table.lines.iter().enumerate() {
+            let (sigma, mmse) = (table.columns[0][i], table.columns[1][i]);
+            if !(sigma > before && sigma.is_finite()) {
+                let must = format!("above {before}: sort the rows by sigma, one for each");
+                return Err(table::refuse(path, line, "sigma", sigma, &must));
+            }
+            if !(mmse >= f64::MIN_POSITIVE && mmse.is_finite()) {
+                let must = "above 0: it is a mean squared error of x0 per dimension";
+                return Err(table::refuse(path, line, "mmse", mmse, must));
+            }
+            before = sigma;
+        }
+        if table.lines.len() < 2 {
+            return Err(Failure::at(path, "holds 1 row: at least 2 make a profile"));
+        }
+        let logs = |column: &[f64]| column.iter().map(|&x| ln(x)).collect();
+        let (ln_sigma, ln_mmse) = (logs(&table.columns[0]), logs(&table.columns[1]));
+        Ok(Known { ln_sigma, ln_mmse, preset: Preset::Default })
+    }
+
+    /// The channel, for the core.
+    pub fn channel(&self) -> Result<Table<'_>, Error> {
+        Table::new(&self.ln_sigma, &self.ln_mmse)
+    }
+
+    /// Refuses a grid that goes beyond the known range.
+    pub fn check(&self, profile: &str, grid: &Grid) -> Result<(), Failure> {
+        let known = (exp(self.ln_sigma[0]), exp(self.ln_sigma[self.ln_sigma.len() - 1]));
+        let (low, high) = (f64::from(grid.edge(0)), f64::from(grid.edge(grid.bins())));
+        if low < known.0 * (1.0 - 1e-6) || high > known.1 * (1.0 + 1e-6) {
+            return Err(Failure::Refused(format!(
+                "{profile}: knows sigma {} to {}, but the grid goes from {} to {}: add rows, or --set sigma_min=..,sigma_max=..",
+                short(known.0),
+                short(known.1),
+                short(low),
+                short(high),
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! Logs: the records of a run, on their way to a journal's file.
+
+use crate::failure::Failure;
+use crate::file::Output;
+use infonoise_core::journal::room;
+use std::io::Write;
+use std::path::Path;
+
+/// The journal's file, if one is wanted, and the record that goes to it next.
+pub struct Log<'p> {
+    file: Option<Output<'p>>,
+    /// Room for the record of any call on a batch.
+    pub record: Vec<u8>,
+}
+
+impl<'p> Log<'p> {
+    /// Creates the file.
+    pub fn new(path: Option<&'p Path>, batch: usize) -> Result<Self, Failure> {
+        Ok(Log { file: path.map(Output::new).transpose()?, record: vec![0; room(batch)] })
+    }
+
+    /// Appends bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match &mut self.file {
+            Some(file) => file.put(|file| file.write_all(bytes)),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends the first `used` bytes of the record.
+    pub fn append(&mut self, used: usize) -> Result<(), Failure> {
+        match &mut self.file {
+            Some(file) => file.put(|file| file.write_all(&self.record[..used])),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands everything to the operating system.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        match &mut self.file {
+            Some(file) => file.put(|file| file.flush()),
+            None => Ok(()),
+        }
+    }
+}
