@@ -205,12 +205,16 @@ fn rate<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Picture)
 /// How the draws moved.
 fn course<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Picture) -> Drawn<DB> {
     let scale = picture.scale;
-    let last = picture.course.last().map_or(1, |span| span.steps.end).max(1);
+    let (first, last) = match picture.course.as_slice() {
+        [first, .., last] => (first.steps.start, last.steps.end),
+        [only] => (only.steps.start, only.steps.end),
+        [] => return Ok(()),
+    };
     let mut values: Vec<f64> = picture.course.iter().flat_map(|span| span.density.iter().copied()).collect();
     values.sort_by(f64::total_cmp);
     // A few sharp bins must not darken all others.
     let top = values[((values.len() - 1) as f64 * 0.999) as usize].max(1e-12);
-    let mut chart = margins(plot, scale).build_cartesian_2d(0..last, sigma_axis(picture.sigmas()))?;
+    let mut chart = margins(plot, scale).build_cartesian_2d(first..last, sigma_axis(picture.sigmas()))?;
     for span in &picture.course {
         // Neighbours of one shade are one rectangle: an SVG has a line for each.
         let shades: Vec<f64> = span.density.iter().map(|value| (value / top * 100.0).round()).collect();
