@@ -2,7 +2,7 @@
 //!
 //! Positive f32 values order like their bits, and their bits grow almost like
 //! their logarithm. So cell = (bits(sigma) - bits(sigma_min)) >> shift names a
-//! first guess in a table of 16 K cells, and comparing edges, bit by bit,
+//! first guess in a table of 8 K cells, and comparing edges, bit by bit,
 //! settles the rest. No float comparison: denormals-are-zero cannot matter.
 //!
 //! ```
@@ -22,7 +22,7 @@ use crate::grid::Grid;
 
 /// Cells of the table for K = `bins`.
 pub const fn cells(bins: usize) -> usize {
-    16 * bins
+    8 * bins
 }
 
 /// A sigma this far outside an end, relatively, is clamped to it.

@@ -73,7 +73,7 @@ pub fn digest(block: &View<'_>) -> u64 {
         digest.u32s(&[mark.head.into(), mark.count.into()]);
     }
     let table = DrawTable::new(block.entries, block.guide, header.last_drawn as usize);
-    for k in 0..=block.entries.len() {
+    for k in 0..=block.marks.len() {
         digest.u64s(&[table.threshold(k)]);
     }
     digest.0.digest()

@@ -187,7 +187,7 @@ impl Writer<'_> {
 
 /// Writes the block's image; `image` may be longer than [`bytes`].
 pub(crate) fn save(block: &View<'_>, image: &mut [u8]) -> Result<(), Error> {
-    let (bins, window) = (block.entries.len(), block.header.config.window as usize);
+    let (bins, window) = (block.marks.len(), block.header.config.window as usize);
     let places = Places::new(bins, window);
     let image = image.get_mut(..places.end).ok_or(Error::TooSmall)?;
     let (body, crc) = image.split_at_mut_checked(places.crc).ok_or(Error::TooSmall)?;

@@ -1,14 +1,14 @@
 //! Quantiles: the inverse CDF as integers, and the draw.
 //!
 //! `thr_k = floor(2^32 cdf_k)`; a 32-bit word u falls into the bin with
-//! `thr_k <= u < thr_{k+1}` and maps linearly into it. A guide table of 16 K
-//! cells names the first bin that a word can fall into, so most draws take one
-//! comparison.
+//! `thr_k <= u < thr_{k+1}` and maps linearly into it. A guide table of at least
+//! 32 K cells names the first bin that a word can fall into, so most draws take
+//! one comparison.
 //!
 //! ```
-//! use infonoise_core::{Config, grid::Grid, quantile::{DrawTable, Entry}};
+//! use infonoise_core::{Config, grid::Grid, quantile::{DrawTable, Entry, cells}};
 //! let grid = Grid::new(&Config::DEFAULT);
-//! let (mut entries, mut guide) = ([Entry::default(); 64], [0u8; 16 * 64]);
+//! let (mut entries, mut guide) = ([Entry::default(); 64], [0u8; cells(64)]);
 //! let last = DrawTable::build(&grid, &[1.0 / 64.0; 64], &mut entries, &mut guide);
 //! let table = DrawTable::new(&entries, &guide, last);
 //! assert_eq!(table.draw(0), 0.002);
@@ -22,6 +22,17 @@ use bytemuck::{Pod, Zeroable};
 
 /// 2^32: the end of the words.
 const WORDS: u64 = 1 << 32;
+
+/// Entries of a table for K = `bins`: 64 or 256. With either size known to the
+/// compiler a mask is all that an index needs.
+pub const fn entries(bins: usize) -> usize {
+    if bins <= 64 { 64 } else { 256 }
+}
+
+/// Cells of the guide for K = `bins`.
+pub const fn cells(bins: usize) -> usize {
+    32 * entries(bins)
+}
 
 /// A bin as the draw needs it: twenty bytes, three to a cache line.
 #[repr(C)]
@@ -37,6 +48,18 @@ pub struct Entry {
     pub slope: f32,
     /// The largest f32 inside the bin.
     pub top: f32,
+}
+
+impl Entry {
+    /// The sigma that `word` stands for: one multiplication, one addition,
+    /// never fused, clamped inside the bin.
+    #[inline(always)]
+    fn sigma(&self, word: u32) -> f32 {
+        let steps = word.wrapping_sub(self.threshold) as f32;
+        let sigma = self.edge + steps * self.slope;
+        // This way round it is one instruction, minss.
+        if sigma < self.top { sigma } else { self.top }
+    }
 }
 
 /// The table behind the draws, as it lies in the block.
@@ -77,9 +100,19 @@ impl<'a> DrawTable<'a> {
         mut end: impl FnMut(usize) -> u64,
     ) -> usize {
         let (mut start, mut last) = (0, 0);
-        for (k, entry) in entries.iter_mut().enumerate() {
+        entries.fill(Entry::default());
+        for (k, entry) in entries.iter_mut().enumerate().take(grid.bins()) {
             let end = end(k);
-            *entry = Self::entry(grid, k, start, end);
+            let (low, high) = (grid.edge(k), grid.edge(k + 1));
+            let words = end.saturating_sub(start);
+            let slope = if words == 0 { 0.0 } else { (f64::from(high) - f64::from(low)) / words as f64 };
+            *entry = Entry {
+                threshold: start.min(u64::from(u32::MAX)) as u32,
+                last: end.saturating_sub(1).min(u64::from(u32::MAX)) as u32,
+                edge: low,
+                slope: slope as f32,
+                top: below(high),
+            };
             if end > start {
                 last = k;
             }
@@ -89,27 +122,12 @@ impl<'a> DrawTable<'a> {
         last
     }
 
-    /// The entry of bin `k` with the words `start..end`.
-    fn entry(grid: &Grid, k: usize, start: u64, end: u64) -> Entry {
-        let (low, high) = (grid.edge(k), grid.edge(k + 1));
-        let words = end.saturating_sub(start);
-        let slope = if words == 0 { 0.0 } else { (f64::from(high) - f64::from(low)) / words as f64 };
-        Entry {
-            threshold: start.min(u64::from(u32::MAX)) as u32,
-            last: end.saturating_sub(1).min(u64::from(u32::MAX)) as u32,
-            edge: low,
-            slope: slope as f32,
-            top: below(high),
-        }
-    }
-
     /// Names, for each cell of words, the bin of its first word.
     fn fill_guide(entries: &[Entry], last: usize, guide: &mut [u8]) {
         let cells = guide.len() as u64;
         let mut k = 0;
         for (cell, first) in guide.iter_mut().enumerate() {
-            // The first word whose cell is `cell`: ceil(cell 2^32 / cells).
-            let word = ((cell as u64) << 32).div_ceil(cells);
+            let word = ((cell as u64) << 32).checked_div(cells).unwrap_or(0);
             while k < last && entries.get(k + 1).is_some_and(|e| u64::from(e.threshold) <= word) {
                 k += 1;
             }
@@ -117,38 +135,26 @@ impl<'a> DrawTable<'a> {
         }
     }
 
-    /// The bin that `word` falls into, and its entry. A sound table has one; the
-    /// search ends with the table in any case.
-    #[inline]
-    fn find(&self, word: u32) -> Option<(usize, &'a Entry)> {
-        let cell = ((u64::from(word) * self.guide.len() as u64) >> 32) as usize;
-        let mut k = usize::from(*self.guide.get(cell)?);
-        loop {
-            let entry = self.entries.get(k)?;
-            if word <= entry.last {
-                return Some((k, entry));
-            }
-            k += 1;
-        }
-    }
-
-    /// The bin that `word` falls into.
-    #[inline]
+    /// The bin that `word` falls into, by the thresholds alone.
     pub fn bin(&self, word: u32) -> usize {
-        self.find(word).map_or(self.last, |(k, _)| k)
+        (0..=self.last).rev().find(|&k| self.threshold(k) <= word.into()).unwrap_or(0)
     }
 
-    /// The sigma that `word` stands for: one multiplication, one addition,
-    /// never fused, clamped inside the bin.
-    #[inline]
+    /// The sigma that `word` stands for.
     pub fn draw(&self, word: u32) -> f32 {
-        match self.find(word) {
-            Some((_, entry)) => {
-                let steps = word.wrapping_sub(entry.threshold) as f32;
-                let sigma = entry.edge + steps * entry.slope;
-                if sigma > entry.top { entry.top } else { sigma }
-            }
-            None => 0.0,
+        let mut sigma = [0.0];
+        self.draw_all(&mut sigma, || word);
+        let [sigma] = sigma;
+        sigma
+    }
+
+    /// The sigmas that the words of `next` stand for.
+    #[inline]
+    pub fn draw_all(&self, sigmas: &mut [f32], next: impl FnMut() -> u32) {
+        if let (Some(entries), Some(guide)) = (self.entries.first_chunk(), self.guide.first_chunk()) {
+            draw_all::<256, 8192>(entries, guide, sigmas, next);
+        } else if let (Some(entries), Some(guide)) = (self.entries.first_chunk(), self.guide.first_chunk()) {
+            draw_all::<64, 2048>(entries, guide, sigmas, next);
         }
     }
 
@@ -167,6 +173,36 @@ impl<'a> DrawTable<'a> {
     }
 }
 
+/// The draws of a table whose sizes are known. Few words leave the bin that the
+/// guide names, so that branch is foretold well, and the search is kept out of
+/// the loop's registers.
+#[inline(always)]
+fn draw_all<const ENTRIES: usize, const CELLS: usize>(
+    entries: &[Entry; ENTRIES],
+    guide: &[u8; CELLS],
+    sigmas: &mut [f32],
+    mut next: impl FnMut() -> u32,
+) {
+    for sigma in sigmas {
+        let word = next();
+        let cell = word >> (32 - CELLS.trailing_zeros());
+        let mut k = usize::from(guide[cell as usize & (CELLS - 1)]) & (ENTRIES - 1);
+        if word > entries[k].last {
+            k = search(entries, k, word) & (ENTRIES - 1);
+        }
+        *sigma = entries[k].sigma(word);
+    }
+}
+
+/// The bin of `word` from bin `k` upwards. A sound table has one; the search
+/// ends with the table in any case.
+#[cold]
+#[inline(never)]
+fn search(entries: &[Entry], k: usize, word: u32) -> usize {
+    let behind = entries.iter().skip(k).take_while(|entry| word > entry.last).count();
+    k + behind
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +210,7 @@ mod tests {
 
     fn table(pi: &[f64]) -> (Grid, Vec<Entry>, Vec<u8>, usize) {
         let grid = Grid::new(&Config { bins: pi.len() as u32, ..Config::DEFAULT });
-        let (mut entries, mut guide) = (vec![Entry::default(); pi.len()], vec![0; 16 * pi.len()]);
+        let (mut entries, mut guide) = (vec![Entry::default(); entries(pi.len())], vec![0; cells(pi.len())]);
         let last = DrawTable::build(&grid, pi, &mut entries, &mut guide);
         (grid, entries, guide, last)
     }

@@ -158,8 +158,8 @@ impl<'s> Reader<'s> {
         // Derived tables must be what they derive from.
         let table = DrawTable::new(block.entries, block.guide, header.last_drawn as usize);
         let mut entries = heapless::Vec::<Entry, { MAX_BINS }>::new();
-        let _ = entries.resize_default(grid.bins());
-        let mut bytes = heapless::Vec::<u8, { 16 * MAX_BINS }>::new();
+        let _ = entries.resize_default(block.entries.len());
+        let mut bytes = heapless::Vec::<u8, { crate::quantile::cells(MAX_BINS) }>::new();
         let _ = bytes.resize_default(block.guide.len());
         let last = DrawTable::fill(&grid, &mut entries, &mut bytes, |k| table.threshold(k + 1));
         let ordered = (0..grid.bins()).all(|k| table.threshold(k) <= table.threshold(k + 1));
@@ -167,6 +167,8 @@ impl<'s> Reader<'s> {
             && last as u64 == header.last_drawn
             && equal(&entries, block.entries)
             && equal(&bytes, block.guide);
+        let _ = bytes.resize_default(block.bin_table.len());
+        bytes.truncate(block.bin_table.len());
         let mut edges = heapless::Vec::<u32, { MAX_BINS + 1 }>::new();
         let _ = edges.resize_default(block.edges.len());
         BinLookup::build(&grid, &mut bytes, &mut edges);

@@ -89,6 +89,13 @@ fn next_word(rng: &mut Xoshiro256PlusPlus) -> u32 {
     (rng.next_u64() >> 32) as u32
 }
 
+/// Draws `words` words that other ranks use.
+fn skip(rng: &mut Xoshiro256PlusPlus, words: u64) {
+    for _ in 0..words {
+        rng.next_u64();
+    }
+}
+
 /// Copies what fits: `copy_from_slice` panics where lengths differ.
 fn copy<T: Copy>(to: &mut [T], from: &[T]) {
     for (to, &from) in to.iter_mut().zip(from) {
@@ -241,22 +248,17 @@ impl<'s> Scheduler<'s> {
         let before = n * u64::from(rank);
         match draw {
             Draw::Independent => {
-                for _ in 0..before {
-                    rng.next_u64();
-                }
-                for sigma in sigma {
-                    *sigma = table.draw(next_word(&mut rng));
-                }
-                for _ in before + n..total {
-                    rng.next_u64();
-                }
+                skip(&mut rng, before);
+                table.draw_all(sigma, || next_word(&mut rng));
+                skip(&mut rng, total - before - n);
             }
             Draw::Stratified => {
                 let mut word = next_word(&mut rng).wrapping_add(GOLDEN.wrapping_mul(before as u32));
-                for sigma in sigma {
-                    *sigma = table.draw(word);
+                table.draw_all(sigma, || {
+                    let this = word;
                     word = word.wrapping_add(GOLDEN);
-                }
+                    this
+                });
             }
         }
         header.rng = save_rng(&rng);
@@ -498,6 +500,17 @@ mod tests {
 
     fn words() -> Vec<u64> {
         vec![0; state_words(64, 256)]
+    }
+
+    #[test]
+    fn every_number_of_bins_makes_a_block() {
+        for bins in 8..=256 {
+            let config = Config { bins, window: 8, min_count: 5, ..quick() };
+            let mut words = vec![0; state_words(bins as usize, 8)];
+            let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
+            scheduler.sample(&mut [0.0; 100]).unwrap();
+            scheduler.reader().validate().unwrap();
+        }
     }
 
     #[test]
