@@ -79,7 +79,7 @@ static bench schedule(uint32_t bins, uint32_t window, int adapted, uint64_t ever
   for (uint64_t i = 0; i < filled + (adapted ? 500 : 0); ++i) train(&b);
   infonoise_report report = INFONOISE_REPORT_INIT;
   must(infonoise_report_get(b.state, b.bytes, &report));
-  if (report.poorest_count < window || (report.refreshes == 0) == adapted) exit(3);
+  if (report.poorest_count < window || (report.refreshes == 0) == adapted) fprintf(stderr, "the rings did not fill\n"), exit(2);
   size_t rings = (size_t)bins * window;
   b.from = malloc(rings * sizeof(float)), b.to = malloc(rings * sizeof(float));
   for (size_t i = 0; i < rings; ++i) b.from[i] = 1, b.to[i] = 2;

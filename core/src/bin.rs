@@ -2,7 +2,7 @@
 //!
 //! Positive f32 values order like their bits, and their bits grow almost like
 //! their logarithm. So cell = (bits(sigma) - bits(sigma_min)) >> shift names a
-//! first guess in a table of 8 K cells, and comparing edges, bit by bit,
+//! first guess in a table of at least 8 K cells, and comparing edges, bit by bit,
 //! settles the rest. No float comparison: denormals-are-zero cannot matter.
 //!
 //! ```
@@ -19,11 +19,20 @@
 //! ```
 
 use crate::grid::Grid;
+use crate::quantile::entries;
+
+/// Edges of a table for K = `bins`: those behind the last repeat it.
+pub const fn edges(bins: usize) -> usize {
+    entries(bins) + 1
+}
 
 /// Cells of the table for K = `bins`.
 pub const fn cells(bins: usize) -> usize {
-    8 * bins
+    8 * entries(bins)
 }
+
+/// No bin.
+pub const OFF_GRID: u16 = u16::MAX;
 
 /// A sigma this far outside an end, relatively, is clamped to it.
 const SLACK: f64 = 1e-5;
@@ -77,25 +86,76 @@ impl<'a> BinLookup<'a> {
 
     /// `sigma`, clamped if it lies a round trip outside the grid, and its bin;
     /// none if it is off the grid, negative or not finite.
-    #[inline]
     pub fn admit(&self, sigma: f32) -> Option<(f32, usize)> {
-        let mut bits = sigma.to_bits();
-        if bits < self.low || bits > self.high {
-            // Signs and NaN have the largest bits, so two comparisons do.
-            if bits < self.low_slack || bits > self.high_slack {
-                return None;
-            }
-            bits = if bits < self.low { self.low } else { self.high };
-        }
-        let cell = (bits.wrapping_sub(self.low) >> self.shift) as usize;
-        let mut k = usize::from(self.table.get(cell).copied().unwrap_or(0));
-        // Edge K is the top of the last bin, never the start of one.
-        let last = self.edges.len().saturating_sub(2);
-        while k < last && self.edges.get(k + 1).is_some_and(|&edge| edge <= bits) {
-            k += 1;
-        }
-        Some((f32::from_bits(bits), k.min(last)))
+        let mut bins = [OFF_GRID];
+        self.admit_all(&[sigma], &mut bins);
+        let [k] = bins;
+        if k == OFF_GRID { None } else { Some((self.nearest(sigma), k.into())) }
     }
+
+    /// The bins of `sigmas`, [`OFF_GRID`] where there is none.
+    #[inline(never)]
+    pub fn admit_all(&self, sigmas: &[f32], bins: &mut [u16]) {
+        if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
+            self.admit_in::<2048, 257>(table, edges, sigmas, bins);
+        } else if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
+            self.admit_in::<512, 65>(table, edges, sigmas, bins);
+        }
+    }
+
+    /// Where the sizes are known, a mask is all that an index needs.
+    #[inline(always)]
+    fn admit_in<const CELLS: usize, const EDGES: usize>(
+        &self,
+        table: &[u8; CELLS],
+        edges: &[u32; EDGES],
+        sigmas: &[f32],
+        bins: &mut [u16],
+    ) {
+        let (low, span, shift) = (self.low, self.high.wrapping_sub(self.low), self.shift & 31);
+        let mask = EDGES - 2;
+        for (bin, &sigma) in bins.iter_mut().zip(sigmas) {
+            let bits = sigma.to_bits();
+            let offset = bits.wrapping_sub(low);
+            // Signs and NaN have the largest bits, so one comparison does.
+            if offset >= span {
+                *bin = self.clamp(bits);
+                continue;
+            }
+            let mut k = usize::from(table[(offset >> shift) as usize & (CELLS - 1)]) & mask;
+            // One comparison without a branch settles nearly all.
+            k += usize::from(edges[k + 1] <= bits);
+            if edges[(k & mask) + 1] <= bits {
+                k = search(edges, bits);
+            }
+            *bin = k as u16;
+        }
+    }
+
+    /// `sigma` at the nearest place on the grid.
+    #[inline]
+    pub fn nearest(&self, sigma: f32) -> f32 {
+        f32::from_bits(sigma.to_bits().max(self.low).min(self.high))
+    }
+
+    /// The bin of the upper end, which belongs to the last, and of what lies
+    /// outside.
+    #[cold]
+    #[inline(never)]
+    fn clamp(&self, bits: u32) -> u16 {
+        if bits < self.low_slack || bits > self.high_slack {
+            OFF_GRID
+        } else {
+            search(self.edges, bits.max(self.low).min(self.high.wrapping_sub(1))) as u16
+        }
+    }
+}
+
+/// The bin of `bits` by the edges alone.
+#[cold]
+#[inline(never)]
+fn search(edges: &[u32], bits: u32) -> usize {
+    edges.iter().skip(1).take_while(|&&edge| edge <= bits).count()
 }
 
 /// The smallest shift that brings the whole grid into `cells` cells.
@@ -128,7 +188,7 @@ mod tests {
             config.check().unwrap();
             let grid = Grid::new(&config);
             let k = bins as usize;
-            let (mut table, mut edges) = (vec![0u8; cells(k)], vec![0u32; k + 1]);
+            let (mut table, mut edges) = (vec![0u8; cells(k)], vec![0u32; super::edges(k)]);
             BinLookup::build(&grid, &mut table, &mut edges);
             let lookup = BinLookup::new(&table, &edges);
             for i in 0..k {

@@ -181,8 +181,8 @@ sections! { bins, window;
     guide: u8 = crate::quantile::cells(bins);
     /// First bin for each cell of sigma's bits.
     bin_table: u8 = crate::bin::cells(bins);
-    /// Bits of the K + 1 edges.
-    edges: u32 = bins + 1;
+    /// Bits of the edges.
+    edges: u32 = crate::bin::edges(bins);
     /// Heads and counts of the rings.
     marks: Mark = bins;
     /// For each bin, the number of observations at its latest one.

@@ -81,6 +81,22 @@ pub fn narrow(x: f64) -> Option<f32> {
     if y.is_finite() { Some(y) } else { None }
 }
 
+/// What a ring stores of an error that needs no conversion: [`narrow`] of it,
+/// none if it is negative. Normal numbers, which nearly all are, stay as they are.
+#[inline(always)]
+pub fn keep(x: f32) -> Option<f32> {
+    const SMALLEST: u32 = f32::MIN_POSITIVE.to_bits();
+    let normal = x.to_bits().wrapping_sub(SMALLEST) < f32::INFINITY.to_bits() - SMALLEST;
+    if normal { Some(x) } else { keep_odd(x) }
+}
+
+#[cold]
+#[inline(never)]
+fn keep_odd(x: f32) -> Option<f32> {
+    // Signs are read off the bits: denormals-are-zero hides small ones.
+    if x.to_bits() > (-0.0f32).to_bits() { None } else { narrow(widen(x)) }
+}
+
 /// The largest f32 below a positive normal one.
 #[inline]
 pub fn below(x: f32) -> f32 {

@@ -22,17 +22,76 @@ pub struct Mark {
     pub count: u16,
 }
 
-/// Puts `loss` into the ring, over the oldest once the ring is full.
+impl Mark {
+    /// The slot of the next loss in a ring of `window` slots, over the oldest
+    /// once the ring is full. Not below `window` if the mark is nonsense.
+    #[inline(always)]
+    fn advance(&mut self, window: u32) -> u32 {
+        let (head, next) = (u32::from(self.head), u32::from(self.head) + 1);
+        self.head = if next < window { next as u16 } else { 0 };
+        if u32::from(self.count) < window {
+            self.count = self.count.wrapping_add(1);
+        }
+        head
+    }
+}
+
+/// Puts `loss` into the ring.
 #[inline]
 pub fn push(mark: &mut Mark, slots: &mut [f32], loss: f32) {
-    let window = slots.len();
-    let head = usize::from(mark.head);
-    if let Some(slot) = slots.get_mut(head) {
+    let head = mark.advance(slots.len() as u32);
+    if let Some(slot) = slots.get_mut(head as usize) {
         *slot = loss;
     }
-    mark.head = if head + 1 < window { mark.head.wrapping_add(1) } else { 0 };
-    if usize::from(mark.count) < window {
-        mark.count = mark.count.wrapping_add(1);
+}
+
+/// All rings of a block.
+pub struct Rings<'a> {
+    /// One mark for each ring.
+    pub marks: &'a mut [Mark],
+    /// For each ring, the number of losses put into any at its latest one.
+    pub seen: &'a mut [u64],
+    /// The slots, ring after ring.
+    pub slots: &'a mut [f32],
+    /// Slots of a ring.
+    pub window: u32,
+    /// Losses ever put into any ring.
+    pub puts: u64,
+}
+
+impl Rings<'_> {
+    /// Puts what `convert` makes of each error, and of its place, into its ring;
+    /// returns how many have no value or no ring.
+    #[inline(never)]
+    pub fn put_all(
+        &mut self,
+        rings: &[u16],
+        errors: &[f32],
+        convert: impl Fn(usize, f32) -> Option<f32>,
+    ) -> usize {
+        // In locals, since the compiler cannot know that no store reaches self.
+        let (marks, slots, window, mut puts) = (&mut *self.marks, &mut *self.slots, self.window, self.puts);
+        let seen = self.seen.get_mut(..marks.len()).unwrap_or_default();
+        let mut rejected = 0;
+        for (i, (&k, &error)) in rings.iter().zip(errors).enumerate() {
+            let k = usize::from(k);
+            let Some(loss) = convert(i, error) else {
+                rejected += 1;
+                continue;
+            };
+            let (Some(mark), Some(seen)) = (marks.get_mut(k), seen.get_mut(k)) else {
+                rejected += 1;
+                continue;
+            };
+            let slot = k * window as usize + mark.advance(window) as usize;
+            if let Some(slot) = slots.get_mut(slot) {
+                *slot = loss;
+            }
+            puts = puts.wrapping_add(1);
+            *seen = puts;
+        }
+        self.puts = puts;
+        rejected
     }
 }
 

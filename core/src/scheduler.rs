@@ -20,7 +20,7 @@
 //! ```
 
 use crate::baseline::{baseline as warm_up, check_baseline};
-use crate::bin::BinLookup;
+use crate::bin::{BinLookup, OFF_GRID};
 use crate::block::{Header, LAYOUT, MAGIC, Summary, ViewMut, state_words};
 use crate::config::{Baseline, Config, Draw, Objective};
 use crate::density::{check_weight, cover};
@@ -28,14 +28,14 @@ use crate::error::{ConfigError, Error};
 use crate::grid::Grid;
 use crate::guard::Hold;
 use crate::image;
-use crate::maths::{at, collect, flush, narrow, peak, widen};
+use crate::maths::{at, collect, flush, keep, narrow, peak, widen};
 use crate::objective::to_x0;
 use crate::profile::{Profile, accepted_pivot, means};
 use crate::quantile::DrawTable;
 use crate::reader::Reader;
 use crate::refresh::Estimate;
 use crate::report::Report;
-use crate::ring;
+use crate::ring::Rings;
 use bytemuck::Zeroable;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -45,6 +45,9 @@ const GOLDEN: u32 = 0x9E37_79B9;
 
 /// The most sigmas that one global batch may hold.
 const LARGEST_BATCH: u64 = 1 << 32;
+
+/// Pairs that `observe` works on at a time.
+const PIECE: usize = 64;
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,55 +298,50 @@ impl<'s> Scheduler<'s> {
         let objective = Objective::from_code(config.objective).ok_or(Error::Corrupt)?;
         let dimensions = f64::from(config.reduction_dim.max(1));
         let plain = matches!(objective, Objective::X0 | Objective::Edm) && dimensions == 1.0;
-        let pairs = sigma.iter().copied().zip(error.iter().copied());
-        let rejected = match (mask, plain) {
-            (None, true) => self.take(pairs, |_, error| narrow(widen(error))),
-            _ => {
-                let convert = |sigma: f32, error: f32| {
-                    narrow(widen(error) * to_x0(objective, sigma.into()) / dimensions)
-                };
-                let mask = mask.unwrap_or(&[]);
-                let kept = pairs.enumerate().filter(|&(i, _)| mask.get(i) != Some(&0));
-                self.take(kept.map(|(_, pair)| pair), convert)
-            }
+        let rejected = match mask {
+            None if plain => self.take(sigma, error, None, |_, error| keep(error)),
+            _ => self.take(sigma, error, mask, |sigma, error| {
+                // Signs are read off the bits: denormals-are-zero hides small ones.
+                let negative = error.to_bits() > (-0.0f32).to_bits();
+                let x0 = widen(error) * to_x0(objective, sigma.into()) / dimensions;
+                if negative { None } else { narrow(x0) }
+            }),
         };
         self.block.header.rejected = self.block.header.rejected.wrapping_add(rejected as u64);
         Ok(rejected)
     }
 
-    /// Puts pairs into their rings; returns how many were rejected.
-    #[inline]
+    /// Puts pairs into their rings, those of a mask byte of 0 excepted; returns
+    /// how many were rejected. In two passes over short pieces: neither loop
+    /// then waits for the other, and both fit the registers.
+    #[inline(always)]
     fn take(
         &mut self,
-        pairs: impl Iterator<Item = (f32, f32)>,
+        sigma: &[f32],
+        error: &[f32],
+        mask: Option<&[u8]>,
         convert: impl Fn(f32, f32) -> Option<f32>,
     ) -> usize {
-        let block = &mut self.block;
-        let lookup = BinLookup::new(block.bin_table, block.edges);
-        let window = block.header.config.window as usize;
-        let mut observations = block.header.observations;
-        let mut rejected = 0;
-        for (sigma, error) in pairs {
-            let Some((sigma, k)) = lookup.admit(sigma) else {
-                rejected += 1;
-                continue;
-            };
-            // Signs are read off the bits: denormals-are-zero hides small ones.
-            let negative = error.to_bits() > (-0.0f32).to_bits();
-            let loss = if negative { None } else { convert(sigma, error) };
-            let slots = block.rings.get_mut(k * window..(k + 1) * window);
-            let (Some(loss), Some(slots), Some(mark), Some(seen)) =
-                (loss, slots, block.marks.get_mut(k), block.seen.get_mut(k))
-            else {
-                rejected += 1;
-                continue;
-            };
-            ring::push(mark, slots, loss);
-            observations = observations.wrapping_add(1);
-            *seen = observations;
+        let ViewMut { header, bin_table, edges, marks, seen, rings, .. } = &mut self.block;
+        let lookup = BinLookup::new(bin_table, edges);
+        let (window, puts) = (header.config.window, header.observations);
+        let mut rings = Rings { marks, seen, slots: rings, window, puts };
+        let (mut rejected, mut left_out) = (0, 0);
+        let mut bins = [0; PIECE];
+        for (piece, (sigmas, errors)) in sigma.chunks(PIECE).zip(error.chunks(PIECE)).enumerate() {
+            lookup.admit_all(sigmas, &mut bins);
+            // What the mask leaves out has no ring, and is not counted.
+            for (bin, &wanted) in bins.iter_mut().zip(mask.unwrap_or(&[]).iter().skip(piece * PIECE)) {
+                if wanted == 0 {
+                    *bin = OFF_GRID;
+                    left_out += 1;
+                }
+            }
+            let sigma = |i| lookup.nearest(sigmas.get(i).copied().unwrap_or(0.0));
+            rejected += rings.put_all(&bins, errors, |i, error| convert(sigma(i), error));
         }
-        block.header.observations = observations;
-        rejected
+        header.observations = rings.puts;
+        rejected - left_out
     }
 
     /// Counts an optimizer step, and refreshes the sampler if that is due.
