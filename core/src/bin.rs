@@ -2,7 +2,7 @@
 //!
 //! Positive f32 values order like their bits, and their bits grow almost like
 //! their logarithm. So cell = (bits(sigma) - bits(sigma_min)) >> shift names a
-//! first guess in a table of at least 8 K cells, and comparing edges, bit by bit,
+//! first guess in a table of at least 4 K cells, and comparing edges, bit by bit,
 //! settles the rest. No float comparison: denormals-are-zero cannot matter.
 //!
 //! ```
@@ -28,7 +28,7 @@ pub const fn edges(bins: usize) -> usize {
 
 /// Cells of the table for K = `bins`.
 pub const fn cells(bins: usize) -> usize {
-    8 * entries(bins)
+    4 * entries(bins)
 }
 
 /// No bin.
@@ -97,9 +97,9 @@ impl<'a> BinLookup<'a> {
     #[inline(never)]
     pub fn admit_all(&self, sigmas: &[f32], bins: &mut [u16]) {
         if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
-            self.admit_in::<2048, 257>(table, edges, sigmas, bins);
+            self.admit_in::<1024, 257>(table, edges, sigmas, bins);
         } else if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
-            self.admit_in::<512, 65>(table, edges, sigmas, bins);
+            self.admit_in::<256, 65>(table, edges, sigmas, bins);
         }
     }
 

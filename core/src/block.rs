@@ -183,6 +183,8 @@ sections! { bins, window;
     bin_table: u8 = crate::bin::cells(bins);
     /// Bits of the edges.
     edges: u32 = crate::bin::edges(bins);
+    /// Centres of the bins.
+    centres: f64 = bins;
     /// Heads and counts of the rings.
     marks: Mark = bins;
     /// For each bin, the number of observations at its latest one.

@@ -359,6 +359,7 @@ pub(crate) fn load<'s>(words: &'s mut [u64], image: &[u8]) -> Result<ViewMut<'s>
     let mut block = ViewMut::fresh(words, &header(image.record, 0, &image.scalars()))?;
     let grid = Grid::new(&image.config);
     BinLookup::build(&grid, block.bin_table, block.edges);
+    grid.store_centres(block.centres);
     let [thresholds, seen, ema, error, density, weight, baseline] = image.places.columns;
     let last = DrawTable::fill(&grid, block.entries, block.guide, |k| image.word(thresholds, k + 1));
     block.header.last_drawn = last as u64;

@@ -123,13 +123,8 @@ pub fn find(config: &Config, grid: &Grid, rate: &Rate, accepted: Option<f64>) ->
 
 /// ln S, the data's standard deviation per dimension: configured, else the
 /// root of the largest smoothed error.
-pub fn ln_scale(config: &Config, grid: &Grid, rate: &Rate) -> f64 {
-    if config.sigma_data > 0.0 {
-        ln(config.sigma_data)
-    } else {
-        let smoothed = smooth(&rate.ln_error, grid.bins_in(0.15, 1));
-        peak(&smoothed).1 / 2.0
-    }
+pub fn ln_scale(config: &Config, rate: &Rate) -> f64 {
+    if config.sigma_data > 0.0 { ln(config.sigma_data) } else { rate.ln_scale }
 }
 
 /// ln sigma where `values`, linear between centres, pass `level` between bins
@@ -149,7 +144,7 @@ fn window(values: &[f64], k: usize, length: usize) -> Option<&[f64]> {
 fn onset(config: &Config, grid: &Grid, rate: &Rate) -> Found {
     let y = smooth(&rate.y, grid.bins_in(0.15, 1));
     let q = collect(y.iter().enumerate().map(|(k, y)| y + grid.ln_centre(k)));
-    let level = ln(250.0 * config.onset_threshold) + peak(&q).1 - ln_scale(config, grid, rate);
+    let level = ln(250.0 * config.onset_threshold) + peak(&q).1 - ln_scale(config, rate);
     let length = grid.bins_in(0.25, 2);
     let interior_peak = peak(&y).0 >= (grid.bins() / 9).max(3);
     let last = grid.bins().saturating_sub(1);

@@ -99,7 +99,9 @@ impl<'a> DrawTable<'a> {
         guide: &mut [u8],
         mut end: impl FnMut(usize) -> u64,
     ) -> usize {
-        let (mut start, mut last) = (0, 0);
+        // A cell belongs to the bin of its first word, `cell << shift`.
+        let shift = 32 - guide.len().trailing_zeros();
+        let (mut start, mut last, mut cell) = (0, 0, 0);
         entries.fill(Entry::default());
         for (k, entry) in entries.iter_mut().enumerate().take(grid.bins()) {
             let end = end(k);
@@ -114,25 +116,16 @@ impl<'a> DrawTable<'a> {
                 top: below(high),
             };
             if end > start {
+                let behind = (((end - 1) >> shift) + 1) as usize;
+                if let Some(cells) = guide.get_mut(cell..behind) {
+                    cells.fill(k as u8);
+                    cell = behind;
+                }
                 last = k;
             }
             start = end;
         }
-        Self::fill_guide(entries, last, guide);
         last
-    }
-
-    /// Names, for each cell of words, the bin of its first word.
-    fn fill_guide(entries: &[Entry], last: usize, guide: &mut [u8]) {
-        let cells = guide.len() as u64;
-        let mut k = 0;
-        for (cell, first) in guide.iter_mut().enumerate() {
-            let word = ((cell as u64) << 32).checked_div(cells).unwrap_or(0);
-            while k < last && entries.get(k + 1).is_some_and(|e| u64::from(e.threshold) <= word) {
-                k += 1;
-            }
-            *first = k as u8;
-        }
     }
 
     /// The bin that `word` falls into, by the thresholds alone.
@@ -208,7 +201,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn table(pi: &[f64]) -> (Grid, Vec<Entry>, Vec<u8>, usize) {
+    fn table(pi: &[f64]) -> (Grid<'_>, Vec<Entry>, Vec<u8>, usize) {
         let grid = Grid::new(&Config { bins: pi.len() as u32, ..Config::DEFAULT });
         let (mut entries, mut guide) = (vec![Entry::default(); entries(pi.len())], vec![0; cells(pi.len())]);
         let last = DrawTable::build(&grid, pi, &mut entries, &mut guide);

@@ -154,6 +154,7 @@ impl<'s> Reader<'s> {
             && block.marks.iter().all(|mark| mark.head < window && mark.count <= window)
             && block.seen.iter().all(|&seen| seen <= header.observations)
             && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
+            && block.centres.iter().enumerate().all(|(k, &centre)| centre == grid.centre(k))
             && block.edges.iter().enumerate().all(|(i, &bits)| bits == grid.edge(i).to_bits());
         // Derived tables must be what they derive from.
         let table = DrawTable::new(block.entries, block.guide, header.last_drawn as usize);

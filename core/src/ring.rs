@@ -97,11 +97,18 @@ impl Rings<'_> {
 
 /// Mean of the filled slots, in slot order over eight f64 lanes: lane j sums
 /// the slots i with i mod 8 = j; the lanes are then added pairwise. 0 if empty.
-#[inline]
 pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
     let filled = slots.get(..usize::from(mark.count)).unwrap_or(slots);
-    let mut lanes = [0.0f64; 8];
-    let mut chunks = filled.chunks_exact(8);
+    let [a, b, c, d, e, f, g, h] = lanes(filled);
+    let total = ((a + b) + (c + d)) + ((e + f) + (g + h));
+    if filled.is_empty() { 0.0 } else { total / filled.len() as f64 }
+}
+
+/// Apart from the last sum, whose order would otherwise shuffle the lanes.
+#[inline(never)]
+fn lanes(slots: &[f32]) -> [f64; 8] {
+    let mut lanes = [0.0; 8];
+    let mut chunks = slots.chunks_exact(8);
     for chunk in &mut chunks {
         for (lane, &loss) in lanes.iter_mut().zip(chunk) {
             *lane += f64::from(loss);
@@ -110,9 +117,7 @@ pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
     for (lane, &loss) in lanes.iter_mut().zip(chunks.remainder()) {
         *lane += f64::from(loss);
     }
-    let [a, b, c, d, e, f, g, h] = lanes;
-    let total = ((a + b) + (c + d)) + ((e + f) + (g + h));
-    if filled.is_empty() { 0.0 } else { total / filled.len() as f64 }
+    lanes
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ use crate::image;
 use crate::maths::{at, collect, flush, keep, narrow, peak, widen};
 use crate::objective::to_x0;
 use crate::profile::{Profile, accepted_pivot, means};
-use crate::quantile::DrawTable;
+use crate::quantile::{DrawTable, Entry};
 use crate::reader::Reader;
 use crate::refresh::Estimate;
 use crate::report::Report;
@@ -106,6 +106,30 @@ fn copy<T: Copy>(to: &mut [T], from: &[T]) {
     }
 }
 
+/// Makes the masses `pi` the sampler in force.
+#[inline(never)]
+fn install(
+    header: &mut Header,
+    entries: &mut [Entry],
+    guide: &mut [u8],
+    density: &mut [f64],
+    grid: &Grid<'_>,
+    pi: &[f64],
+) {
+    let before = DrawTable::new(entries, guide, header.last_drawn as usize);
+    let old = collect((0..grid.bins()).map(|k| before.threshold(k) as f64));
+    let last = DrawTable::build(grid, pi, entries, guide);
+    let table = DrawTable::new(entries, guide, last);
+    let mut change = 0.0f64;
+    for k in 0..grid.bins() {
+        change = change.max((table.threshold(k) as f64 - at(&old, k)).abs());
+    }
+    copy(density, pi);
+    header.summary.cdf_change = change / (1u64 << 32) as f64;
+    header.summary.quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| table.quantile(p).into());
+    header.last_drawn = last as u64;
+}
+
 impl<'s> Scheduler<'s> {
     /// Writes a fresh block into `words` and borrows it.
     ///
@@ -171,6 +195,7 @@ impl<'s> Scheduler<'s> {
         let mut scheduler = Scheduler { block: ViewMut::fresh(words, &header)? };
         let grid = Grid::new(&config);
         BinLookup::build(&grid, scheduler.block.bin_table, scheduler.block.edges);
+        grid.store_centres(scheduler.block.centres);
         match weight {
             Some(table) => copy(scheduler.block.weight, table),
             None => scheduler.block.weight.fill(1.0),
@@ -179,7 +204,8 @@ impl<'s> Scheduler<'s> {
             copy(scheduler.block.baseline, table);
         }
         let pi = warm_up(&config, &grid, scheduler.block.baseline);
-        scheduler.install(&grid, &pi);
+        let ViewMut { header, entries, guide, density, .. } = &mut scheduler.block;
+        install(header, entries, guide, density, &grid, &pi);
         scheduler.block.header.summary.cdf_change = 0.0;
         Ok(scheduler)
     }
@@ -366,12 +392,14 @@ impl<'s> Scheduler<'s> {
     #[cold]
     fn refresh(&mut self) -> Result<Step, Error> {
         let config = self.reader().config()?;
-        let grid = Grid::new(&config);
         let view = self.block.view();
         let ema = means(&view, &config);
-        let mut estimate = Estimate::new(&config, &grid, view.weight, &ema, accepted_pivot(&view));
-        copy(self.block.ema, &ema);
-        let header = &mut *self.block.header;
+        let accepted = accepted_pivot(&view);
+        let ViewMut { header, entries, guide, edges, centres, ema: slots, error, density, weight, .. } =
+            &mut self.block;
+        let grid = Grid::stored(&config, edges, centres);
+        let mut estimate = Estimate::new(&config, &grid, weight, &ema, accepted);
+        copy(slots, &ema);
         header.next_refresh = header.steps.saturating_add(config.refresh_every);
         let summary = &mut header.summary;
         summary.warning = estimate.warning.code();
@@ -391,30 +419,12 @@ impl<'s> Scheduler<'s> {
         for k in 0..grid.bins() {
             summary.information_nats += estimate.nats(&grid, k);
         }
-        for (slot, &m) in self.block.error.iter_mut().zip(&estimate.rate.error) {
+        for (slot, &m) in error.iter_mut().zip(&estimate.rate.error) {
             *slot = flush(m);
         }
         cover(&mut estimate.density, config.coverage);
-        self.install(&grid, &estimate.density);
+        install(header, entries, guide, density, &grid, &estimate.density);
         Ok(Step::Refreshed)
-    }
-
-    /// Makes the masses `pi` the sampler in force.
-    fn install(&mut self, grid: &Grid, pi: &[f64]) {
-        let block = &mut self.block;
-        let before = DrawTable::new(block.entries, block.guide, block.header.last_drawn as usize);
-        let old = collect((0..grid.bins()).map(|k| before.threshold(k) as f64));
-        let last = DrawTable::build(grid, pi, block.entries, block.guide);
-        let table = DrawTable::new(block.entries, block.guide, last);
-        let mut change = 0.0f64;
-        for k in 0..grid.bins() {
-            change = change.max((table.threshold(k) as f64 - at(&old, k)).abs());
-        }
-        copy(block.density, pi);
-        let summary = &mut block.header.summary;
-        summary.cdf_change = change / (1u64 << 32) as f64;
-        summary.quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| table.quantile(p).into());
-        block.header.last_drawn = last as u64;
     }
 
     /// Stops refreshes, or lets them go on; a due one then runs at the next step.

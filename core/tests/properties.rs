@@ -16,7 +16,7 @@ fn grids() -> impl Strategy<Value = (f64, f64)> {
 }
 
 struct Table {
-    grid: Grid,
+    grid: Grid<'static>,
     entries: Vec<Entry>,
     guide: Vec<u8>,
     last: usize,
