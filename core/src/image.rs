@@ -24,6 +24,7 @@
 use crate::bin::BinLookup;
 use crate::block::{Header, LAYOUT, MAGIC, Summary, View, ViewMut, state_words};
 use crate::config::Config;
+use crate::crc::crc32;
 use crate::density::check_weight;
 use crate::error::Error;
 use crate::grid::Grid;
@@ -225,7 +226,7 @@ pub(crate) fn save(block: &View<'_>, image: &mut [u8]) -> Result<(), Error> {
     for loss in block.rings {
         writer.put(loss.to_le_bytes());
     }
-    let sum = crc32fast::hash(body);
+    let sum = crc32(body);
     Writer { rest: crc }.put(sum.to_le_bytes());
     Ok(())
 }
@@ -263,7 +264,7 @@ impl<'a> Image<'a> {
             return Err(Error::ImageSize);
         }
         let body = image.get(..places.crc).ok_or(Error::Truncated)?;
-        if crc32fast::hash(body) != u32_at(places.crc)? {
+        if crc32(body) != u32_at(places.crc)? {
             return Err(Error::Checksum);
         }
         let (mut narrow, mut wide) = ([0; NARROW], [0; WIDE]);
@@ -466,7 +467,7 @@ mod tests {
         ] {
             let mut bad = image.clone();
             bad[at..at + bytes.len()].copy_from_slice(bytes);
-            let sum = crc32fast::hash(&bad[..places.crc]).to_le_bytes();
+            let sum = crc32(&bad[..places.crc]).to_le_bytes();
             bad[places.crc..].copy_from_slice(&sum);
             let mut target = vec![7; words.len()];
             assert_eq!(Scheduler::load(&mut target, &bad).err(), Some(Error::Corrupt), "{at}");

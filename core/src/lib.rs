@@ -35,6 +35,7 @@ pub mod bin;
 pub mod block;
 mod config;
 pub mod coordinate;
+pub mod crc;
 pub mod density;
 pub mod diagnose;
 mod digest;
@@ -57,6 +58,7 @@ mod report;
 pub mod ring;
 mod scheduler;
 pub mod target;
+pub mod xxh3;
 
 pub use block::state_words;
 pub use config::{Baseline, Config, Draw, Emphasis, Endpoint, Objective, Pivot, Preset};
