@@ -20,6 +20,8 @@
 
 use crate::grid::Grid;
 use crate::quantile::entries;
+use infonoise_loops::bins::Lookup;
+pub use infonoise_loops::bins::OFF_GRID;
 
 /// Edges of a table for K = `bins`: those behind the last repeat it.
 pub const fn edges(bins: usize) -> usize {
@@ -31,23 +33,12 @@ pub const fn cells(bins: usize) -> usize {
     4 * entries(bins)
 }
 
-/// No bin.
-pub const OFF_GRID: u16 = u16::MAX;
-
 /// A sigma this far outside an end, relatively, is clamped to it.
 const SLACK: f64 = 1e-5;
 
 /// Finds bins in a table that lies in the block.
 #[derive(Clone, Copy)]
-pub struct BinLookup<'a> {
-    table: &'a [u8],
-    edges: &'a [u32],
-    shift: u32,
-    low: u32,
-    high: u32,
-    low_slack: u32,
-    high_slack: u32,
-}
+pub struct BinLookup<'a>(Lookup<'a>);
 
 impl<'a> BinLookup<'a> {
     /// A view of a table and of the bits of K + 1 edges.
@@ -56,7 +47,7 @@ impl<'a> BinLookup<'a> {
         let low = edges.first().copied().unwrap_or(0);
         let high = edges.last().copied().unwrap_or(0);
         let slack = |bits: u32, factor: f64| (f64::from(f32::from_bits(bits)) * factor) as f32;
-        BinLookup {
+        BinLookup(Lookup {
             table,
             edges,
             shift: shift(low, high, table.len()),
@@ -64,7 +55,7 @@ impl<'a> BinLookup<'a> {
             high,
             low_slack: slack(low, 1.0 - SLACK).to_bits(),
             high_slack: slack(high, 1.0 + SLACK).to_bits(),
-        }
+        })
     }
 
     /// Writes the table and the edges' bits of `grid`.
@@ -94,68 +85,16 @@ impl<'a> BinLookup<'a> {
     }
 
     /// The bins of `sigmas`, [`OFF_GRID`] where there is none.
-    #[inline(never)]
+    #[inline]
     pub fn admit_all(&self, sigmas: &[f32], bins: &mut [u16]) {
-        if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
-            self.admit_in::<1024, 257>(table, edges, sigmas, bins);
-        } else if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
-            self.admit_in::<256, 65>(table, edges, sigmas, bins);
-        }
-    }
-
-    /// Where the sizes are known, a mask is all that an index needs.
-    #[inline(always)]
-    fn admit_in<const CELLS: usize, const EDGES: usize>(
-        &self,
-        table: &[u8; CELLS],
-        edges: &[u32; EDGES],
-        sigmas: &[f32],
-        bins: &mut [u16],
-    ) {
-        let (low, span, shift) = (self.low, self.high.wrapping_sub(self.low), self.shift & 31);
-        let mask = EDGES - 2;
-        for (bin, &sigma) in bins.iter_mut().zip(sigmas) {
-            let bits = sigma.to_bits();
-            let offset = bits.wrapping_sub(low);
-            // Signs and NaN have the largest bits, so one comparison does.
-            if offset >= span {
-                *bin = self.clamp(bits);
-                continue;
-            }
-            let mut k = usize::from(table[(offset >> shift) as usize & (CELLS - 1)]) & mask;
-            // One comparison without a branch settles nearly all.
-            k += usize::from(edges[k + 1] <= bits);
-            if edges[(k & mask) + 1] <= bits {
-                k = search(edges, bits);
-            }
-            *bin = k as u16;
-        }
+        self.0.admit_all(sigmas, bins);
     }
 
     /// `sigma` at the nearest place on the grid.
     #[inline]
     pub fn nearest(&self, sigma: f32) -> f32 {
-        f32::from_bits(sigma.to_bits().max(self.low).min(self.high))
+        f32::from_bits(sigma.to_bits().max(self.0.low).min(self.0.high))
     }
-
-    /// The bin of the upper end, which belongs to the last, and of what lies
-    /// outside.
-    #[cold]
-    #[inline(never)]
-    fn clamp(&self, bits: u32) -> u16 {
-        if bits < self.low_slack || bits > self.high_slack {
-            OFF_GRID
-        } else {
-            search(self.edges, bits.max(self.low).min(self.high.wrapping_sub(1))) as u16
-        }
-    }
-}
-
-/// The bin of `bits` by the edges alone.
-#[cold]
-#[inline(never)]
-fn search(edges: &[u32], bits: u32) -> usize {
-    edges.iter().skip(1).take_while(|&&edge| edge <= bits).count()
 }
 
 /// The smallest shift that brings the whole grid into `cells` cells.

@@ -46,6 +46,7 @@ impl Digest {
 }
 
 /// The digest of a block.
+#[inline(never)]
 pub fn digest(block: &View<'_>) -> u64 {
     let header = block.header;
     let mut digest = Digest(Xxh3::new());

@@ -343,6 +343,7 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 ///
 /// # Errors
 /// As [`crate::Scheduler::load`].
+#[inline(never)]
 pub fn state_words_of(image: &[u8]) -> Result<usize, Error> {
     let image = Image::open(image)?;
     Ok(state_words(image.bins(), image.config.window as usize))

@@ -55,7 +55,7 @@ mod reader;
 mod record;
 pub mod refresh;
 mod report;
-pub mod ring;
+pub use infonoise_loops::ring;
 mod scheduler;
 pub mod target;
 pub mod xxh3;

@@ -18,7 +18,9 @@
 
 use crate::grid::Grid;
 use crate::maths::{at, below};
-use bytemuck::{Pod, Zeroable};
+use infonoise_loops::draw;
+pub use infonoise_loops::draw::Entry;
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// 2^32: the end of the words.
 const WORDS: u64 = 1 << 32;
@@ -32,34 +34,6 @@ pub const fn entries(bins: usize) -> usize {
 /// Cells of the guide for K = `bins`.
 pub const fn cells(bins: usize) -> usize {
     32 * entries(bins)
-}
-
-/// A bin as the draw needs it: twenty bytes, three to a cache line.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
-pub struct Entry {
-    /// The first word of the bin (saturated behind the last bin that is drawn).
-    pub threshold: u32,
-    /// The last word of the bin; below `threshold` for a bin that is never drawn.
-    pub last: u32,
-    /// The bin's lower edge.
-    pub edge: f32,
-    /// Sigma for each word; 0 for a bin that is never drawn.
-    pub slope: f32,
-    /// The largest f32 inside the bin.
-    pub top: f32,
-}
-
-impl Entry {
-    /// The sigma that `word` stands for: one multiplication, one addition,
-    /// never fused, clamped inside the bin.
-    #[inline(always)]
-    fn sigma(&self, word: u32) -> f32 {
-        let steps = word.wrapping_sub(self.threshold) as f32;
-        let sigma = self.edge + steps * self.slope;
-        // This way round it is one instruction, minss.
-        if sigma < self.top { sigma } else { self.top }
-    }
 }
 
 /// The table behind the draws, as it lies in the block.
@@ -136,19 +110,19 @@ impl<'a> DrawTable<'a> {
     /// The sigma that `word` stands for.
     pub fn draw(&self, word: u32) -> f32 {
         let mut sigma = [0.0];
-        self.draw_all(&mut sigma, || word);
+        self.sequence(&mut sigma, word, 0);
         let [sigma] = sigma;
         sigma
     }
 
-    /// The sigmas that the words of `next` stand for.
-    #[inline]
-    pub fn draw_all(&self, sigmas: &mut [f32], next: impl FnMut() -> u32) {
-        if let (Some(entries), Some(guide)) = (self.entries.first_chunk(), self.guide.first_chunk()) {
-            draw_all::<256, 8192>(entries, guide, sigmas, next);
-        } else if let (Some(entries), Some(guide)) = (self.entries.first_chunk(), self.guide.first_chunk()) {
-            draw_all::<64, 2048>(entries, guide, sigmas, next);
-        }
+    /// The sigmas that the next words of `rng` stand for.
+    pub fn independent(&self, sigmas: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
+        draw::independent(self.entries, self.guide, sigmas, rng);
+    }
+
+    /// The sigmas that `word`, `word` + `stride` and so on stand for.
+    pub fn sequence(&self, sigmas: &mut [f32], word: u32, stride: u32) {
+        draw::sequence(self.entries, self.guide, sigmas, word, stride);
     }
 
     /// Quantile `p` of 0..1, by the map of the draws.
@@ -164,36 +138,6 @@ impl<'a> DrawTable<'a> {
         }
         self.entries.get(k).map_or(WORDS, |entry| u64::from(entry.threshold))
     }
-}
-
-/// The draws of a table whose sizes are known. Few words leave the bin that the
-/// guide names, so that branch is foretold well, and the search is kept out of
-/// the loop's registers.
-#[inline(always)]
-fn draw_all<const ENTRIES: usize, const CELLS: usize>(
-    entries: &[Entry; ENTRIES],
-    guide: &[u8; CELLS],
-    sigmas: &mut [f32],
-    mut next: impl FnMut() -> u32,
-) {
-    for sigma in sigmas {
-        let word = next();
-        let cell = word >> (32 - CELLS.trailing_zeros());
-        let mut k = usize::from(guide[cell as usize & (CELLS - 1)]) & (ENTRIES - 1);
-        if word > entries[k].last {
-            k = search(entries, k, word) & (ENTRIES - 1);
-        }
-        *sigma = entries[k].sigma(word);
-    }
-}
-
-/// The bin of `word` from bin `k` upwards. A sound table has one; the search
-/// ends with the table in any case.
-#[cold]
-#[inline(never)]
-fn search(entries: &[Entry], k: usize, word: u32) -> usize {
-    let behind = entries.iter().skip(k).take_while(|entry| word > entry.last).count();
-    k + behind
 }
 
 #[cfg(test)]

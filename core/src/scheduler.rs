@@ -28,7 +28,7 @@ use crate::error::{ConfigError, Error};
 use crate::grid::Grid;
 use crate::guard::Hold;
 use crate::image;
-use crate::maths::{at, collect, flush, keep, narrow, peak, widen};
+use crate::maths::{at, collect, flush, narrow, peak, widen};
 use crate::objective::to_x0;
 use crate::profile::{Profile, accepted_pivot, means};
 use crate::quantile::{DrawTable, Entry};
@@ -37,6 +37,7 @@ use crate::refresh::Estimate;
 use crate::report::Report;
 use crate::ring::Rings;
 use bytemuck::Zeroable;
+use infonoise_loops::draw::next_word;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -84,12 +85,6 @@ fn save_rng(rng: &Xoshiro256PlusPlus) -> [u64; 4] {
         *word = u64::from_le_bytes(little);
     }
     words
-}
-
-/// The top half of a word: what a draw uses.
-#[inline]
-fn next_word(rng: &mut Xoshiro256PlusPlus) -> u32 {
-    (rng.next_u64() >> 32) as u32
 }
 
 /// Draws `words` words that other ranks use.
@@ -146,6 +141,7 @@ impl<'s> Scheduler<'s> {
     ///
     /// # Errors
     /// Also `Length` and `Config` for tables that cannot be used.
+    #[inline(never)]
     pub fn init_with(
         words: &'s mut [u64],
         config: &Config,
@@ -216,6 +212,7 @@ impl<'s> Scheduler<'s> {
     /// `NotAnImage`, `Truncated`, `ImageVersion`, `ImageSize`, `Checksum`,
     /// `Corrupt` (values out of range), `TooSmall` (`words`). Nothing is written
     /// then.
+    #[inline(never)]
     pub fn load(words: &'s mut [u64], image: &[u8]) -> Result<Self, Error> {
         Ok(Scheduler { block: image::load(words, image)? })
     }
@@ -278,16 +275,12 @@ impl<'s> Scheduler<'s> {
         match draw {
             Draw::Independent => {
                 skip(&mut rng, before);
-                table.draw_all(sigma, || next_word(&mut rng));
+                table.independent(sigma, &mut rng);
                 skip(&mut rng, total - before - n);
             }
             Draw::Stratified => {
-                let mut word = next_word(&mut rng).wrapping_add(GOLDEN.wrapping_mul(before as u32));
-                table.draw_all(sigma, || {
-                    let this = word;
-                    word = word.wrapping_add(GOLDEN);
-                    this
-                });
+                let first = next_word(&mut rng).wrapping_add(GOLDEN.wrapping_mul(before as u32));
+                table.sequence(sigma, first, GOLDEN);
             }
         }
         header.rng = save_rng(&rng);
@@ -325,13 +318,18 @@ impl<'s> Scheduler<'s> {
         let dimensions = f64::from(config.reduction_dim.max(1));
         let plain = matches!(objective, Objective::X0 | Objective::Edm) && dimensions == 1.0;
         let rejected = match mask {
-            None if plain => self.take(sigma, error, None, |_, error| keep(error)),
-            _ => self.take(sigma, error, mask, |sigma, error| {
-                // Signs are read off the bits: denormals-are-zero hides small ones.
-                let negative = error.to_bits() > (-0.0f32).to_bits();
-                let x0 = widen(error) * to_x0(objective, sigma.into()) / dimensions;
-                if negative { None } else { narrow(x0) }
-            }),
+            None if plain => self.take(sigma, error, None, None::<fn(f32, f32) -> Option<f32>>),
+            _ => self.take(
+                sigma,
+                error,
+                mask,
+                Some(|sigma: f32, error: f32| {
+                    // Signs are read off the bits: denormals-are-zero hides small ones.
+                    let negative = error.to_bits() > (-0.0f32).to_bits();
+                    let x0 = widen(error) * to_x0(objective, sigma.into()) / dimensions;
+                    if negative { None } else { narrow(x0) }
+                }),
+            ),
         };
         self.block.header.rejected = self.block.header.rejected.wrapping_add(rejected as u64);
         Ok(rejected)
@@ -346,7 +344,7 @@ impl<'s> Scheduler<'s> {
         sigma: &[f32],
         error: &[f32],
         mask: Option<&[u8]>,
-        convert: impl Fn(f32, f32) -> Option<f32>,
+        convert: Option<impl Fn(f32, f32) -> Option<f32>>,
     ) -> usize {
         let ViewMut { header, bin_table, edges, marks, seen, rings, .. } = &mut self.block;
         let lookup = BinLookup::new(bin_table, edges);
@@ -364,7 +362,10 @@ impl<'s> Scheduler<'s> {
                 }
             }
             let sigma = |i| lookup.nearest(sigmas.get(i).copied().unwrap_or(0.0));
-            rejected += rings.put_all(&bins, errors, |i, error| convert(sigma(i), error));
+            rejected += match &convert {
+                Some(convert) => rings.put(&bins, errors, |i, error| convert(sigma(i), error)),
+                None => rings.put_plain(&bins, errors),
+            };
         }
         header.observations = rings.puts;
         rejected - left_out
@@ -440,6 +441,7 @@ impl<'s> Scheduler<'s> {
     /// `Config` names a field that is invalid, or fixed at init (grid, window,
     /// objective, sigma_data, reduction, endpoint, draw, baseline); `Length`;
     /// `Corrupt`. Nothing has changed then.
+    #[inline(never)]
     pub fn reconfigure(&mut self, config: &Config, weight: Option<&[f64]>) -> Result<(), Error> {
         config.check()?;
         let old = self.reader().config()?;

@@ -1,7 +1,7 @@
 //! The loss rings: each bin remembers its last B converted losses.
 //!
 //! ```
-//! use infonoise_core::ring::{Mark, mean, push};
+//! use infonoise_loops::ring::{Mark, mean, push};
 //! let (mut mark, mut slots) = (Mark::default(), [0.0; 4]);
 //! for loss in [1.0, 2.0, 3.0, 4.0, 9.0] {
 //!     push(&mut mark, &mut slots, loss);
@@ -10,6 +10,7 @@
 //! assert_eq!(mean(&mark, &slots), 4.5); // 9 has replaced 1
 //! ```
 
+use crate::number::keep;
 use bytemuck::{Pod, Zeroable};
 
 /// Where a ring writes next, and how many of its slots are filled.
@@ -60,10 +61,17 @@ pub struct Rings<'a> {
 }
 
 impl Rings<'_> {
+    /// Puts errors that need no conversion; returns how many have no ring or are
+    /// not fit to be stored.
+    #[inline(never)]
+    pub fn put_plain(&mut self, rings: &[u16], errors: &[f32]) -> usize {
+        self.put(rings, errors, |_, error| keep(error))
+    }
+
     /// Puts what `convert` makes of each error, and of its place, into its ring;
     /// returns how many have no value or no ring.
-    #[inline(never)]
-    pub fn put_all(
+    #[inline]
+    pub fn put(
         &mut self,
         rings: &[u16],
         errors: &[f32],
