@@ -35,12 +35,6 @@ pub fn ln(x: f64) -> f64 {
     libm::log(x)
 }
 
-/// The square root (correctly rounded everywhere).
-#[inline]
-pub fn sqrt(x: f64) -> f64 {
-    libm::sqrt(x)
-}
-
 /// The complementary error function.
 #[inline]
 pub fn erfc(x: f64) -> f64 {

@@ -21,7 +21,7 @@
 
 use crate::config::{Config, Endpoint, Pivot, coded};
 use crate::grid::Grid;
-use crate::maths::{at, collect, exp, line, ln, peak, sqrt};
+use crate::maths::{at, collect, exp, line, ln, peak};
 use crate::rate::{Rate, smooth};
 use core::f64::consts::LN_2;
 
@@ -211,6 +211,10 @@ fn foot(grid: &Grid, rate: &Rate) -> Found {
     }
 }
 
+/// The largest number whose root is at most 0.7: it decides like the root, which
+/// would be a kilobyte of code.
+const LARGEST_MEAN_SQUARE: f64 = 0.49;
+
 /// The end of the low-noise power law (B.4): a line fitted to the lowest bins
 /// grows until the next run of bins leaves it to one side.
 fn power_law(grid: &Grid, rate: &Rate) -> Found {
@@ -234,7 +238,7 @@ fn power_law(grid: &Grid, rate: &Rate) -> Found {
             let residual = y - (intercept + slope * i as f64);
             squares += residual * residual;
         }
-        return if sqrt(squares / n as f64) <= 0.7 {
+        return if squares / n as f64 <= LARGEST_MEAN_SQUARE {
             Found::at(grid.ln_centre(n - 1), PivotRule::PowerLaw)
         } else {
             Found::NONE
@@ -288,6 +292,11 @@ mod tests {
     fn near(found: Found, rule: PivotRule, c: f64) {
         assert_eq!(found.rule, rule);
         assert!((found.value() / c - 1.0).abs() < 0.01, "{} is not {c}", found.value());
+    }
+
+    #[test]
+    fn mean_squares_decide_like_their_roots() {
+        assert!(LARGEST_MEAN_SQUARE.sqrt() <= 0.7 && LARGEST_MEAN_SQUARE.next_up().sqrt() > 0.7);
     }
 
     #[test]
