@@ -3,7 +3,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use infonoise_benches::{adapted, mmse};
-use infonoise_core::{Config, state_words};
+use infonoise_core::{Config, Scheduler, state_words};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::hint::black_box;
@@ -12,50 +12,88 @@ fn config() -> Config {
     Config { coverage: 0.2, warmup_steps: 1, ..Config::DEFAULT }
 }
 
-fn sample(c: &mut Criterion) {
-    let mut words = vec![0; state_words(64, 256)];
-    let mut scheduler = adapted(&mut words, &config());
-    let mut group = c.benchmark_group("sample");
-    for n in [64, 256, 4096] {
-        let mut sigma = vec![0.0f32; n];
-        group.throughput(Throughput::Elements(n as u64));
-        group.bench_function(BenchmarkId::new("draw", n), |b| {
-            b.iter(|| scheduler.sample(black_box(&mut sigma)))
-        });
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        group.bench_function(BenchmarkId::new("floor: a word, converted, stored", n), |b| {
-            b.iter(|| {
-                for sigma in black_box(&mut sigma) {
-                    *sigma = (rng.next_u64() >> 32) as u32 as f32;
-                }
-            })
-        });
+/// The floor of all groups but the last: a word drawn, converted and stored for
+/// each element.
+fn words(sigma: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
+    // In a local: through the reference each word would wait for a store.
+    let mut local = rng.clone();
+    for sigma in sigma {
+        *sigma = (local.next_u64() >> 32) as u32 as f32;
+    }
+    *rng = local;
+}
+
+/// (K, B) beside the default.
+const SIZES: [(u32, u32); 3] = [(64, 256), (128, 256), (256, 1024)];
+
+/// Inputs rotate over a large pool: repeated small ones flatter branches.
+struct Pool {
+    sigma: Vec<f32>,
+    error: Vec<f32>,
+    at: usize,
+}
+
+impl Pool {
+    fn new(scheduler: &mut Scheduler<'_>) -> Self {
+        let mut sigma = vec![0.0f32; 1 << 18];
+        scheduler.sample(&mut sigma).unwrap();
+        let error = sigma.iter().map(|&sigma| mmse(sigma)).collect();
+        Pool { sigma, error, at: 0 }
+    }
+
+    fn next(&mut self, n: usize) -> (&[f32], &[f32]) {
+        self.at = if self.at + 2 * n > self.sigma.len() { 0 } else { self.at + n };
+        let range = self.at..self.at + n;
+        (black_box(&self.sigma[range.clone()]), black_box(&self.error[range]))
     }
 }
 
-fn observe(c: &mut Criterion) {
-    let mut words = vec![0; state_words(64, 256)];
-    let mut scheduler = adapted(&mut words, &config());
-    // Inputs rotate over a large pool: repeated small ones flatter branches.
-    let mut pool = vec![0.0f32; 1 << 18];
-    scheduler.sample(&mut pool).unwrap();
-    let errors: Vec<f32> = pool.iter().map(|&sigma| mmse(sigma)).collect();
-    let mut group = c.benchmark_group("observe");
-    for n in [64, 256, 4096] {
-        let mut at = 0;
-        group.throughput(Throughput::Elements(n as u64));
-        group.bench_function(BenchmarkId::new("pairs", n), |b| {
-            b.iter(|| {
-                at = if at + 2 * n > pool.len() { 0 } else { at + n };
-                scheduler.observe(black_box(&pool[at..at + n]), black_box(&errors[at..at + n]))
-            })
-        });
+/// One group for each size; each part is given the schedule, a pool and n.
+fn group(c: &mut Criterion, name: &str, part: impl Fn(&mut Scheduler<'_>, &mut Pool, &mut [f32])) {
+    for (bins, window) in SIZES {
+        let config = Config { bins, window, ..config() };
+        let mut words_of_block = vec![0; state_words(bins as usize, window as usize)];
+        let mut scheduler = adapted(&mut words_of_block, &config);
+        let mut pool = Pool::new(&mut scheduler);
+        let mut group = c.benchmark_group(format!("{name}, {bins} x {window}"));
+        for n in [64, 256, 4096] {
+            let mut sigma = vec![0.0f32; n];
+            group.throughput(Throughput::Elements(n as u64));
+            group.bench_function(BenchmarkId::new(name, n), |b| {
+                b.iter(|| part(&mut scheduler, &mut pool, black_box(&mut sigma)))
+            });
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+            group.bench_function(BenchmarkId::new("floor: a word, converted, stored", n), |b| {
+                b.iter(|| words(black_box(&mut sigma), &mut rng))
+            });
+        }
     }
+}
+
+fn sample(c: &mut Criterion) {
+    group(c, "sample", |scheduler, _, sigma| scheduler.sample(sigma).unwrap());
+}
+
+fn observe(c: &mut Criterion) {
+    group(c, "observe", |scheduler, pool, sigma| {
+        let (sigma, error) = pool.next(sigma.len());
+        scheduler.observe(sigma, error).unwrap();
+    });
+}
+
+/// A refresh falls due at every hundredth.
+fn step(c: &mut Criterion) {
+    group(c, "sample, observe, step", |scheduler, pool, sigma| {
+        scheduler.sample(sigma).unwrap();
+        let (sigma, error) = pool.next(sigma.len());
+        scheduler.observe(sigma, error).unwrap();
+        scheduler.step().unwrap();
+    });
 }
 
 fn refresh(c: &mut Criterion) {
     let mut group = c.benchmark_group("refresh");
-    for (bins, window) in [(64, 256), (256, 1024)] {
+    for (bins, window) in SIZES {
         let config = Config { bins, window, refresh_every: 1, ..config() };
         let mut words = vec![0; state_words(bins as usize, window as usize)];
         let mut scheduler = adapted(&mut words, &config);
@@ -74,7 +112,7 @@ fn refresh(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(30).warm_up_time(std::time::Duration::from_millis(300))
-        .measurement_time(std::time::Duration::from_secs(1));
-    targets = sample, observe, refresh
+        .measurement_time(std::time::Duration::from_millis(500));
+    targets = sample, observe, step, refresh
 }
 criterion_main!(benches);

@@ -18,7 +18,6 @@ mod known;
 mod log;
 mod picture;
 mod plot;
-mod png;
 mod replay;
 mod settings;
 mod simulate;

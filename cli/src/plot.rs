@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::picture::{Picture, Scale, Span, draw};
-use crate::{file, journal, png};
+use crate::{file, journal};
 use clap::Args;
 use infonoise_core::grid::Grid;
 use infonoise_core::replay::Event;
@@ -100,5 +100,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut pixels = vec![0; 3 * size.0 as usize * size.1 as usize];
     let backend = BitMapBackend::with_buffer(&mut pixels, size);
     draw(&backend.into_drawing_area(), &picture).map_err(|e| failed(&e))?;
-    file::write(output, &png::encode(&pixels, size.0, size.1))
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, size.0, size.1);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().map_err(|e| failed(&e))?;
+    writer.write_image_data(&pixels).map_err(|e| failed(&e))?;
+    writer.finish().map_err(|e| failed(&e))?;
+    file::write(output, &bytes)
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use infonoise_core::channel::{Errors, exact};
 use infonoise_core::grid::Grid;
 use infonoise_core::maths::exp;
-use infonoise_core::quantile::{DrawTable, Entry};
+use infonoise_core::quantile::{DrawTable, Entry, cells, entries};
 use infonoise_core::recent::recent_words;
 use infonoise_core::refresh::Estimate;
 use infonoise_core::{Config, Hold, Profile, Recorder, Report, Scheduler, begin_room, state_words};
@@ -66,9 +66,9 @@ fn total_variation(a: &[f64], b: &[f64]) -> f64 {
 
 /// The quantiles that a sampler of these masses has.
 fn quantiles(grid: &Grid, masses: &[f64]) -> [f64; 5] {
-    let (mut entries, mut guide) = (vec![Entry::default(); grid.bins()], vec![0; 16 * grid.bins()]);
-    let last = DrawTable::build(grid, masses, &mut entries, &mut guide);
-    let table = DrawTable::new(&entries, &guide, last);
+    let (mut table, mut guide) = (vec![Entry::default(); entries(grid.bins())], vec![0; cells(grid.bins())]);
+    let last = DrawTable::build(grid, masses, &mut table, &mut guide);
+    let table = DrawTable::new(&table, &guide, last);
     [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| f64::from(table.quantile(p)))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Positive f32 values order like their bits, and their bits grow almost like
 //! their logarithm. So cell = (bits(sigma) - bits(sigma_min)) >> shift names a
-//! first guess in a table of 16 K cells, and comparing edges, bit by bit,
+//! first guess in a table of at least 4 K cells, and comparing edges, bit by bit,
 //! settles the rest. No float comparison: denormals-are-zero cannot matter.
 //!
 //! ```
@@ -19,10 +19,18 @@
 //! ```
 
 use crate::grid::Grid;
+use crate::quantile::entries;
+use infonoise_loops::bins::Lookup;
+pub use infonoise_loops::bins::OFF_GRID;
+
+/// Edges of a table for K = `bins`: those behind the last repeat it.
+pub const fn edges(bins: usize) -> usize {
+    entries(bins) + 1
+}
 
 /// Cells of the table for K = `bins`.
 pub const fn cells(bins: usize) -> usize {
-    16 * bins
+    4 * entries(bins)
 }
 
 /// A sigma this far outside an end, relatively, is clamped to it.
@@ -30,15 +38,7 @@ const SLACK: f64 = 1e-5;
 
 /// Finds bins in a table that lies in the block.
 #[derive(Clone, Copy)]
-pub struct BinLookup<'a> {
-    table: &'a [u8],
-    edges: &'a [u32],
-    shift: u32,
-    low: u32,
-    high: u32,
-    low_slack: u32,
-    high_slack: u32,
-}
+pub struct BinLookup<'a>(Lookup<'a>);
 
 impl<'a> BinLookup<'a> {
     /// A view of a table and of the bits of K + 1 edges.
@@ -47,7 +47,7 @@ impl<'a> BinLookup<'a> {
         let low = edges.first().copied().unwrap_or(0);
         let high = edges.last().copied().unwrap_or(0);
         let slack = |bits: u32, factor: f64| (f64::from(f32::from_bits(bits)) * factor) as f32;
-        BinLookup {
+        BinLookup(Lookup {
             table,
             edges,
             shift: shift(low, high, table.len()),
@@ -55,7 +55,7 @@ impl<'a> BinLookup<'a> {
             high,
             low_slack: slack(low, 1.0 - SLACK).to_bits(),
             high_slack: slack(high, 1.0 + SLACK).to_bits(),
-        }
+        })
     }
 
     /// Writes the table and the edges' bits of `grid`.
@@ -77,24 +77,23 @@ impl<'a> BinLookup<'a> {
 
     /// `sigma`, clamped if it lies a round trip outside the grid, and its bin;
     /// none if it is off the grid, negative or not finite.
-    #[inline]
     pub fn admit(&self, sigma: f32) -> Option<(f32, usize)> {
-        let mut bits = sigma.to_bits();
-        if bits < self.low || bits > self.high {
-            // Signs and NaN have the largest bits, so two comparisons do.
-            if bits < self.low_slack || bits > self.high_slack {
-                return None;
-            }
-            bits = if bits < self.low { self.low } else { self.high };
-        }
-        let cell = (bits.wrapping_sub(self.low) >> self.shift) as usize;
-        let mut k = usize::from(self.table.get(cell).copied().unwrap_or(0));
-        // Edge K is the top of the last bin, never the start of one.
-        let last = self.edges.len().saturating_sub(2);
-        while k < last && self.edges.get(k + 1).is_some_and(|&edge| edge <= bits) {
-            k += 1;
-        }
-        Some((f32::from_bits(bits), k.min(last)))
+        let mut bins = [OFF_GRID];
+        self.admit_all(&[sigma], &mut bins);
+        let [k] = bins;
+        if k == OFF_GRID { None } else { Some((self.nearest(sigma), k.into())) }
+    }
+
+    /// The bins of `sigmas`, [`OFF_GRID`] where there is none.
+    #[inline]
+    pub fn admit_all(&self, sigmas: &[f32], bins: &mut [u16]) {
+        self.0.admit_all(sigmas, bins);
+    }
+
+    /// `sigma` at the nearest place on the grid.
+    #[inline]
+    pub fn nearest(&self, sigma: f32) -> f32 {
+        f32::from_bits(sigma.to_bits().max(self.0.low).min(self.0.high))
     }
 }
 
@@ -128,7 +127,7 @@ mod tests {
             config.check().unwrap();
             let grid = Grid::new(&config);
             let k = bins as usize;
-            let (mut table, mut edges) = (vec![0u8; cells(k)], vec![0u32; k + 1]);
+            let (mut table, mut edges) = (vec![0u8; cells(k)], vec![0u32; super::edges(k)]);
             BinLookup::build(&grid, &mut table, &mut edges);
             let lookup = BinLookup::new(&table, &edges);
             for i in 0..k {

@@ -21,7 +21,7 @@ use bytemuck::{Pod, Zeroable, try_cast_slice, try_cast_slice_mut};
 pub const MAGIC: u64 = u64::from_be_bytes(*b"infonois");
 
 /// Changes whenever a section moves.
-pub const LAYOUT: u64 = 1;
+pub const LAYOUT: u64 = 2;
 
 /// What the last refreshes left for the report, and what the profile in force
 /// is made of.
@@ -180,13 +180,15 @@ macro_rules! sections {
 
 sections! { bins, window;
     /// Thresholds, edges and slopes of the sampler in force.
-    entries: Entry = bins;
+    entries: Entry = crate::quantile::entries(bins);
     /// First bin for each cell of words.
-    guide: u8 = 16 * bins;
+    guide: u8 = crate::quantile::cells(bins);
     /// First bin for each cell of sigma's bits.
     bin_table: u8 = crate::bin::cells(bins);
-    /// Bits of the K + 1 edges.
-    edges: u32 = bins + 1;
+    /// Bits of the edges.
+    edges: u32 = crate::bin::edges(bins);
+    /// Centres of the bins.
+    centres: f64 = bins;
     /// Heads and counts of the rings.
     marks: Mark = bins;
     /// For each bin, the number of observations at its latest one.

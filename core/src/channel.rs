@@ -30,7 +30,7 @@ use crate::config::{Config, Objective};
 use crate::density::cover;
 use crate::error::Error;
 use crate::grid::Grid;
-use crate::maths::{Bins, MAX_BINS, at, collect, exp, ln, sqrt};
+use crate::maths::{Bins, MAX_BINS, at, collect, exp, ln};
 use crate::objective::to_x0;
 use crate::refresh::Estimate;
 use rand_core::{Rng, SeedableRng};
@@ -54,7 +54,7 @@ pub fn two_modes(width: f64) -> impl Fn(f64) -> f64 + Copy {
         // and within a mode the shrinkage is Gaussian.
         let noise = sigma * sigma + width * width;
         let shrink = sigma * sigma / noise;
-        gaussian(width)(sigma) + shrink * shrink * two_point(sqrt(noise))
+        gaussian(width)(sigma) + shrink * shrink * two_point(libm::sqrt(noise))
     }
 }
 

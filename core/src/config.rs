@@ -292,6 +292,7 @@ impl Config {
     }
 
     /// The preset of that name.
+    #[inline(never)]
     pub const fn preset(preset: Preset) -> Self {
         match preset {
             Preset::Default => Self::DEFAULT,
@@ -312,6 +313,7 @@ impl Config {
     ///
     /// # Errors
     /// The first field that cannot be used, with its bound and the remedy.
+    #[inline(never)]
     pub fn check(&self) -> Result<(), ConfigError> {
         let range = |field, value: f64, low: f64, high: f64, remedy| {
             let refuse = |must, bound| Err(ConfigError { field, value, must, bound: Some(bound), remedy });

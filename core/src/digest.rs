@@ -15,38 +15,38 @@
 
 use crate::block::View;
 use crate::quantile::DrawTable;
-use bytemuck::{Pod, bytes_of, cast_slice};
-use xxhash_rust::xxh3::Xxh3;
+use crate::xxh3::Xxh3;
 
 /// A hash of little-endian numbers.
 struct Digest(Xxh3);
 
 impl Digest {
-    /// Adds numbers of N bytes, each turned little-endian by `to_le`.
-    fn put<T: Pod>(&mut self, numbers: &[T], to_le: impl Fn(T) -> T) {
-        if cfg!(target_endian = "little") {
-            self.0.update(cast_slice(numbers));
-        } else {
-            for &x in numbers {
-                self.0.update(bytes_of(&to_le(x)));
-            }
+    fn u32s(&mut self, numbers: &[u32]) {
+        for &x in numbers {
+            self.0.put(x);
         }
     }
 
-    fn u32s(&mut self, numbers: &[u32]) {
-        self.put(numbers, u32::to_le);
+    fn u64s(&mut self, numbers: &[u64]) {
+        for &x in numbers {
+            self.u64(x);
+        }
     }
 
-    fn u64s(&mut self, numbers: &[u64]) {
-        self.put(numbers, u64::to_le);
+    fn u64(&mut self, x: u64) {
+        self.0.put(x as u32);
+        self.0.put((x >> 32) as u32);
     }
 
     fn f64s(&mut self, numbers: &[f64]) {
-        self.put(numbers, |x| f64::from_bits(x.to_bits().to_le()));
+        for x in numbers {
+            self.u64(x.to_bits());
+        }
     }
 }
 
 /// The digest of a block.
+#[inline(never)]
 pub fn digest(block: &View<'_>) -> u64 {
     let header = block.header;
     let mut digest = Digest(Xxh3::new());
@@ -68,13 +68,15 @@ pub fn digest(block: &View<'_>) -> u64 {
         header.next_refresh,
     ]);
     digest.f64s(block.ema);
-    digest.put(block.rings, |x: f32| f32::from_bits(x.to_bits().to_le()));
+    for loss in block.rings {
+        digest.0.put(loss.to_bits());
+    }
     for mark in block.marks {
         digest.u32s(&[mark.head.into(), mark.count.into()]);
     }
     let table = DrawTable::new(block.entries, block.guide, header.last_drawn as usize);
-    for k in 0..=block.entries.len() {
-        digest.u64s(&[table.threshold(k)]);
+    for k in 0..=block.marks.len() {
+        digest.u64(table.threshold(k));
     }
-    digest.0.digest()
+    digest.0.finish()
 }

@@ -24,7 +24,7 @@ use crate::profile::Edges;
 /// The map from sigma to U and back.
 #[derive(Clone, Debug)]
 pub struct EntropicTime {
-    grid: Grid,
+    grid: Grid<'static>,
     /// U at the K + 1 edges.
     cumulative: Edges,
 }
@@ -48,7 +48,7 @@ impl EntropicTime {
         for u in &mut cumulative {
             *u /= sum;
         }
-        EntropicTime { grid: *grid, cumulative }
+        EntropicTime { grid: grid.computed(), cumulative }
     }
 
     fn edge(&self, i: usize) -> f64 {
@@ -106,7 +106,7 @@ mod tests {
     use crate::maths::collect;
     use crate::rate::Rate;
 
-    fn arctan_clock(bins: u32) -> (EntropicTime, Grid) {
+    fn arctan_clock(bins: u32) -> (EntropicTime, Grid<'static>) {
         let config = Config { bins, ..Config::DEFAULT };
         let grid = Grid::new(&config);
         let mmse = collect((0..grid.bins()).map(|k| {

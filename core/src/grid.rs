@@ -16,20 +16,33 @@ const DECADE: f64 = core::f64::consts::LN_10;
 
 /// The log-sigma grid of a configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct Grid {
+pub struct Grid<'a> {
     bins: usize,
     ends: (f32, f32),
     low: f64,
     width: f64,
+    edges: &'a [u32],
+    centres: &'a [f64],
 }
 
-impl Grid {
+impl<'a> Grid<'a> {
     /// The grid of `config`; both ends are rounded to f32 first.
     pub fn new(config: &Config) -> Self {
         let ends = config.ends();
         let low = ln(f64::from(ends.0));
         let width = (ln(f64::from(ends.1)) - low) / f64::from(config.bins);
-        Grid { bins: config.bins as usize, ends, low, width }
+        Grid { bins: config.bins as usize, ends, low, width, edges: &[], centres: &[] }
+    }
+
+    /// The same grid, reading the bits of its edges and its centres off a block:
+    /// a refresh has no time for their exponentials.
+    pub fn stored(config: &Config, edges: &'a [u32], centres: &'a [f64]) -> Self {
+        Grid { edges, centres, ..Self::new(config) }
+    }
+
+    /// The same grid, without a block.
+    pub(crate) fn computed(&self) -> Grid<'static> {
+        Grid { edges: &[], centres: &[], ..*self }
     }
 
     /// K.
@@ -44,7 +57,9 @@ impl Grid {
 
     /// Edge `i` of 0..=K: f32(exp(L + i h)), the two ends exact.
     pub fn edge(&self, i: usize) -> f32 {
-        if i == 0 {
+        if let Some(&bits) = self.edges.get(i) {
+            f32::from_bits(bits)
+        } else if i == 0 {
             self.ends.0
         } else if i >= self.bins {
             self.ends.1
@@ -60,7 +75,14 @@ impl Grid {
 
     /// s_k, the centre of bin `k` in ln sigma.
     pub fn centre(&self, k: usize) -> f64 {
-        exp(self.ln_centre(k))
+        self.centres.get(k).copied().unwrap_or_else(|| exp(self.ln_centre(k)))
+    }
+
+    /// Writes the centres that [`Grid::stored`] reads.
+    pub(crate) fn store_centres(&self, centres: &mut [f64]) {
+        for (k, centre) in centres.iter_mut().enumerate() {
+            *centre = self.centre(k);
+        }
     }
 
     /// `decades` in bins, rounded, at least `least` (METHOD, "Pivot").

@@ -69,7 +69,7 @@ impl Hold {
 /// a slope of -1 is data, -3 a loss floor or a loss in the wrong space.
 pub fn low_end(config: &Config, grid: &Grid, rate: &Rate) -> Hold {
     let lowest = (grid.bins() / 9).max(3);
-    let reaches_below = grid.ln_centre(0) < ln_scale(config, grid, rate) - ln(4.0);
+    let reaches_below = grid.ln_centre(0) < ln_scale(config, rate) - ln(4.0);
     match rate.y.get(..lowest) {
         Some(y) if config.endpoint == Endpoint::Continuous && reaches_below => {
             if line(y).1 / grid.width() < -2.0 { Hold::LowEndUnresolved } else { Hold::None }

@@ -24,6 +24,7 @@
 use crate::bin::BinLookup;
 use crate::block::{Header, LAYOUT, MAGIC, Summary, View, ViewMut, state_words};
 use crate::config::Config;
+use crate::crc::crc32;
 use crate::density::check_weight;
 use crate::error::Error;
 use crate::grid::Grid;
@@ -172,7 +173,7 @@ fn header(config: ConfigRecord, last_drawn: usize, scalars: &[u64; SCALARS]) -> 
 
 /// Writes the block's image; `image` may be longer than [`bytes`].
 pub(crate) fn save(block: &View<'_>, image: &mut [u8]) -> Result<(), Error> {
-    let (bins, window) = (block.entries.len(), block.header.config.window as usize);
+    let (bins, window) = (block.marks.len(), block.header.config.window as usize);
     let places = Places::new(bins, window);
     let image = image.get_mut(..places.end).ok_or(Error::TooSmall)?;
     let (body, crc) = image.split_at_mut_checked(places.crc).ok_or(Error::TooSmall)?;
@@ -204,7 +205,7 @@ pub(crate) fn save(block: &View<'_>, image: &mut [u8]) -> Result<(), Error> {
     for loss in block.rings {
         writer.put(loss.to_le_bytes());
     }
-    let sum = crc32fast::hash(body);
+    let sum = crc32(body);
     Writer::new(crc).put(sum.to_le_bytes());
     Ok(())
 }
@@ -243,7 +244,7 @@ impl<'a> Image<'a> {
             return Err(Error::ImageSize);
         }
         let body = image.get(..places.crc).ok_or(Error::Truncated)?;
-        if crc32fast::hash(body) != u32_at(places.crc)? {
+        if crc32(body) != u32_at(places.crc)? {
             return Err(Error::Checksum);
         }
         let mut fields = Cursor::new(image.get(places.config..).ok_or(Error::Truncated)?);
@@ -315,6 +316,7 @@ impl<'a> Image<'a> {
 ///
 /// # Errors
 /// As [`crate::Scheduler::load`].
+#[inline(never)]
 pub fn state_words_of(image: &[u8]) -> Result<usize, Error> {
     let image = Image::open(image)?;
     Ok(state_words(image.bins(), image.config.window as usize))
@@ -332,6 +334,7 @@ pub(crate) fn load<'s>(words: &'s mut [u64], image: &[u8]) -> Result<ViewMut<'s>
     let mut block = ViewMut::fresh(words, &header(image.record, 0, &image.scalars()))?;
     let grid = Grid::new(&image.config);
     BinLookup::build(&grid, block.bin_table, block.edges);
+    grid.store_centres(block.centres);
     let [thresholds, seen, ema, error, density, weight, baseline] = image.places.columns;
     let last = DrawTable::fill(&grid, block.entries, block.guide, |k| image.word(thresholds, k + 1));
     block.header.last_drawn = last as u64;
@@ -444,7 +447,7 @@ mod tests {
         ] {
             let mut bad = image.clone();
             bad[at..at + bytes.len()].copy_from_slice(bytes);
-            let sum = crc32fast::hash(&bad[..places.crc]).to_le_bytes();
+            let sum = crc32(&bad[..places.crc]).to_le_bytes();
             bad[places.crc..].copy_from_slice(&sum);
             let mut target = vec![7; words.len()];
             assert_eq!(Scheduler::load(&mut target, &bad).err(), Some(Error::Corrupt), "{at}");

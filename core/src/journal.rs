@@ -30,6 +30,7 @@
 //! assert_eq!(read, used);
 //! ```
 
+use crate::crc::crc32;
 use crate::error::Error;
 use crate::little::{CONFIG_BYTES, Cursor, Writer, read_config, write_config};
 pub use crate::little::{Doubles, Floats};
@@ -81,7 +82,7 @@ impl Head {
         writer.put(VERSION.to_le_bytes());
         writer.put(self.abi.to_le_bytes());
         writer.put(self.page.to_le_bytes());
-        Writer::new(sum).put(crc32fast::hash(body).to_le_bytes());
+        Writer::new(sum).put(crc32(body).to_le_bytes());
         Ok(HEAD)
     }
 
@@ -103,7 +104,7 @@ impl Head {
         let (abi, page, sum) = (cursor.u32(), cursor.u32(), cursor.u32());
         let (Some(abi), Some(page), Some(sum)) = (abi, page, sum) else { return Err(Error::Truncated) };
         let body = bytes.get(..HEAD - 4).ok_or(Error::Truncated)?;
-        if crc32fast::hash(body) != sum {
+        if crc32(body) != sum {
             return Err(Error::Checksum);
         }
         // A reader is told to allocate by it.
@@ -331,7 +332,7 @@ impl<'a> Record<'a> {
         let total = Self::length_at(bytes)?;
         let record = bytes.get(..total).ok_or(Error::Truncated)?;
         let (body, sum) = record.split_at_checked(total.saturating_sub(4)).ok_or(Error::Truncated)?;
-        if Cursor::new(sum).u32() != Some(crc32fast::hash(body)) {
+        if Cursor::new(sum).u32() != Some(crc32(body)) {
             return Err(Error::Checksum);
         }
         let kind = body.get(4).copied().unwrap_or(0);
@@ -414,7 +415,7 @@ fn frame(
     writer.put([kind]);
     writer.put(check);
     fill(place)?;
-    Writer::new(sum).put(crc32fast::hash(body).to_le_bytes());
+    Writer::new(sum).put(crc32(body).to_le_bytes());
     Ok(total)
 }
 
@@ -439,7 +440,7 @@ fn doubles<'a>(
 /// What guards the length: a damaged one must not look like a torn record.
 fn head_check(length: u32, kind: u8) -> u32 {
     let [a, b, c, d] = length.to_le_bytes();
-    crc32fast::hash(&[a, b, c, d, kind])
+    crc32(&[a, b, c, d, kind])
 }
 
 /// Whether `rest`, the bytes behind the last whole record of a file, are what an
@@ -555,7 +556,7 @@ mod tests {
             bytes.push(kind);
             bytes.extend(&head_check(payload.len() as u32, kind).to_le_bytes()[..3]);
             bytes.extend(payload);
-            bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+            bytes.extend(crc32(&bytes).to_le_bytes());
             Record::decode(&bytes).map(|_| ())
         };
         assert_eq!(forge(STEP, &[]), Ok(()));

@@ -13,6 +13,8 @@
 //! assert_eq!(flush(1e-305), 0.0);
 //! ```
 
+pub use infonoise_loops::number::{narrow, widen};
+
 /// The largest number of bins a grid may have.
 pub const MAX_BINS: usize = 256;
 
@@ -21,11 +23,6 @@ pub type Bins = heapless::Vec<f64, MAX_BINS>;
 
 /// Bits of 2^-1000, the smallest f64 magnitude that is ever stored.
 const SMALLEST_F64: u64 = (1023 - 1000) << 52;
-/// Bits of 2^-126 as an f64: the smallest normal f32.
-const SMALLEST_F32: u64 = (1023 - 126) << 52;
-/// 2^-149, the unit of subnormal f32 mantissas.
-const SUBNORMAL_UNIT: f64 = f64::from_bits((1023 - 149) << 52);
-
 /// e to the x.
 #[inline]
 pub fn exp(x: f64) -> f64 {
@@ -36,12 +33,6 @@ pub fn exp(x: f64) -> f64 {
 #[inline]
 pub fn ln(x: f64) -> f64 {
     libm::log(x)
-}
-
-/// The square root (correctly rounded everywhere).
-#[inline]
-pub fn sqrt(x: f64) -> f64 {
-    libm::sqrt(x)
 }
 
 /// The complementary error function.
@@ -55,30 +46,6 @@ pub fn erfc(x: f64) -> f64 {
 #[inline]
 pub fn flush(x: f64) -> f64 {
     if x.to_bits() << 1 < SMALLEST_F64 << 1 { 0.0 } else { x }
-}
-
-/// An f32 as f64, exact for subnormals whatever the float mode.
-#[inline]
-pub fn widen(x: f32) -> f64 {
-    let bits = x.to_bits();
-    let mantissa = bits & 0x007f_ffff;
-    if bits & 0x7f80_0000 == 0 {
-        let magnitude = f64::from(mantissa) * SUBNORMAL_UNIT;
-        if bits >> 31 == 0 { magnitude } else { -magnitude }
-    } else {
-        f64::from(x)
-    }
-}
-
-/// A non-negative f64 as the f32 that a ring stores: below 2^-126 it is +0,
-/// beyond the range of f32 (or NaN) there is none.
-#[inline]
-pub fn narrow(x: f64) -> Option<f32> {
-    if x.to_bits() < SMALLEST_F32 {
-        return Some(0.0);
-    }
-    let y = x as f32;
-    if y.is_finite() { Some(y) } else { None }
 }
 
 /// The largest f32 below a positive normal one.
@@ -168,6 +135,9 @@ mod tests {
         assert_eq!(narrow(edge), Some(f32::MIN_POSITIVE));
         assert_eq!(narrow(f64::from_bits(edge.to_bits() - 1)), Some(0.0));
         assert_eq!(narrow(f64::NAN), None);
+        assert_eq!(narrow(-0.0).map(f32::to_bits), Some(0));
+        assert_eq!(infonoise_loops::number::keep(-0.0).map(f32::to_bits), Some(0));
+        assert_eq!(infonoise_loops::number::keep(-f32::from_bits(1)), None);
         assert_eq!(narrow(f64::from(f32::MAX)), Some(f32::MAX));
     }
 }

@@ -21,7 +21,7 @@
 
 use crate::config::{Config, Endpoint, Pivot, coded};
 use crate::grid::Grid;
-use crate::maths::{at, collect, exp, line, ln, peak, sqrt};
+use crate::maths::{at, collect, exp, line, ln, peak};
 use crate::rate::{Rate, smooth};
 use core::f64::consts::LN_2;
 
@@ -123,13 +123,8 @@ pub fn find(config: &Config, grid: &Grid, rate: &Rate, accepted: Option<f64>) ->
 
 /// ln S, the data's standard deviation per dimension: configured, else the
 /// root of the largest smoothed error.
-pub fn ln_scale(config: &Config, grid: &Grid, rate: &Rate) -> f64 {
-    if config.sigma_data > 0.0 {
-        ln(config.sigma_data)
-    } else {
-        let smoothed = smooth(&rate.ln_error, grid.bins_in(0.15, 1));
-        peak(&smoothed).1 / 2.0
-    }
+pub fn ln_scale(config: &Config, rate: &Rate) -> f64 {
+    if config.sigma_data > 0.0 { ln(config.sigma_data) } else { rate.ln_scale }
 }
 
 /// ln sigma where `values`, linear between centres, pass `level` between bins
@@ -149,7 +144,7 @@ fn window(values: &[f64], k: usize, length: usize) -> Option<&[f64]> {
 fn onset(config: &Config, grid: &Grid, rate: &Rate) -> Found {
     let y = smooth(&rate.y, grid.bins_in(0.15, 1));
     let q = collect(y.iter().enumerate().map(|(k, y)| y + grid.ln_centre(k)));
-    let level = ln(250.0 * config.onset_threshold) + peak(&q).1 - ln_scale(config, grid, rate);
+    let level = ln(250.0 * config.onset_threshold) + peak(&q).1 - ln_scale(config, rate);
     let length = grid.bins_in(0.25, 2);
     let interior_peak = peak(&y).0 >= (grid.bins() / 9).max(3);
     let last = grid.bins().saturating_sub(1);
@@ -216,6 +211,10 @@ fn foot(grid: &Grid, rate: &Rate) -> Found {
     }
 }
 
+/// The largest number whose root is at most 0.7: it decides like the root, which
+/// would be a kilobyte of code.
+const LARGEST_MEAN_SQUARE: f64 = 0.49;
+
 /// The end of the low-noise power law (B.4): a line fitted to the lowest bins
 /// grows until the next run of bins leaves it to one side.
 fn power_law(grid: &Grid, rate: &Rate) -> Found {
@@ -239,7 +238,7 @@ fn power_law(grid: &Grid, rate: &Rate) -> Found {
             let residual = y - (intercept + slope * i as f64);
             squares += residual * residual;
         }
-        return if sqrt(squares / n as f64) <= 0.7 {
+        return if squares / n as f64 <= LARGEST_MEAN_SQUARE {
             Found::at(grid.ln_centre(n - 1), PivotRule::PowerLaw)
         } else {
             Found::NONE
@@ -293,6 +292,11 @@ mod tests {
     fn near(found: Found, rule: PivotRule, c: f64) {
         assert_eq!(found.rule, rule);
         assert!((found.value() / c - 1.0).abs() < 0.01, "{} is not {c}", found.value());
+    }
+
+    #[test]
+    fn mean_squares_decide_like_their_roots() {
+        assert!(LARGEST_MEAN_SQUARE.sqrt() <= 0.7 && LARGEST_MEAN_SQUARE.next_up().sqrt() > 0.7);
     }
 
     #[test]

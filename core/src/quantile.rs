@@ -1,14 +1,14 @@
 //! Quantiles: the inverse CDF as integers, and the draw.
 //!
 //! `thr_k = floor(2^32 cdf_k)`; a 32-bit word u falls into the bin with
-//! `thr_k <= u < thr_{k+1}` and maps linearly into it. A guide table of 16 K
-//! cells names the first bin that a word can fall into, so most draws take one
-//! comparison.
+//! `thr_k <= u < thr_{k+1}` and maps linearly into it. A guide table of at least
+//! 32 K cells names the first bin that a word can fall into, so most draws take
+//! one comparison.
 //!
 //! ```
-//! use infonoise_core::{Config, grid::Grid, quantile::{DrawTable, Entry}};
+//! use infonoise_core::{Config, grid::Grid, quantile::{DrawTable, Entry, cells}};
 //! let grid = Grid::new(&Config::DEFAULT);
-//! let (mut entries, mut guide) = ([Entry::default(); 64], [0u8; 16 * 64]);
+//! let (mut entries, mut guide) = ([Entry::default(); 64], [0u8; cells(64)]);
 //! let last = DrawTable::build(&grid, &[1.0 / 64.0; 64], &mut entries, &mut guide);
 //! let table = DrawTable::new(&entries, &guide, last);
 //! assert_eq!(table.draw(0), 0.002);
@@ -18,25 +18,22 @@
 
 use crate::grid::Grid;
 use crate::maths::{at, below};
-use bytemuck::{Pod, Zeroable};
+use infonoise_loops::draw;
+pub use infonoise_loops::draw::Entry;
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// 2^32: the end of the words.
 const WORDS: u64 = 1 << 32;
 
-/// A bin as the draw needs it: twenty bytes, three to a cache line.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
-pub struct Entry {
-    /// The first word of the bin (saturated behind the last bin that is drawn).
-    pub threshold: u32,
-    /// The last word of the bin; below `threshold` for a bin that is never drawn.
-    pub last: u32,
-    /// The bin's lower edge.
-    pub edge: f32,
-    /// Sigma for each word; 0 for a bin that is never drawn.
-    pub slope: f32,
-    /// The largest f32 inside the bin.
-    pub top: f32,
+/// Entries of a table for K = `bins`: 64 or 256. With either size known to the
+/// compiler a mask is all that an index needs.
+pub const fn entries(bins: usize) -> usize {
+    if bins <= 64 { 64 } else { 256 }
+}
+
+/// Cells of the guide for K = `bins`.
+pub const fn cells(bins: usize) -> usize {
+    32 * entries(bins)
 }
 
 /// The table behind the draws, as it lies in the block.
@@ -48,7 +45,8 @@ pub struct DrawTable<'a> {
 }
 
 impl<'a> DrawTable<'a> {
-    /// A view; `last` is the last bin that is ever drawn.
+    /// A view of [`entries`] entries and [`cells`] cells; `last` is the last bin
+    /// that is ever drawn. Other sizes draw 0.
     #[inline]
     pub fn new(entries: &'a [Entry], guide: &'a [u8], last: usize) -> Self {
         DrawTable { entries, guide, last: last.min(entries.len().saturating_sub(1)) }
@@ -76,80 +74,56 @@ impl<'a> DrawTable<'a> {
         guide: &mut [u8],
         mut end: impl FnMut(usize) -> u64,
     ) -> usize {
-        let (mut start, mut last) = (0, 0);
-        for (k, entry) in entries.iter_mut().enumerate() {
+        // A cell belongs to the bin of its first word, `cell << shift`.
+        let shift = 32 - guide.len().trailing_zeros();
+        let (mut start, mut last, mut cell) = (0, 0, 0);
+        entries.fill(Entry::default());
+        for (k, entry) in entries.iter_mut().enumerate().take(grid.bins()) {
             let end = end(k);
-            *entry = Self::entry(grid, k, start, end);
+            let (low, high) = (grid.edge(k), grid.edge(k + 1));
+            let words = end.saturating_sub(start);
+            let slope = if words == 0 { 0.0 } else { (f64::from(high) - f64::from(low)) / words as f64 };
+            *entry = Entry {
+                threshold: start.min(u64::from(u32::MAX)) as u32,
+                last: end.saturating_sub(1).min(u64::from(u32::MAX)) as u32,
+                edge: low,
+                slope: slope as f32,
+                top: below(high),
+            };
             if end > start {
+                let behind = (((end - 1) >> shift) + 1) as usize;
+                if let Some(cells) = guide.get_mut(cell..behind) {
+                    cells.fill(k as u8);
+                    cell = behind;
+                }
                 last = k;
             }
             start = end;
         }
-        Self::fill_guide(entries, last, guide);
         last
     }
 
-    /// The entry of bin `k` with the words `start..end`.
-    fn entry(grid: &Grid, k: usize, start: u64, end: u64) -> Entry {
-        let (low, high) = (grid.edge(k), grid.edge(k + 1));
-        let words = end.saturating_sub(start);
-        let slope = if words == 0 { 0.0 } else { (f64::from(high) - f64::from(low)) / words as f64 };
-        Entry {
-            threshold: start.min(u64::from(u32::MAX)) as u32,
-            last: end.saturating_sub(1).min(u64::from(u32::MAX)) as u32,
-            edge: low,
-            slope: slope as f32,
-            top: below(high),
-        }
-    }
-
-    /// Names, for each cell of words, the bin of its first word.
-    fn fill_guide(entries: &[Entry], last: usize, guide: &mut [u8]) {
-        let cells = guide.len() as u64;
-        let mut k = 0;
-        for (cell, first) in guide.iter_mut().enumerate() {
-            // The first word whose cell is `cell`: ceil(cell 2^32 / cells).
-            let word = ((cell as u64) << 32).div_ceil(cells);
-            while k < last && entries.get(k + 1).is_some_and(|e| u64::from(e.threshold) <= word) {
-                k += 1;
-            }
-            *first = k as u8;
-        }
-    }
-
-    /// The bin that `word` falls into, and its entry. A sound table has one; the
-    /// search ends with the table in any case.
-    #[inline]
-    fn find(&self, word: u32) -> Option<(usize, &'a Entry)> {
-        let cell = ((u64::from(word) * self.guide.len() as u64) >> 32) as usize;
-        let mut k = usize::from(*self.guide.get(cell)?);
-        loop {
-            let entry = self.entries.get(k)?;
-            if word <= entry.last {
-                return Some((k, entry));
-            }
-            k += 1;
-        }
-    }
-
-    /// The bin that `word` falls into.
-    #[inline]
+    /// The bin that `word` falls into, by the thresholds alone.
     pub fn bin(&self, word: u32) -> usize {
-        self.find(word).map_or(self.last, |(k, _)| k)
+        (0..=self.last).rev().find(|&k| self.threshold(k) <= word.into()).unwrap_or(0)
     }
 
-    /// The sigma that `word` stands for: one multiplication, one addition,
-    /// never fused, clamped inside the bin.
-    #[inline]
+    /// The sigma that `word` stands for.
     pub fn draw(&self, word: u32) -> f32 {
-        match self.find(word) {
-            Some((_, entry)) => {
-                let steps = word.wrapping_sub(entry.threshold) as f32;
-                let sigma = entry.edge + steps * entry.slope;
-                if sigma > entry.top { entry.top } else { sigma }
-            }
-            None => 0.0,
-        }
+        let mut sigma = [0.0];
+        self.sequence(&mut sigma, word, 0);
+        let [sigma] = sigma;
+        sigma
+    }
+
+    /// The sigmas that the next words of `rng` stand for.
+    pub fn independent(&self, sigmas: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
+        draw::independent(self.entries, self.guide, sigmas, rng);
+    }
+
+    /// The sigmas that `word`, `word` + `stride` and so on stand for.
+    pub fn sequence(&self, sigmas: &mut [f32], word: u32, stride: u32) {
+        draw::sequence(self.entries, self.guide, sigmas, word, stride);
     }
 
     /// Quantile `p` of 0..1, by the map of the draws.
@@ -172,9 +146,9 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn table(pi: &[f64]) -> (Grid, Vec<Entry>, Vec<u8>, usize) {
+    fn table(pi: &[f64]) -> (Grid<'_>, Vec<Entry>, Vec<u8>, usize) {
         let grid = Grid::new(&Config { bins: pi.len() as u32, ..Config::DEFAULT });
-        let (mut entries, mut guide) = (vec![Entry::default(); pi.len()], vec![0; 16 * pi.len()]);
+        let (mut entries, mut guide) = (vec![Entry::default(); entries(pi.len())], vec![0; cells(pi.len())]);
         let last = DrawTable::build(&grid, pi, &mut entries, &mut guide);
         (grid, entries, guide, last)
     }

@@ -15,7 +15,7 @@
 //! ```
 
 use crate::grid::Grid;
-use crate::maths::{Bins, at, collect, ln};
+use crate::maths::{Bins, at, collect, ln, peak};
 
 /// Losses of 0 have a logarithm all the same.
 const LEAST_ERROR: f64 = 1e-300;
@@ -31,6 +31,9 @@ pub struct Rate {
     pub y: Bins,
     /// q = y + ln s, the logarithm of the rate per unit ln sigma.
     pub q: Bins,
+    /// Logarithm of the root of the largest smoothed error: the data's standard
+    /// deviation per dimension, where nothing else says it.
+    pub ln_scale: f64,
     /// Bins at the ceiling.
     pub clipped: u32,
     /// Bins whose error, before the ceiling, is above 2 sigma^2.
@@ -61,7 +64,8 @@ impl Rate {
         }
         let y = collect(ln_error.iter().enumerate().map(|(k, l)| l - 3.0 * grid.ln_centre(k)));
         let q = collect(y.iter().enumerate().map(|(k, y)| y + grid.ln_centre(k)));
-        Rate { error, ln_error, y, q, clipped, above_identity }
+        let (_, largest) = peak(&smooth(&ln_error, grid.bins_in(0.15, 1)));
+        Rate { error, ln_error, y, q, ln_scale: largest / 2.0, clipped, above_identity }
     }
 }
 
@@ -69,12 +73,21 @@ impl Rate {
 /// renormalised at the ends. `half` = 1 is [1 2 1]/4.
 pub fn smooth(values: &[f64], half: usize) -> Bins {
     collect((0..values.len()).map(|k| {
-        let (mut total, mut weights) = (0.0, 0.0);
         let first = k.saturating_sub(half);
-        for (i, value) in values.iter().enumerate().skip(first).take(k + half + 1 - first) {
-            let weight = (half + 1 - k.abs_diff(i)) as f64;
+        let (rising, falling) = values.split_at_checked(k + 1).unwrap_or((values, &[]));
+        let (mut total, mut weights) = (0.0, 0.0);
+        // Weights are whole numbers, so counting them up and down is exact.
+        let mut weight = (half + 1 - (k - first)) as f64;
+        for value in rising.iter().skip(first) {
             total += weight * value;
             weights += weight;
+            weight += 1.0;
+        }
+        weight = half as f64;
+        for value in falling.iter().take(half) {
+            total += weight * value;
+            weights += weight;
+            weight -= 1.0;
         }
         total / weights
     }))

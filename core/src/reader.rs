@@ -44,6 +44,7 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// `Corrupt` where the block's is not valid.
+    #[inline(never)]
     pub fn config(&self) -> Result<Config, Error> {
         Config::from_record(&self.block.header.config).map_err(|_| Error::Corrupt)
     }
@@ -55,6 +56,7 @@ impl<'s> Reader<'s> {
     }
 
     /// The report.
+    #[inline(never)]
     pub fn report(&self) -> Report {
         Report::new(&self.block)
     }
@@ -63,6 +65,7 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// `Corrupt`.
+    #[inline(never)]
     pub fn profile(&self) -> Result<Profile, Error> {
         Ok(Profile::in_force(&self.block, &Grid::new(&self.config()?)))
     }
@@ -71,6 +74,7 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// `NotReady` while a ring is empty, `Corrupt`.
+    #[inline(never)]
     pub fn estimate(&self) -> Result<Profile, Error> {
         let config = self.config()?;
         Profile::estimated(&self.block, &config, &Grid::new(&config))
@@ -82,6 +86,7 @@ impl<'s> Reader<'s> {
     /// # Errors
     /// `NotReady` before the first refresh (or, for an estimate, while a ring
     /// is empty), `Argument` and `Length` as [`Mismatch::new`], `Corrupt`.
+    #[inline(never)]
     pub fn diagnose(&self, schedule: &Schedule<'_>, estimated: bool) -> Result<Mismatch, Error> {
         let config = self.config()?;
         let grid = Grid::new(&config);
@@ -102,6 +107,7 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// `NotReady` before the first refresh, `Argument` unless |a| <= 64, `Corrupt`.
+    #[inline(never)]
     pub fn entropic_time(&self, power: f64, gated: bool) -> Result<EntropicTime, Error> {
         if !(power.abs() <= 64.0) {
             return Err(Error::Argument);
@@ -121,6 +127,7 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// As [`Reader::entropic_time`] and [`EntropicTime::fill`].
+    #[inline(never)]
     pub fn info_grid(&self, sigma: &mut [f32], power: f64, gated: bool) -> Result<(), Error> {
         self.entropic_time(power, gated)?.fill(sigma)
     }
@@ -129,6 +136,7 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// `TooSmall`.
+    #[inline(never)]
     pub fn save(&self, image: &mut [u8]) -> Result<(), Error> {
         image::save(&self.block, image)
     }
@@ -137,6 +145,7 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// `Corrupt`.
+    #[inline(never)]
     pub fn validate(&self) -> Result<(), Error> {
         let (block, header) = (&self.block, self.block.header);
         let config = self.config()?;
@@ -154,12 +163,13 @@ impl<'s> Reader<'s> {
             && block.marks.iter().all(|mark| mark.head < window && mark.count <= window)
             && block.seen.iter().all(|&seen| seen <= header.observations)
             && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
+            && block.centres.iter().enumerate().all(|(k, &centre)| centre == grid.centre(k))
             && block.edges.iter().enumerate().all(|(i, &bits)| bits == grid.edge(i).to_bits());
         // Derived tables must be what they derive from.
         let table = DrawTable::new(block.entries, block.guide, header.last_drawn as usize);
         let mut entries = heapless::Vec::<Entry, { MAX_BINS }>::new();
-        let _ = entries.resize_default(grid.bins());
-        let mut bytes = heapless::Vec::<u8, { 16 * MAX_BINS }>::new();
+        let _ = entries.resize_default(block.entries.len());
+        let mut bytes = heapless::Vec::<u8, { crate::quantile::cells(MAX_BINS) }>::new();
         let _ = bytes.resize_default(block.guide.len());
         let last = DrawTable::fill(&grid, &mut entries, &mut bytes, |k| table.threshold(k + 1));
         let ordered = (0..grid.bins()).all(|k| table.threshold(k) <= table.threshold(k + 1));
@@ -167,6 +177,8 @@ impl<'s> Reader<'s> {
             && last as u64 == header.last_drawn
             && equal(&entries, block.entries)
             && equal(&bytes, block.guide);
+        let _ = bytes.resize_default(block.bin_table.len());
+        bytes.truncate(block.bin_table.len());
         let mut edges = heapless::Vec::<u32, { MAX_BINS + 1 }>::new();
         let _ = edges.resize_default(block.edges.len());
         BinLookup::build(&grid, &mut bytes, &mut edges);

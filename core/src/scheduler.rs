@@ -20,7 +20,7 @@
 //! ```
 
 use crate::baseline::{baseline as warm_up, check_baseline};
-use crate::bin::BinLookup;
+use crate::bin::{BinLookup, OFF_GRID};
 use crate::block::{Header, LAYOUT, MAGIC, Summary, ViewMut, state_words};
 use crate::config::{Baseline, Config, Draw, Objective};
 use crate::density::{check_weight, cover};
@@ -31,12 +31,13 @@ use crate::image;
 use crate::maths::{at, collect, flush, narrow, peak, widen};
 use crate::objective::to_x0;
 use crate::profile::{Profile, accepted_pivot, means};
-use crate::quantile::DrawTable;
+use crate::quantile::{DrawTable, Entry};
 use crate::reader::Reader;
 use crate::refresh::Estimate;
 use crate::report::Report;
-use crate::ring;
+use crate::ring::Rings;
 use bytemuck::Zeroable;
+use infonoise_loops::draw::next_word;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -45,6 +46,9 @@ const GOLDEN: u32 = 0x9E37_79B9;
 
 /// The most sigmas that one global batch may hold.
 const LARGEST_BATCH: u64 = 1 << 32;
+
+/// Pairs that `observe` works on at a time.
+const PIECE: usize = 64;
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +87,11 @@ fn save_rng(rng: &Xoshiro256PlusPlus) -> [u64; 4] {
     words
 }
 
-/// The top half of a word: what a draw uses.
-#[inline]
-fn next_word(rng: &mut Xoshiro256PlusPlus) -> u32 {
-    (rng.next_u64() >> 32) as u32
+/// Draws `words` words that other ranks use.
+fn skip(rng: &mut Xoshiro256PlusPlus, words: u64) {
+    for _ in 0..words {
+        rng.next_u64();
+    }
 }
 
 /// Copies what fits: `copy_from_slice` panics where lengths differ.
@@ -94,6 +99,30 @@ fn copy<T: Copy>(to: &mut [T], from: &[T]) {
     for (to, &from) in to.iter_mut().zip(from) {
         *to = from;
     }
+}
+
+/// Makes the masses `pi` the sampler in force.
+#[inline(never)]
+fn install(
+    header: &mut Header,
+    entries: &mut [Entry],
+    guide: &mut [u8],
+    density: &mut [f64],
+    grid: &Grid<'_>,
+    pi: &[f64],
+) {
+    let before = DrawTable::new(entries, guide, header.last_drawn as usize);
+    let old = collect((0..grid.bins()).map(|k| before.threshold(k) as f64));
+    let last = DrawTable::build(grid, pi, entries, guide);
+    let table = DrawTable::new(entries, guide, last);
+    let mut change = 0.0f64;
+    for k in 0..grid.bins() {
+        change = change.max((table.threshold(k) as f64 - at(&old, k)).abs());
+    }
+    copy(density, pi);
+    header.summary.cdf_change = change / (1u64 << 32) as f64;
+    header.summary.quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| table.quantile(p).into());
+    header.last_drawn = last as u64;
 }
 
 impl<'s> Scheduler<'s> {
@@ -112,6 +141,7 @@ impl<'s> Scheduler<'s> {
     ///
     /// # Errors
     /// Also `Length` and `Config` for tables that cannot be used.
+    #[inline(never)]
     pub fn init_with(
         words: &'s mut [u64],
         config: &Config,
@@ -161,6 +191,7 @@ impl<'s> Scheduler<'s> {
         let mut scheduler = Scheduler { block: ViewMut::fresh(words, &header)? };
         let grid = Grid::new(&config);
         BinLookup::build(&grid, scheduler.block.bin_table, scheduler.block.edges);
+        grid.store_centres(scheduler.block.centres);
         match weight {
             Some(table) => copy(scheduler.block.weight, table),
             None => scheduler.block.weight.fill(1.0),
@@ -169,7 +200,8 @@ impl<'s> Scheduler<'s> {
             copy(scheduler.block.baseline, table);
         }
         let pi = warm_up(&config, &grid, scheduler.block.baseline);
-        scheduler.install(&grid, &pi);
+        let ViewMut { header, entries, guide, density, .. } = &mut scheduler.block;
+        install(header, entries, guide, density, &grid, &pi);
         scheduler.block.header.summary.cdf_change = 0.0;
         Ok(scheduler)
     }
@@ -180,6 +212,7 @@ impl<'s> Scheduler<'s> {
     /// `NotAnImage`, `Truncated`, `ImageVersion`, `ImageSize`, `Checksum`,
     /// `Corrupt` (values out of range), `TooSmall` (`words`). Nothing is written
     /// then.
+    #[inline(never)]
     pub fn load(words: &'s mut [u64], image: &[u8]) -> Result<Self, Error> {
         Ok(Scheduler { block: image::load(words, image)? })
     }
@@ -254,22 +287,13 @@ impl<'s> Scheduler<'s> {
         let before = n * u64::from(rank);
         match draw {
             Draw::Independent => {
-                for _ in 0..before {
-                    rng.next_u64();
-                }
-                for sigma in sigma {
-                    *sigma = table.draw(next_word(&mut rng));
-                }
-                for _ in before + n..total {
-                    rng.next_u64();
-                }
+                skip(&mut rng, before);
+                table.independent(sigma, &mut rng);
+                skip(&mut rng, total - before - n);
             }
             Draw::Stratified => {
-                let mut word = next_word(&mut rng).wrapping_add(GOLDEN.wrapping_mul(before as u32));
-                for sigma in sigma {
-                    *sigma = table.draw(word);
-                    word = word.wrapping_add(GOLDEN);
-                }
+                let first = next_word(&mut rng).wrapping_add(GOLDEN.wrapping_mul(before as u32));
+                table.sequence(sigma, first, GOLDEN);
             }
         }
         header.rng = save_rng(&rng);
@@ -306,55 +330,58 @@ impl<'s> Scheduler<'s> {
         let objective = Objective::from_code(config.objective).ok_or(Error::Corrupt)?;
         let dimensions = f64::from(config.reduction_dim.max(1));
         let plain = matches!(objective, Objective::X0 | Objective::Edm) && dimensions == 1.0;
-        let pairs = sigma.iter().copied().zip(error.iter().copied());
-        let rejected = match (mask, plain) {
-            (None, true) => self.take(pairs, |_, error| narrow(widen(error))),
-            _ => {
-                let convert = |sigma: f32, error: f32| {
-                    narrow(widen(error) * to_x0(objective, sigma.into()) / dimensions)
-                };
-                let mask = mask.unwrap_or(&[]);
-                let kept = pairs.enumerate().filter(|&(i, _)| mask.get(i) != Some(&0));
-                self.take(kept.map(|(_, pair)| pair), convert)
-            }
+        let rejected = match mask {
+            None if plain => self.take(sigma, error, None, None::<fn(f32, f32) -> Option<f32>>),
+            _ => self.take(
+                sigma,
+                error,
+                mask,
+                Some(|sigma: f32, error: f32| {
+                    // Signs are read off the bits: denormals-are-zero hides small ones.
+                    let negative = error.to_bits() > (-0.0f32).to_bits();
+                    let x0 = widen(error) * to_x0(objective, sigma.into()) / dimensions;
+                    if negative { None } else { narrow(x0) }
+                }),
+            ),
         };
         self.block.header.rejected = self.block.header.rejected.wrapping_add(rejected as u64);
         Ok(rejected)
     }
 
-    /// Puts pairs into their rings; returns how many were rejected.
-    #[inline]
+    /// Puts pairs into their rings, those of a mask byte of 0 excepted; returns
+    /// how many were rejected. In two passes over short pieces: neither loop
+    /// then waits for the other, and both fit the registers.
+    #[inline(always)]
     fn take(
         &mut self,
-        pairs: impl Iterator<Item = (f32, f32)>,
-        convert: impl Fn(f32, f32) -> Option<f32>,
+        sigma: &[f32],
+        error: &[f32],
+        mask: Option<&[u8]>,
+        convert: Option<impl Fn(f32, f32) -> Option<f32>>,
     ) -> usize {
-        let block = &mut self.block;
-        let lookup = BinLookup::new(block.bin_table, block.edges);
-        let window = block.header.config.window as usize;
-        let mut observations = block.header.observations;
-        let mut rejected = 0;
-        for (sigma, error) in pairs {
-            let Some((sigma, k)) = lookup.admit(sigma) else {
-                rejected += 1;
-                continue;
+        let ViewMut { header, bin_table, edges, marks, seen, rings, .. } = &mut self.block;
+        let lookup = BinLookup::new(bin_table, edges);
+        let (window, puts) = (header.config.window, header.observations);
+        let mut rings = Rings { marks, seen, slots: rings, window, puts };
+        let (mut rejected, mut left_out) = (0, 0);
+        let mut bins = [0; PIECE];
+        for (piece, (sigmas, errors)) in sigma.chunks(PIECE).zip(error.chunks(PIECE)).enumerate() {
+            lookup.admit_all(sigmas, &mut bins);
+            // What the mask leaves out has no ring, and is not counted.
+            for (bin, &wanted) in bins.iter_mut().zip(mask.unwrap_or(&[]).iter().skip(piece * PIECE)) {
+                if wanted == 0 {
+                    *bin = OFF_GRID;
+                    left_out += 1;
+                }
+            }
+            let sigma = |i| lookup.nearest(sigmas.get(i).copied().unwrap_or(0.0));
+            rejected += match &convert {
+                Some(convert) => rings.put(&bins, errors, |i, error| convert(sigma(i), error)),
+                None => rings.put_plain(&bins, errors),
             };
-            // Signs are read off the bits: denormals-are-zero hides small ones.
-            let negative = error.to_bits() > (-0.0f32).to_bits();
-            let loss = if negative { None } else { convert(sigma, error) };
-            let slots = block.rings.get_mut(k * window..(k + 1) * window);
-            let (Some(loss), Some(slots), Some(mark), Some(seen)) =
-                (loss, slots, block.marks.get_mut(k), block.seen.get_mut(k))
-            else {
-                rejected += 1;
-                continue;
-            };
-            ring::push(mark, slots, loss);
-            observations = observations.wrapping_add(1);
-            *seen = observations;
         }
-        block.header.observations = observations;
-        rejected
+        header.observations = rings.puts;
+        rejected - left_out
     }
 
     /// Counts an optimizer step, and refreshes the sampler if that is due.
@@ -379,12 +406,14 @@ impl<'s> Scheduler<'s> {
     #[cold]
     fn refresh(&mut self) -> Result<Step, Error> {
         let config = self.reader().config()?;
-        let grid = Grid::new(&config);
         let view = self.block.view();
         let ema = means(&view, &config);
-        let mut estimate = Estimate::new(&config, &grid, view.weight, &ema, accepted_pivot(&view));
-        copy(self.block.ema, &ema);
-        let header = &mut *self.block.header;
+        let accepted = accepted_pivot(&view);
+        let ViewMut { header, entries, guide, edges, centres, ema: slots, error, density, weight, .. } =
+            &mut self.block;
+        let grid = Grid::stored(&config, edges, centres);
+        let mut estimate = Estimate::new(&config, &grid, weight, &ema, accepted);
+        copy(slots, &ema);
         header.next_refresh = header.steps.saturating_add(config.refresh_every);
         let summary = &mut header.summary;
         summary.warning = estimate.warning.code();
@@ -404,30 +433,12 @@ impl<'s> Scheduler<'s> {
         for k in 0..grid.bins() {
             summary.information_nats += estimate.nats(&grid, k);
         }
-        for (slot, &m) in self.block.error.iter_mut().zip(&estimate.rate.error) {
+        for (slot, &m) in error.iter_mut().zip(&estimate.rate.error) {
             *slot = flush(m);
         }
         cover(&mut estimate.density, config.coverage);
-        self.install(&grid, &estimate.density);
+        install(header, entries, guide, density, &grid, &estimate.density);
         Ok(Step::Refreshed)
-    }
-
-    /// Makes the masses `pi` the sampler in force.
-    fn install(&mut self, grid: &Grid, pi: &[f64]) {
-        let block = &mut self.block;
-        let before = DrawTable::new(block.entries, block.guide, block.header.last_drawn as usize);
-        let old = collect((0..grid.bins()).map(|k| before.threshold(k) as f64));
-        let last = DrawTable::build(grid, pi, block.entries, block.guide);
-        let table = DrawTable::new(block.entries, block.guide, last);
-        let mut change = 0.0f64;
-        for k in 0..grid.bins() {
-            change = change.max((table.threshold(k) as f64 - at(&old, k)).abs());
-        }
-        copy(block.density, pi);
-        let summary = &mut block.header.summary;
-        summary.cdf_change = change / (1u64 << 32) as f64;
-        summary.quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| table.quantile(p).into());
-        block.header.last_drawn = last as u64;
     }
 
     /// Stops refreshes, or lets them go on; a due one then runs at the next step.
@@ -443,6 +454,7 @@ impl<'s> Scheduler<'s> {
     /// `Config` names a field that is invalid, or fixed at init (grid, window,
     /// objective, sigma_data, reduction, endpoint, draw, baseline); `Length`;
     /// `Corrupt`. Nothing has changed then.
+    #[inline(never)]
     pub fn reconfigure(&mut self, config: &Config, weight: Option<&[f64]>) -> Result<(), Error> {
         config.check()?;
         let old = self.reader().config()?;
@@ -516,6 +528,17 @@ mod tests {
 
     fn words() -> Vec<u64> {
         vec![0; state_words(64, 256)]
+    }
+
+    #[test]
+    fn every_number_of_bins_makes_a_block() {
+        for bins in 8..=256 {
+            let config = Config { bins, window: 8, min_count: 5, ..quick() };
+            let mut words = vec![0; state_words(bins as usize, 8)];
+            let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
+            scheduler.sample(&mut [0.0; 100]).unwrap();
+            scheduler.reader().validate().unwrap();
+        }
     }
 
     #[test]

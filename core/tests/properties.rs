@@ -1,7 +1,7 @@
 //! What holds for every configuration, profile and seed.
 
 use infonoise_core::grid::Grid;
-use infonoise_core::quantile::{DrawTable, Entry};
+use infonoise_core::quantile::{DrawTable, Entry, cells, entries};
 use infonoise_core::{Config, Draw, Scheduler, Step, state_words};
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ fn grids() -> impl Strategy<Value = (f64, f64)> {
 }
 
 struct Table {
-    grid: Grid,
+    grid: Grid<'static>,
     entries: Vec<Entry>,
     guide: Vec<u8>,
     last: usize,
@@ -28,7 +28,7 @@ impl Table {
         let config = Config { bins: bins as u32, sigma_min, sigma_max, ..Config::DEFAULT };
         config.check().unwrap();
         let grid = Grid::new(&config);
-        let (mut entries, mut guide) = (vec![Entry::default(); bins], vec![0; 16 * bins]);
+        let (mut entries, mut guide) = (vec![Entry::default(); entries(bins)], vec![0; cells(bins)]);
         let last = DrawTable::build(&grid, masses, &mut entries, &mut guide);
         Table { grid, entries, guide, last }
     }

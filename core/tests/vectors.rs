@@ -2,7 +2,7 @@
 //! written from the method alone; their README says how closely to compare.
 
 use infonoise_core::grid::Grid;
-use infonoise_core::quantile::{DrawTable, Entry};
+use infonoise_core::quantile::{DrawTable, Entry, cells, entries};
 use infonoise_core::refresh::Estimate;
 use infonoise_core::{Baseline, Draw, Emphasis, Endpoint, Objective, Pivot};
 use infonoise_core::{Config, Reader, Scheduler, Step, state_words};
@@ -203,7 +203,7 @@ fn draws() {
         for (i, edge) in edges.iter().enumerate() {
             assert_eq!(grid.edge(i).to_bits(), edge.to_bits(), "{} edge {i}", case["name"]);
         }
-        let (mut entries, mut guide) = (vec![Entry::default(); bins], vec![0; 16 * bins]);
+        let (mut entries, mut guide) = (vec![Entry::default(); entries(bins)], vec![0; cells(bins)]);
         let last = DrawTable::fill(&grid, &mut entries, &mut guide, |k| ends[k + 1]);
         let table = DrawTable::new(&entries, &guide, last);
         let words = case["words"].as_array().unwrap().iter().map(|word| word.as_u64().unwrap() as u32);
