@@ -72,3 +72,51 @@ def test_both_modes_meet_in_one_program(library, tmp_path):
     run("g++", "-std=c++17", "-fno-exceptions", *STRICT, *HEADERS, "-c", two, "-o", tmp_path / "two.o")
     run("g++", tmp_path / "one.o", tmp_path / "two.o", library, "-o", program)
     run(program)
+
+
+def snippets() -> list[str]:
+    """The C++ of the guide and the README, and the usage blocks of the headers."""
+    found = []
+    for page in ("docs/cpp.md", "README.md"):
+        found += re.findall(r"^```cpp\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
+    for header in sorted((ROOT / "bindings/cpp/include/infonoise").glob("*.hpp")):
+        blocks = re.findall(r"(?:^///     .*\n|^///\n(?=///     ))+", header.read_text(), re.M)
+        found += [re.sub(r"^/// ?", "", block, flags=re.M) for block in blocks]
+    return found
+
+
+@pytest.mark.parametrize("mode", ["throwing", "returning"])
+def test_every_snippet_compiles(tmp_path, mode):
+    mine = [text for text in snippets() if (".ok()" in text) == (mode == "returning")]
+    assert len(mine) >= {"throwing": 20, "returning": 2}[mode]
+    source = tmp_path / "snippets.cc"
+    program = f'#include "{ROOT / "tests/cpp/snippets.h"}"\n'
+    for number, text in enumerate(mine):
+        body = re.sub(r"^#include .*\n", "", text, flags=re.M)
+        names = "config, scheduler, sigma, error, table, sigmas, image, checkpoint, csv, steps, rank, world"
+        program += f"void snippet_{number}(Given& given);\nvoid snippet_{number}(Given& given) {{\n"
+        program += f"auto& [{names}] = given;\n{{\n{body}}}\n}}\n"
+    source.write_text(program)
+    flags = ["-fno-exceptions"] if mode == "returning" else []
+    quiet = ["-Wno-shadow", "-Wno-unused", "-fsyntax-only"]
+    run("g++", "-std=c++17", *flags, *STRICT, *quiet, *HEADERS, source)
+
+
+def test_quickstart(library, tmp_path):
+    """Learns the truth; a run in two parts ends as the run in one; the guide shows its CMakeLists.txt."""
+    folder, program = ROOT / "bindings/cpp/examples/quickstart", tmp_path / "quickstart"
+    shown = re.search(r"^```cmake\n(.*?)^```$", (ROOT / "docs/cpp.md").read_text(), re.M | re.S)[1]
+    assert shown == (folder / "CMakeLists.txt").read_text()
+    run("g++", "-std=c++17", "-O2", *STRICT, *HEADERS, folder / "main.cc", library, "-o", program)
+    whole = run(program, 1600, tmp_path / "whole").splitlines()
+    first = run(program, 900, tmp_path / "parts").splitlines()
+    rest = run(program, 1600, tmp_path / "parts").splitlines()
+    assert first[:4] + rest == whole and len(whole) == 8 + 7
+    assert "steps=1600 phase=adapting" in whole[7] and "warning" not in whole[7]
+    for line in whole[8:14]:
+        _, truth, _, learned = line.split()
+        assert abs(float(learned) / float(truth) - 1) < 0.06, line
+    damaged = (tmp_path / "parts").read_bytes()[:-1]
+    (tmp_path / "parts").write_bytes(damaged)
+    done = subprocess.run([program, "1700", tmp_path / "parts"], capture_output=True, text=True)
+    assert done.returncode == 1 and "end early" in done.stderr

@@ -398,7 +398,12 @@ void resumes(const std::string& folder) {
   std::vector<std::uint8_t> image;
   {
     Journal journal = Journal::create(path, Scheduler(quick(), 4));
-    train(journal, 40);
+    train(journal, 20);
+    // The first refresh has just come: whoever reads the file now finds it.
+    Replay sofar = Replay::open(path);
+    sofar.finish();
+    CHECK(sofar.steps() == 20 && sofar.digests() == 1 && sofar.torn_bytes() == 0);
+    train(journal, 20);
     image = journal.scheduler().save();
     train(journal, 9);  // lost: the trainer dies here, in the middle of a record
     journal.flush();
