@@ -4,6 +4,7 @@
 # beside another Rust static library (two of them would define the same runtime).
 #
 #   ffi/reduce.sh target/release/libinfonoise.a out/libinfonoise.a
+#   ffi/reduce.sh target/release/libinfonoise.a out/infonoise.o      # its one object
 set -euo pipefail
 from=$1 to=$2
 folder=$(mktemp -d)
@@ -17,5 +18,9 @@ objcopy --remove-section=.rela.eh_frame --remove-section=.eh_frame "$object"
 objcopy --wildcard --keep-global-symbol='infonoise_*' --strip-unneeded "$object"
 mkdir -p "$(dirname "$to")"
 rm -f "$to"
-# D: no dates or owners in the archive, so that it is reproducible.
-ar rcsD "$to" "$object"
+if [[ $to == *.o ]]; then
+  mv "$object" "$to"
+else
+  # D: no dates or owners in the archive, so that it is reproducible.
+  ar rcsD "$to" "$object"
+fi

@@ -1,0 +1,472 @@
+// What infonoise.hpp promises, where exceptions are on.
+//
+//   behaviour FOLDER   writes FOLDER/run.journal and prints its last digest
+#include <infonoise/infonoise.hpp>
+
+#include <sys/resource.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <sstream>
+
+#define CHECK(what)                                                          \
+  do {                                                                       \
+    if (!(what)) {                                                           \
+      std::cerr << __FILE__ << ':' << __LINE__ << ": " << #what << std::endl; \
+      std::exit(1);                                                          \
+    }                                                                        \
+  } while (0)
+
+using infonoise::Config;
+using infonoise::Error;
+using infonoise::Event;
+using infonoise::Journal;
+using infonoise::Replay;
+using infonoise::Report;
+using infonoise::Scheduler;
+
+// The call must fail with this status and with a message that holds `text`.
+template <typename Call>
+void refused(int line, infonoise_status status, const char* text, Call call) {
+  try {
+    call();
+  } catch (const std::runtime_error& caught) {
+    const auto* error = dynamic_cast<const Error*>(&caught);
+    if (error && error->status() == status && std::strstr(error->what(), text)) return;
+    std::cerr << "line " << line << ": status " << (error ? std::uint32_t{error->status()} : 999u) << ": " << caught.what() << std::endl;
+    std::exit(1);
+  }
+  std::cerr << "line " << line << ": no error, expected " << text << std::endl;
+  std::exit(1);
+}
+#define REFUSED(status, text, ...) refused(__LINE__, status, text, [&] { (void)(__VA_ARGS__); })
+
+Config quick() { return Config::discrete().warmup_steps(20).refresh_every(7).min_count(5); }
+
+std::vector<float> errors(const std::vector<float>& sigma) {
+  std::vector<float> error;
+  for (float s : sigma) error.push_back(s * s / (1 + s * s));
+  return error;
+}
+
+// A trainer, on a scheduler or on a journal.
+template <typename Verbs>
+void train(Verbs& verbs, int steps, std::size_t batch = 256) {
+  for (int step = 0; step < steps; ++step) {
+    std::vector<float> sigma = verbs.sample(batch);
+    CHECK(verbs.observe(sigma, errors(sigma)) == 0);
+    verbs.step();
+  }
+}
+
+// Through the C ABI, byte for byte the same block.
+void equals_the_c_abi() {
+  const Config config = quick();
+  Scheduler scheduler(config, 11);
+  std::vector<std::uint64_t> block(infonoise_state_bytes(&config.raw()) / 8);
+  const std::size_t bytes = block.size() * 8;
+  CHECK(infonoise_init(block.data(), bytes, &config.raw(), 11) == INFONOISE_OK);
+  CHECK(scheduler.seed() == 11 && scheduler.bytes() == bytes);
+  const auto same = [&] { return std::memcmp(block.data(), scheduler.data(), bytes) == 0; };
+  for (int step = 0; step < 60; ++step) {
+    std::array<float, 64> sigma;
+    std::vector<float> mine = step % 2 ? scheduler.sample_shard(64, 2, 3) : scheduler.sample(64);
+    CHECK((step % 2 ? infonoise_sample_shard(block.data(), bytes, sigma.data(), 64, 2, 3)
+                    : infonoise_sample(block.data(), bytes, sigma.data(), 64)) == INFONOISE_OK);
+    CHECK(std::memcmp(mine.data(), sigma.data(), sizeof sigma) == 0);
+    std::vector<float> error = errors(mine);
+    std::vector<std::uint8_t> mask(64);
+    for (std::size_t i = 0; i < 64; ++i) mask[i] = i % 5 != 0;
+    std::size_t rejected = 9;
+    error[3] = -1;
+    if (step % 3) {
+      CHECK(infonoise_observe(block.data(), bytes, sigma.data(), error.data(), 64, &rejected) == INFONOISE_OK);
+      CHECK(scheduler.observe(mine, error) == 1 && rejected == 1);
+    } else {
+      CHECK(infonoise_observe_masked(block.data(), bytes, sigma.data(), error.data(), mask.data(), 64, &rejected) ==
+            INFONOISE_OK);
+      CHECK(scheduler.observe(mine, error, mask) == 1 && rejected == 1);
+    }
+    infonoise_report report = INFONOISE_REPORT_INIT;
+    CHECK(infonoise_step(block.data(), bytes, &report) == INFONOISE_OK);
+    const Report stepped = scheduler.step(), read = scheduler.report();
+    CHECK(std::memcmp(static_cast<const infonoise_report*>(&stepped), &report, sizeof report) == 0);
+    CHECK(std::memcmp(static_cast<const infonoise_report*>(&read), &report, sizeof report) == 0);
+    // advance, with and without mask, in place.
+    std::vector<float> other = mine;
+    if (step % 2) {
+      CHECK(scheduler.advance(mine, error, mask, mine).steps == report.steps + 1);
+    } else {
+      CHECK(scheduler.advance(mine, error, mine).steps == report.steps + 1);
+    }
+    CHECK(infonoise_advance(block.data(), bytes, other.data(), error.data(), step % 2 ? mask.data() : nullptr, 64,
+                            other.data(), 64, nullptr, nullptr) == INFONOISE_OK);
+    CHECK(mine == other && same());
+  }
+  std::uint64_t digest = 0;
+  CHECK(infonoise_digest(block.data(), bytes, &digest) == INFONOISE_OK && digest == scheduler.digest());
+  scheduler.set_frozen(true);
+  CHECK(infonoise_set_frozen(block.data(), bytes, 1) == INFONOISE_OK && same());
+  CHECK(scheduler.report().phase == INFONOISE_PHASE_FROZEN);
+  scheduler.set_frozen(false);
+
+  std::array<float, 18> grid;
+  CHECK(infonoise_info_grid(block.data(), bytes, 0.5, 0, grid.data(), grid.size()) == INFONOISE_OK);
+  const std::vector<float> mine = scheduler.info_grid(18, 0.5, false);
+  CHECK(std::equal(mine.begin(), mine.end(), grid.begin(), grid.end()));
+  const double sigmas[] = {0.01, 0.5, 3.0};
+  const std::vector<double> time = scheduler.to_entropic_time(sigmas), back = scheduler.from_entropic_time(time);
+  double expected[3];
+  CHECK(infonoise_to_entropic_time(block.data(), bytes, 0, 1, sigmas, expected, 3) == INFONOISE_OK);
+  CHECK(std::memcmp(time.data(), expected, sizeof expected) == 0);
+  CHECK(infonoise_from_entropic_time(block.data(), bytes, 0, 1, expected, expected, 3) == INFONOISE_OK);
+  CHECK(std::memcmp(back.data(), expected, sizeof expected) == 0);
+
+  double density[64], edges[65];
+  infonoise_profile curves = INFONOISE_PROFILE_INIT;
+  curves.bins = 64, curves.density = density, curves.edges = edges;
+  for (const bool estimated : {false, true}) {
+    CHECK(infonoise_profile_get(block.data(), bytes, estimated, &curves) == INFONOISE_OK);
+    const infonoise::Profile profile = estimated ? scheduler.estimate() : scheduler.profile();
+    CHECK(std::memcmp(profile.density.data(), density, sizeof density) == 0);
+    CHECK(std::memcmp(profile.edges.data(), edges, sizeof edges) == 0);
+    for (const auto* curve : {&profile.sigma, &profile.count, &profile.error, &profile.rate, &profile.gate, &profile.target})
+      CHECK(curve->size() == 64 && curve->back() == curve->back() && *std::max_element(curve->begin(), curve->end()) > 0);
+    for (const auto* curve : {&profile.cdf, &profile.entropy}) CHECK(curve->size() == 65 && curve->back() > 0);
+  }
+  double emphasis[64];
+  infonoise_mismatch mismatch = INFONOISE_MISMATCH_INIT;
+  mismatch.bins = 64, mismatch.emphasis = emphasis;
+  CHECK(infonoise_diagnose(block.data(), bytes, 1, INFONOISE_SCHEDULE_KIND_LOGIT_NORMAL, 0, 1, nullptr, &mismatch) ==
+        INFONOISE_OK);
+  const infonoise::Mismatch found = scheduler.diagnose(infonoise::Schedule::logitnormal(), true);
+  CHECK(found.wasted == mismatch.wasted && found.total_variation == mismatch.total_variation);
+  CHECK(found.inside_band == mismatch.inside_band && found.off_grid == mismatch.off_grid);
+  CHECK(found.band_low == mismatch.band_low && found.band_high == mismatch.band_high);
+  CHECK(std::memcmp(found.emphasis.data(), emphasis, sizeof emphasis) == 0);
+  // Its own density is off by the coverage at most, a share of .02.
+  CHECK(scheduler.diagnose(infonoise::Schedule::table(scheduler.profile().density)).total_variation < 0.03);
+  std::ostringstream line;
+  line << found;
+  CHECK(line.str().rfind("total_variation=0.", 0) == 0 && line.str().find('\n') == std::string::npos);
+}
+
+void is_a_value() {
+  Scheduler one(quick(), 3);
+  train(one, 30);
+  Scheduler copy = one;
+  CHECK(copy.digest() == one.digest() && copy.seed() == 3);
+  train(copy, 1);
+  CHECK(copy.digest() != one.digest());
+  train(one, 1);
+  CHECK(copy.digest() == one.digest());
+  const std::uint64_t digest = one.digest();
+  Scheduler moved = std::move(one);
+  CHECK(moved.digest() == digest);
+  // Every call on what was moved from is refused, none crashes.
+  std::vector<float> sigma(4, 1), error(4, 1);
+  const char* text = "moved from";
+  REFUSED(INFONOISE_NULL, text, one.sample(4));
+  REFUSED(INFONOISE_NULL, text, one.sample_shard(4, 0, 1));
+  REFUSED(INFONOISE_NULL, text, one.observe(sigma, error));
+  REFUSED(INFONOISE_NULL, text, one.step());
+  REFUSED(INFONOISE_NULL, text, one.advance(sigma, error, sigma));
+  REFUSED(INFONOISE_NULL, text, one.set_frozen(true));
+  REFUSED(INFONOISE_NULL, text, one.reconfigure(quick()));
+  REFUSED(INFONOISE_NULL, text, one.config());
+  REFUSED(INFONOISE_NULL, text, one.report());
+  REFUSED(INFONOISE_NULL, text, one.profile());
+  REFUSED(INFONOISE_NULL, text, one.estimate());
+  REFUSED(INFONOISE_NULL, text, one.info_grid(4));
+  REFUSED(INFONOISE_NULL, text, one.diagnose(infonoise::Schedule::cosine()));
+  REFUSED(INFONOISE_NULL, text, one.save());
+  REFUSED(INFONOISE_NULL, text, one.digest());
+  REFUSED(INFONOISE_NULL, text, Journal::create("never", std::move(one)));
+  one = moved;
+  CHECK(one.digest() == digest);
+
+  const Scheduler loaded = Scheduler::load(one.save()), again = Scheduler::from_words(one.words());
+  CHECK(loaded.digest() == digest && again.digest() == digest && loaded.seed() == 0);
+  std::vector<std::uint8_t> image = one.save();
+  REFUSED(INFONOISE_TRUNCATED, "end early", Scheduler::load({image.data(), image.size() / 2}));
+  image[image.size() / 2] ^= 1;
+  REFUSED(INFONOISE_CHECKSUM, "checksum", Scheduler::load(image));
+  image[8] = 9;
+  REFUSED(INFONOISE_IMAGE_VERSION, "(version 9)", Scheduler::load(image));
+  image[0] ^= 1;
+  REFUSED(INFONOISE_NOT_AN_IMAGE, "image", Scheduler::load(image));
+  REFUSED(INFONOISE_NOT_A_STATE, "", Scheduler::from_words(std::vector<std::uint64_t>(one.words().size())));
+}
+
+void configures() {
+  CHECK(Config().endpoint() == INFONOISE_ENDPOINT_CONTINUOUS && Config::edm(0.7).sigma_data() == 0.7);
+  CHECK(Config::flow().objective() == INFONOISE_OBJECTIVE_VELOCITY);
+  CHECK(Config::epsilon().objective() == INFONOISE_OBJECTIVE_EPSILON);
+  CHECK(Config::paper(INFONOISE_ENDPOINT_DISCRETE).endpoint() == INFONOISE_ENDPOINT_DISCRETE);
+  CHECK(!Config::paper().guard() && Config().guard());
+  Config::edm().check();
+  REFUSED(INFONOISE_INVALID_CONFIG, "min_count = 300 must be at most window = 256: lower min_count or raise window",
+          Config().min_count(300).check());
+  REFUSED(INFONOISE_INVALID_CONFIG, "min_count = 300", Scheduler(Config().min_count(300)));
+  REFUSED(INFONOISE_INVALID_CONFIG, "weight has 3 numbers, must have bins = 64", Config().weight({1, 2, 3}).check());
+  REFUSED(INFONOISE_INVALID_CONFIG, "baseline_table has 1 numbers", Scheduler(Config().baseline_table({1})));
+  REFUSED(INFONOISE_TABLE, "", Config().weight(std::vector<double>(64, -1)).check());
+  REFUSED(INFONOISE_TABLE, "", Config().baseline(INFONOISE_BASELINE_TABLE).check());
+
+  std::vector<double> weight(64, 2), masses(64, 1.0 / 64);
+  masses[0] = 3.0 / 64;
+  Scheduler scheduler(quick().weight(weight).baseline_table(masses), 1);
+  CHECK(scheduler.config().weight() == weight && scheduler.config().baseline_table().size() == 64);
+  CHECK(scheduler.config().refresh_every() == 7 && scheduler.config().sigma_max() == 80);
+  // Reconfigured: the configuration takes over, its weight too.
+  scheduler.reconfigure(scheduler.config().refresh_every(3).weight({}));
+  CHECK(scheduler.config().weight().empty() && scheduler.config().refresh_every() == 3);
+  REFUSED(INFONOISE_INVALID_CONFIG, "bins = 32 must be left at 64", scheduler.reconfigure(scheduler.config().bins(32)));
+  REFUSED(INFONOISE_INVALID_CONFIG, "weight has 2 numbers", scheduler.reconfigure(scheduler.config().weight({1, 2})));
+
+  Scheduler old(quick(), 1);
+  train(old, 30);
+  Scheduler next(Config::from_profile(old.profile(), old.config()), 2);
+  const infonoise::Profile before = old.profile(), after = next.profile();
+  // The coverage is mixed in again.
+  for (std::size_t k = 0; k < 64; ++k)
+    CHECK(std::abs(0.98 * before.density[k] + 0.02 / 64 - after.density[k]) < 1e-6);
+
+  std::ostringstream line;
+  line << quick().weight(weight) << '\n' << old.report() << '\n' << old.step();
+  std::cout << line.str() << '\n';
+}
+
+void names_what_is_wrong() {
+  Scheduler scheduler(quick(), 5);
+  std::vector<float> sigma = scheduler.sample(8), error(8, 0.1f);
+  const std::uint64_t digest = scheduler.digest();
+  REFUSED(INFONOISE_NOT_READY, "", scheduler.info_grid(18));
+  REFUSED(INFONOISE_NOT_READY, "", scheduler.estimate());
+  REFUSED(INFONOISE_ARGUMENT, "rank = 2 must be below world = 2", scheduler.sample_shard(4, 2, 2));
+  const std::vector<float> seven(7, 0.1f);
+  const std::vector<std::uint8_t> mask(7, 1);
+  REFUSED(INFONOISE_LENGTH, "8 sigmas, error of 7", scheduler.observe(sigma, seven));
+  REFUSED(INFONOISE_LENGTH, "8 sigmas, mask of 7", scheduler.observe(sigma, error, mask));
+  REFUSED(INFONOISE_LENGTH, "8 sigmas, mask of 0", scheduler.observe(sigma, error, std::vector<std::uint8_t>()));
+  REFUSED(INFONOISE_LENGTH, "8 sigmas, error of 7", scheduler.advance(sigma, seven, sigma));
+  REFUSED(INFONOISE_LENGTH, "8 sigmas, mask of 7", scheduler.advance(sigma, error, mask, sigma));
+  REFUSED(INFONOISE_LENGTH, "has 3 masses", scheduler.diagnose(infonoise::Schedule::table({1, 2, 3})));
+  CHECK(scheduler.digest() == digest);
+  train(scheduler, 30);
+  REFUSED(INFONOISE_ARGUMENT, "n = 1 must be at least 2", scheduler.info_grid(1));
+  REFUSED(INFONOISE_ARGUMENT, "power = 65.000000 must be from -64 to 64", scheduler.info_grid(18, 65));
+  REFUSED(INFONOISE_ARGUMENT, "power = -65", scheduler.to_entropic_time(std::vector<double>{1}, -65));
+  REFUSED(INFONOISE_ARGUMENT, "power = -65", scheduler.from_entropic_time(std::vector<double>{1}, -65));
+  REFUSED(INFONOISE_ARGUMENT, "lognormal, 0.000000, -1.000000", scheduler.diagnose(infonoise::Schedule::lognormal(0, -1)));
+
+  const double half = infonoise::to_sigma(INFONOISE_COORDINATE_FLOW_TIME, 0.5);
+  CHECK(half == 1 && infonoise::from_sigma(INFONOISE_COORDINATE_FLOW_TIME, half) == 0.5);
+  const std::vector<double> snr = infonoise::from_sigma(INFONOISE_COORDINATE_LOG_SNR, std::vector<double>{1, 2});
+  CHECK(snr[0] == 0 && infonoise::to_sigma(INFONOISE_COORDINATE_LOG_SNR, snr).size() == 2);
+  REFUSED(INFONOISE_ARGUMENT, "sigma = -1", infonoise::from_sigma(INFONOISE_COORDINATE_SIGMA, -1));
+  REFUSED(INFONOISE_ARGUMENT, "value = 1", infonoise::to_sigma(INFONOISE_COORDINATE_FLOW_TIME, 1));
+  std::vector<float> levels = {0.9f, 2.2f};
+  const std::vector<float> table = {1, 2, 4};
+  CHECK(infonoise::snap(levels, table) == (std::vector<std::uint32_t>{0, 1}) && levels == (std::vector<float>{1, 2}));
+  REFUSED(INFONOISE_ARGUMENT, "table's 0 entries", infonoise::snap(levels, std::vector<float>()));
+}
+
+std::string read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+void records(const std::string& folder) {
+  const std::string path = folder + "/run.journal", other = folder + "/other.journal";
+  Scheduler plain(quick(), 4);
+  Journal journal = Journal::create(path, Scheduler(quick(), 4));
+  // A file that exists is refused, and the scheduler stays the caller's.
+  Scheduler kept(quick(), 4);
+  REFUSED(infonoise::file_error, "go on with it by Journal::resume", Journal::create(path, std::move(kept)));
+  CHECK(kept.digest() == plain.digest());
+  REFUSED(infonoise::file_error, "No such file", Journal::create(folder + "/no/run.journal", std::move(kept)));
+  REFUSED(INFONOISE_ARGUMENT, "page = 0 must be from 1 to 2^28", Journal::create(folder + "/x", std::move(kept), 0));
+
+  // The verbs do what the scheduler's do.
+  const auto everything = [](auto& verbs, const Config& config) {
+    train(verbs, 60);
+    verbs.reconfigure(Config(config).refresh_every(3).weight(std::vector<double>(64, 2)));
+    verbs.set_frozen(true);
+    std::vector<float> sigma = verbs.sample(100);
+    std::vector<std::uint8_t> mask(100);
+    for (std::size_t i = 0; i < 100; ++i) mask[i] = i % 2;
+    CHECK(verbs.observe(sigma, errors(sigma), mask) == 0);
+    std::vector<float> next(32);
+    verbs.advance(sigma, errors(sigma), next);
+    verbs.advance(sigma, errors(sigma), mask, next);
+    verbs.set_frozen(false);
+    sigma = verbs.sample_shard(16, 1, 2);
+    verbs.observe(sigma, errors(sigma));
+    train(verbs, 10, 32);
+  };
+  everything(journal, quick());
+  everything(plain, quick());
+  CHECK(journal.scheduler().digest() == plain.digest());
+  const std::vector<float> eight(8, 1), seven(7, 1);
+  REFUSED(INFONOISE_LENGTH, "8 sigmas, error of 7", journal.observe(eight, seven));
+  REFUSED(INFONOISE_ARGUMENT, "rank = 3 must be below world = 3", journal.sample_shard(4, 3, 3));
+  REFUSED(INFONOISE_INVALID_CONFIG, "bins = 32", journal.reconfigure(quick().bins(32)));
+  journal.close();
+  journal.close();
+  REFUSED(INFONOISE_NOT_A_JOURNAL, "closed", journal.step());
+  REFUSED(INFONOISE_NOT_A_JOURNAL, "closed", journal.sample(4));
+  REFUSED(INFONOISE_NOT_A_JOURNAL, "closed", journal.observe(eight, eight));
+
+  // Replayed: the same schedule; `sampled` events give the draws.
+  Replay replay = Replay::open(path);
+  Scheduler shadow(quick(), 4);
+  std::uint64_t draws = 0;
+  while (std::optional<Event> event = replay.next())
+    if (event->kind == INFONOISE_EVENT_KIND_SAMPLED && event->steps < 20) {
+      CHECK(replay.draws(*event) == shadow.sample(256));
+      CHECK(std::strcmp(event->kind_name(), "sampled") == 0);
+      draws += event->n;
+    }
+  CHECK(draws == 20 * 256 && replay.torn_bytes() == 0 && replay.steps() == plain.report().steps);
+  CHECK(replay.digests() == plain.report().refreshes + plain.report().held + 1);
+  CHECK(replay.scheduler().digest() == plain.digest() && replay.position() == read(path).size());
+  Event large;
+  large.n = 1ull << 32, large.world = 1;
+  REFUSED(INFONOISE_ARGUMENT, "larger page", replay.draws(large));
+
+  // Torn anywhere in the last record: left out. Damaged elsewhere: named by its byte.
+  const std::string whole = read(path);
+  for (std::size_t cut : {1u, 5u, 27u}) {
+    write(other, whole.substr(0, whole.size() - cut));
+    Replay torn = Replay::open(other);
+    torn.finish();
+    CHECK(torn.torn_bytes() == 28 - cut && torn.steps() == plain.report().steps);
+  }
+  write(other, whole + std::string(100000, '\0'));
+  Replay zeros = Replay::open(other);
+  zeros.finish();
+  CHECK(zeros.torn_bytes() == 100000);
+  std::string damaged = whole;
+  damaged[whole.size() / 2] = static_cast<char>(damaged[whole.size() / 2] ^ 1);
+  write(other, damaged);
+  REFUSED(INFONOISE_CHECKSUM, "at byte ", Replay::open(other).finish());
+  damaged = whole;
+  damaged[8] = 7;
+  write(other, damaged);
+  REFUSED(INFONOISE_JOURNAL_VERSION, "(version 7)", Replay::open(other));
+  write(other, std::string("nonsense").append(90, 'x'));
+  REFUSED(INFONOISE_NOT_A_JOURNAL, "not a journal", Replay::open(other));
+  write(other, "");
+  REFUSED(INFONOISE_TRUNCATED, "end early", Replay::open(other));
+  REFUSED(infonoise::file_error, "No such file", Replay::open(folder + "/none"));
+  // One run's digests over another's errors: a difference, with its step.
+  std::remove(other.c_str());
+  {
+    Journal forged = Journal::create(other, Scheduler(quick(), 4));
+    for (int step = 0; step < 20; ++step) {
+      std::vector<float> sigma = forged.sample(256);
+      forged.observe(sigma, std::vector<float>(256, 1e-4f));
+      forged.step();
+    }
+  }
+  damaged = read(other);
+  const std::size_t at = Replay::open(other).position();
+  std::size_t end = 0;
+  for (Replay found = Replay::open(path); found.digests() < 1; end = found.position()) CHECK(found.next());
+  CHECK(damaged.size() == end + 28 && at > 0);
+  write(other, damaged.replace(end - 28, 28, whole, end - 28, 28));
+  Replay differs = Replay::open(other);
+  REFUSED(INFONOISE_DIFFERS, "differs at step 20: its digest is ", differs.finish());
+  CHECK(differs.steps() == 20 && differs.digests() == 0);
+  differs.finish();  // it may go on
+  CHECK(differs.digests() == 1);
+}
+
+void resumes(const std::string& folder) {
+  const std::string path = folder + "/resumed.journal";
+  Scheduler whole(quick(), 4);
+  train(whole, 70);
+  std::vector<std::uint8_t> image;
+  {
+    Journal journal = Journal::create(path, Scheduler(quick(), 4));
+    train(journal, 20);
+    // The first refresh has just come: whoever reads the file now finds it.
+    Replay sofar = Replay::open(path);
+    sofar.finish();
+    CHECK(sofar.steps() == 20 && sofar.digests() == 1 && sofar.torn_bytes() == 0);
+    train(journal, 20);
+    image = journal.scheduler().save();
+    train(journal, 9);  // lost: the trainer dies here, in the middle of a record
+    journal.flush();
+  }
+  write(path, read(path) + std::string("\x10\0\0", 3));
+  {
+    Journal journal = Journal::resume(path, Scheduler::load(image));
+    CHECK(journal.cut_bytes() > 9 * 1024);
+    train(journal, 30);
+    CHECK(journal.scheduler().digest() == whole.digest());
+    // Assigned to, a journal closes first; moved, it goes on.
+    Journal moved = std::move(journal);
+    moved.step();
+    whole.step();
+    image = moved.scheduler().save();
+  }
+  Replay replay = Replay::open(path);
+  replay.finish();
+  CHECK(replay.scheduler().digest() == whole.digest());
+  // At the end of a closed journal there is nothing to cut; elsewhere it never was.
+  const std::size_t size = read(path).size();
+  {
+    Journal journal = Journal::resume(path, Scheduler::load(image));
+    CHECK(journal.cut_bytes() == 0);
+    journal = Journal::create(folder + "/late.journal", Scheduler::load(image));
+    train(journal, 10);
+    train(whole, 10);
+  }
+  CHECK(read(path).size() == size + 28);
+  Replay late = Replay::open(folder + "/late.journal");
+  late.finish();
+  CHECK(late.scheduler().digest() == whole.digest());
+  REFUSED(INFONOISE_ARGUMENT, "never was where this schedule is", Journal::resume(path, Scheduler(quick(), 5)));
+  // Right from the start, too.
+  Journal from_start = Journal::resume(path, Scheduler(quick(), 4));
+  CHECK(from_start.cut_bytes() > 0);
+}
+
+// A full disk: the call that meets it says so, and no record follows the gap.
+void notices_a_full_disk(const std::string& folder) {
+  Journal journal = Journal::create(folder + "/full.journal", Scheduler(quick(), 4));
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old, limit;
+  CHECK(getrlimit(RLIMIT_FSIZE, &old) == 0);
+  limit = old;
+  limit.rlim_cur = 10000;
+  CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  REFUSED(infonoise::file_error, "full.journal: File too large", train(journal, 20));
+  CHECK(setrlimit(RLIMIT_FSIZE, &old) == 0);
+  REFUSED(INFONOISE_NOT_A_JOURNAL, "closed", journal.step());
+  CHECK(read(folder + "/full.journal").size() <= 10000);
+}
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  equals_the_c_abi();
+  is_a_value();
+  configures();
+  names_what_is_wrong();
+  records(argv[1]);
+  resumes(argv[1]);
+  notices_a_full_disk(argv[1]);
+  Replay replay = Replay::open(std::string(argv[1]) + "/run.journal");
+  replay.finish();
+  std::cout << replay.scheduler().digest() << std::endl;
+}
