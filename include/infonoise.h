@@ -45,22 +45,6 @@
 // one. Compare it with `infonoise_abi_version()` of the library you load.
 #define INFONOISE_ABI_VERSION 1
 
-// Traps masked, rounding to nearest, no flush-to-zero.
-#define DEFAULT 8064
-
-#define DEFAULT 0
-
-#define DEFAULT 0
-
-// The rest are flags of what has happened.
-#define CONTROL 65472
-
-// FPCR holds no flags.
-#define CONTROL UINT64_MAX
-
-// The masks of traps, and the rounding mode.
-#define CONTROL 4160749575
-
 // The result of a call. 0 is success; otherwise nothing has changed.
 enum infonoise_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
