@@ -57,6 +57,60 @@ def test_images_are_the_whole_of_it_and_damage_is_named():
             infonoise.Scheduler.load(bad)
 
 
+def test_state_dicts_are_the_whole_of_it():
+    scheduler, other = trained(), infonoise.Scheduler(infonoise.Config.edm(0.7, bins=32), seed=9)
+    state = scheduler.state_dict()
+    assert list(state) == ["image"] and type(state["image"]) is bytes and state["image"] == scheduler.save()
+    expected = scheduler.sample(9)
+    for image in (state["image"], bytearray(state["image"]), np.frombuffer(state["image"], np.uint8)):
+        other.sample(5)
+        other.load_state_dict({"image": image})
+        assert other.config == scheduler.config
+        assert (other.sample(9) == expected).all() and other.digest() == scheduler.digest()
+    before = other.digest()
+    for bad, error, message in [
+        ({}, ValueError, "what state_dict"),
+        ({"image": state["image"], "step": 3}, ValueError, r"'image', got \['image', 'step'\]"),
+        (state["image"], ValueError, "got bytes"),
+        ({"image": scheduler.state}, TypeError, "array of uint8, got uint32"),
+        ({"image": state["image"][:-1]}, ValueError, "end early"),
+    ]:
+        with pytest.raises(error, match=message):
+            other.load_state_dict(bad)
+        assert other.digest() == before
+
+
+class Lender:
+    """Nothing but DLPack, as small array libraries are."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack__(self, **asked):
+        return self.array.__dlpack__(**asked)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+@pytest.mark.parametrize("lend", [Lender, memoryview, np.ndarray.tolist, np.float64, np.asfortranarray])
+def test_what_can_be_observed(lend):
+    one, other = trained(steps=0), trained(steps=0)
+    sigma = one.sample(64)
+    error = gaussian(sigma)
+    assert one.observe(sigma, error, sigma > 1) == 0
+    assert other.observe(lend(other.sample(64)), lend(error), lend(np.asarray(sigma > 1, np.uint8))) == 0
+    assert one.digest() == other.digest()
+    assert (one.advance(lend(sigma), lend(error)) == other.advance(sigma, error)).all()
+
+
+def test_draws_are_lent_without_a_copy():
+    sigma = trained().sample(16)
+    lent = np.from_dlpack(sigma)
+    assert lent.dtype == np.float32 and np.shares_memory(lent, sigma)
+    assert memoryview(sigma).format == "f" and not memoryview(sigma).readonly
+
+
 def test_entropic_time_inverts_and_matches_the_profile():
     scheduler = trained()
     sigma = np.geomspace(0.002, 80, 50)

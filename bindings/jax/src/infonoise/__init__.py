@@ -15,6 +15,7 @@ the same configuration, seed and errors give the same bits everywhere.
 from infonoise import _native, coordinates, schedules
 from infonoise.config import Config
 from infonoise.diagnosis import diagnose
+from infonoise.history import History
 from infonoise.journal import Journal, Replay, ReplayError, replay
 from infonoise.scheduler import Scheduler
 
@@ -27,6 +28,7 @@ if _native.abi_version() != _native.HEADER_ABI_VERSION:
 __version__ = "0.1.0"
 __all__ = [
     "Config",
+    "History",
     "Journal",
     "Replay",
     "ReplayError",

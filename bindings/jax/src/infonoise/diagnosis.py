@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from infonoise import _native
+from infonoise.config import Config
+from infonoise.scheduler import Scheduler
 from infonoise.schedules import Schedule
 
 
@@ -39,3 +41,16 @@ def diagnose(state, schedule: Schedule, *, estimate: bool = False) -> dict:
         f"(total variation {found['total_variation']:.2f})"
     )
     return found
+
+
+def masses(schedule: Schedule, edges) -> np.ndarray:
+    """The share of a schedule's draws in each bin of a grid with these ``edges``, uniform
+    in ln sigma as in ``profile()["edges"]``; what is missing to 1 falls off the grid."""
+    # A diagnosis where the draws carry the emphasis, so that no weight enters, and every
+    # bin has an error, so that there is a target to compare with. Which one is no matter.
+    grid = {"bins": len(edges) - 1, "sigma_min": float(edges[0]), "sigma_max": float(edges[-1])}
+    state = Scheduler(Config(**grid, emphasis="samples", pivot="off", window=8, min_count=1))
+    sigma = state.profile()["sigma"]
+    state.observe(sigma, sigma**2)
+    found = diagnose(state, schedule, estimate=True)
+    return found["emphasis"] * (1 - found["off_grid"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -52,6 +53,23 @@ class Scheduler:
         scheduler.state = empty_words(_native.image_words(bytes(image)))
         _native.load(scheduler.state, bytes(image))
         return scheduler
+
+    def state_dict(self) -> dict[str, bytes]:
+        """The image under a name, for frameworks that gather such dicts: ``torch.save`` it beside the model's."""
+        return {"image": self.save()}
+
+    def load_state_dict(self, state: Mapping[str, bytes]) -> None:
+        """Becomes the schedule of a ``state_dict``, its configuration included; a bad one changes
+        nothing. The image may also be an array or a tensor of uint8, as some checkpointers keep bytes."""
+        if not isinstance(state, Mapping) or set(state) != {"image"}:
+            keys = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+            raise ValueError(f"state must be what state_dict() gave, a dict with the key 'image', got {keys}")
+        image = state["image"]
+        if not isinstance(image, bytes | bytearray):
+            image = as_array(image)
+            if image.dtype != np.uint8:
+                raise TypeError(f"image must be bytes or an array of uint8, got {image.dtype}")
+        self.state, self.seed = self.load(bytes(image)).state, type(self).seed
 
     def __getstate__(self) -> np.ndarray:
         return self.state.copy()
@@ -206,12 +224,26 @@ def own_words(words) -> np.ndarray:
     return copy
 
 
+def as_array(values) -> np.ndarray:
+    """What is an array, lends its memory (the buffer protocol, DLPack on the CPU) or can be
+    listed. Of PyTorch's tensors the numbers, without the gradient that they carry."""
+    if hasattr(values, "detach"):
+        values = values.detach()
+        if str(values.dtype) == "torch.bfloat16":  # NumPy has no such type; float32 holds each of its numbers.
+            values = values.float()
+        if values.device.type != "cpu":
+            raise TypeError(f"a tensor on {values.device} must come to the host first: pass tensor.cpu()")
+    elif hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
+        return np.from_dlpack(values)
+    return np.asarray(values)
+
+
 def native_pairs(sigma, error, mask) -> list[np.ndarray]:
     if sigma is None or error is None:
         raise TypeError("sigma and error must be arrays, got None")
-    pairs = [np.ascontiguousarray(x, np.float32) for x in (sigma, error)]
+    pairs = [np.ascontiguousarray(as_array(x), np.float32) for x in (sigma, error)]
     if mask is not None:
-        pairs.append(np.ascontiguousarray(np.asarray(mask) != 0, np.uint8))
+        pairs.append(np.ascontiguousarray(as_array(mask) != 0, np.uint8))
     if any(x.shape != pairs[0].shape for x in pairs):
         shapes = ", ".join(str(x.shape) for x in pairs)
         raise ValueError(f"sigma, error and mask must have the same shape, got {shapes}: pass one error for each sigma")
