@@ -179,7 +179,7 @@ class Stage {
   }
 
   /// How often `sample`, `observe` or `step` had to wait for the device. If it grows with
-  /// the steps, the device is more than `lag` batches behind: raise the lag.
+  /// the steps, the device is more than `lag` batches behind.
   std::uint64_t waits() const noexcept { return waits_; }
   /// Batches whose errors the scheduler has not been handed.
   std::uint64_t in_flight() const noexcept { return observed_ - handed_; }
