@@ -1,11 +1,9 @@
 """infonoise/cuda.hpp: on a stand-in for the CUDA runtime, through the real nvcc, and on a GPU."""
 
-import functools
-import os
 import platform
 import re
-import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import infonoise
@@ -13,17 +11,14 @@ import pytest
 from conftest import ROOT
 from test_cpp import HEADERS, SANITIZED, STRICT, need, run
 
-CUDA = ROOT / "target/cuda/nvidia/cu13"
 EXAMPLE = ROOT / "bindings/cpp/examples/cuda/main.cu"
 STANDIN = [*HEADERS, "-isystem", ROOT / "tests/cpp/cuda", ROOT / "tests/cpp/cuda/standin.cc"]
 THREADED = ["-g", "-O1", "-fsanitize=thread"]
 DRIVERLESS = "cudaGetDevice: CUDA driver version is insufficient for CUDA runtime version (cudaErrorInsufficientDriver, 35)"
 
 
-@functools.cache
 def stand_in(library, program, source, compiler, standard, *flags):
-    command = [need(compiler), f"-std={standard}", *flags, *STANDIN, source, library, "-pthread", "-o", program]
-    run(*command)
+    run(need(compiler), f"-std={standard}", *flags, *STANDIN, source, library, "-pthread", "-o", program)
     return program
 
 
@@ -34,18 +29,20 @@ def stand_in(library, program, source, compiler, standard, *flags):
 )
 def test_on_the_stand_in(library, tmp_path, compiler, standard, flags):
     """The same digests whatever the delays; waits, failures, images, journals, ranks."""
-    build = lambda name: stand_in(
-        library, tmp_path / name, ROOT / f"tests/cpp/{name}.cc", compiler, standard, *STRICT, *flags
+    off = ["-fno-exceptions", "-fno-rtti"]
+    build = lambda name, *more: stand_in(
+        library, tmp_path / name, ROOT / f"tests/cpp/{name}.cc", compiler, standard, *STRICT, *flags, *more
     )
-    assert run(build("stage"), 20, timeout=300).endswith("ok\n")
-    digest = run(build("stage_standin"), tmp_path, timeout=300).splitlines()[-1]
+    with ThreadPoolExecutor(2) as pool:
+        programs = [pool.submit(build, "stage"), pool.submit(build, "stage_standin"), pool.submit(build, "stage_returning", *off)]
+        stage, only_here, returning = [program.result() for program in programs]
+    assert run(stage, 20, timeout=300).endswith("ok\n")
+    digest = run(only_here, tmp_path, timeout=300).splitlines()[-1]
     # Python replays what the stage recorded, across a crash.
     replay = infonoise.replay(tmp_path / "stage.journal")
     assert replay.scheduler.digest() == int(digest)
     assert replay.scheduler.report()["steps"] == 60
-    build_returning = [*STRICT, *flags, "-fno-exceptions", "-fno-rtti"]
-    source = ROOT / "tests/cpp/stage_returning.cc"
-    run(stand_in(library, tmp_path / "returning", source, compiler, standard, *build_returning), timeout=300)
+    run(returning, timeout=300)
 
 
 def test_the_compiler_fuses_nothing(library, tmp_path):
@@ -76,17 +73,6 @@ def test_the_example_on_the_stand_in(library, tmp_path):
         # Untrained it is that denoiser.
         _, learned, linear = map(float, re.findall(r"[\d.]+", whole[10]))
         assert learned < 0.93 * linear, whole[10]
-
-
-@pytest.fixture(scope="session")
-def nvcc():
-    """The pinned one, or the system's: a command that compiles and links."""
-    if (CUDA / "bin/nvcc").exists():
-        return [CUDA / "bin/nvcc", f"-L{CUDA / 'lib'}"]
-    if shutil.which("nvcc"):
-        return ["nvcc"]
-    assert "CI" not in os.environ, "`make cuda` installs nvcc"
-    pytest.skip("nvcc is not installed: `make cuda` fetches it (100 MB)")
 
 
 @pytest.fixture(scope="session")

@@ -60,15 +60,16 @@ std::vector<float> drawn(sampler_ref draw, const std::vector<std::uint32_t>& wor
 
 void draws_the_hosts_bits() {
   const Stream stream;
-  std::vector<double> masses(16, 0.0);
+  std::vector<double> masses(16, 1e-20);  // too little for a word
   masses[2] = 0.25, masses[4] = 0.5, masses[5] = 1e-9, masses[9] = 0.25;
   // Gaps before, between and behind the bins that are drawn.
-  const auto gaps = quick().warmup_steps(100).baseline_table(masses);
+  const auto gaps = quick().warmup_steps(100).coverage(0).baseline_table(masses);
   for (const auto& config : {quick(), gaps, infonoise::Config().bins(256)}) {
     Scheduler scheduler(config, 3);
     Sampler sampler(scheduler, stream);
     const sampler_ref draw = sampler.ref();
     int changes = 0;
+    if (config.warmup_steps() == 100) CHECK(scheduler.draw_table().threshold[12] == std::uint64_t{1} << 32);
     for (int step = 0; step < 30; ++step) {
       const infonoise::DrawTable table = scheduler.draw_table();
       if (step % 10 == 0) {
