@@ -131,7 +131,8 @@ macro_rules! sections {
                 $(
                     let (words, rest) =
                         rest.split_at_checked(section::<$element>($count)).ok_or(Error::TooSmall)?;
-                    let $name: &'a [$element] = elements(words, $count)?;
+                    let $name: &'a [$element] = try_cast_slice(words).map_err(|_| Error::Corrupt)?;
+                    let $name = $name.get(..$count).ok_or(Error::TooSmall)?;
                 )+
                 let _ = rest;
                 Ok(View { header, $($name),+ })
@@ -155,7 +156,9 @@ macro_rules! sections {
                 $(
                     let (words, rest) =
                         rest.split_at_mut_checked(section::<$element>($count)).ok_or(Error::TooSmall)?;
-                    let $name: &'a mut [$element] = elements_mut(words, $count)?;
+                    let $name: &'a mut [$element] =
+                        try_cast_slice_mut(words).map_err(|_| Error::Corrupt)?;
+                    let $name = $name.get_mut(..$count).ok_or(Error::TooSmall)?;
                 )+
                 let _ = rest;
                 Ok(ViewMut { header, $($name),+ })
@@ -205,18 +208,6 @@ sections! { bins, window;
     baseline: f64 = bins;
     /// The losses: `window` slots for each bin.
     rings: f32 = bins * window;
-}
-
-/// The `count` elements that a section begins with; a last word may be filled in part.
-fn elements<T: Pod>(words: &[u64], count: usize) -> Result<&[T], Error> {
-    let bytes = bytes(words)?.get(..count.saturating_mul(size_of::<T>())).ok_or(Error::TooSmall)?;
-    try_cast_slice(bytes).map_err(|_| Error::Corrupt)
-}
-
-fn elements_mut<T: Pod>(words: &mut [u64], count: usize) -> Result<&mut [T], Error> {
-    let bytes: &mut [u8] = try_cast_slice_mut(words).map_err(|_| Error::Corrupt)?;
-    let bytes = bytes.get_mut(..count.saturating_mul(size_of::<T>())).ok_or(Error::TooSmall)?;
-    try_cast_slice_mut(bytes).map_err(|_| Error::Corrupt)
 }
 
 fn bytes(words: &[u64]) -> Result<&[u8], Error> {

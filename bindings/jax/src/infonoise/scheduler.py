@@ -183,8 +183,10 @@ def checked_seed(seed) -> int:
 
 def check_shard(n, rank, world) -> None:
     """Whether ``rank`` of ``world`` may draw n."""
-    if not 0 <= rank < world or world * max(checked_count(n), 2) > 2**32:
-        raise ValueError(f"rank = {rank} of world = {world} needs 0 <= rank < world and world * n <= 2^32")
+    if not 0 <= rank < world < 2**32 or world * checked_count(n) > 2**32:
+        raise ValueError(
+            f"rank = {rank} of world = {world}, n = {n}: needs 0 <= rank < world < 2^32 and world * n <= 2^32"
+        )
 
 
 def check_power(power) -> None:
