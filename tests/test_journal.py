@@ -188,6 +188,7 @@ def test_two_threads_on_one_journal_are_recorded_as_they_came(tmp_path):
     assert infonoise.replay(path).scheduler.digest() == scheduler.digest()
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")
 def test_other_processes_and_full_disks_are_refused(tmp_path):
     path, scheduler = tmp_path / "run.journal", infonoise.Scheduler(CONFIG, seed=4)
     with infonoise.Journal(path, scheduler) as journal:
