@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test test-cross fuzz lib lint header clean
+.PHONY: demo test test-cross bench fuzz lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
 
@@ -17,6 +17,10 @@ test: lint $(VENV)/wheel  ## every test of the project
 
 test-cross:  ## the same bits on aarch64 and s390x, under emulation
 	tests/cross.sh
+
+bench: $(VENV)/wheel lib  ## every benchmark; rewrites docs/performance.md and its picture
+	cargo bench --locked -p infonoise-benches > out/criterion.txt
+	$(PY) benches/report.py
 
 fuzz:  ## a minute of any bytes for each target
 	tests/fuzz/run.sh 60
