@@ -14,9 +14,10 @@
 // order of its own, and floating-point sums depend on the order. Here the global batch is
 // cut into 8 blocks, however many ranks there are. A block's data, noise and gradient depend on
 // the step and the block alone; each gradient is summed within its block, all are gathered,
-// and every rank adds the 8 in the same order. A large model would gather its gradients
-// in pieces, or accept that runs on other numbers of ranks differ in the last bits: the
-// replicas of one run agree in any case, as long as all ranks get the same errors.
+// and every rank adds the 8 in the same order. For a large model, let every rank add the 8
+// for its part of the parameters only (MPI_Alltoall, then MPI_Allgather); or take
+// MPI_Allreduce and accept that a run on another number of ranks is another run: its
+// replicas still agree, since all of them observe the same errors.
 #include <infonoise/infonoise.hpp>
 
 #include <mpi.h>
@@ -34,30 +35,30 @@
 namespace {
 
 constexpr std::size_t blocks = 8, block_size = 32, dimensions = 6;
-constexpr std::array<double, dimensions> deviation = {0.1, 0.2, 0.4, 0.8, 1.6, 3.2};  // of the data
+constexpr std::array<float, dimensions> deviation = {0.1f, 0.2f, 0.4f, 0.8f, 1.6f, 3.2f};  // of the data
 
-using Gradient = std::array<double, dimensions>;
+using Gradient = std::array<float, dimensions>;
 
 // D(x, sigma) = s^2 / (s^2 + sigma^2) x, the best denoiser where s is right; s = exp(theta)
-// is learned by Adam. Plain bytes, so that a checkpoint is a copy.
+// is learned by Adam. In float, as large models are. Plain bytes, so that a checkpoint is a copy.
 struct Model {
   Gradient theta{}, mean{}, square{};
 
   // The gradient of one block, and its per-sample errors: unweighted, averaged over dimensions.
   Gradient differentiate(std::uint64_t step, std::size_t block, const float* sigma, float* error) const {
     std::mt19937_64 random(step * blocks + block);
-    std::normal_distribution<double> normal;
+    std::normal_distribution<float> normal;
     Gradient gradient{};
     for (std::size_t i = 0; i < block_size; ++i) {
-      const double noise = double{sigma[i]} * double{sigma[i]};
-      double sum = 0;
+      const float noise = sigma[i] * sigma[i];
+      float sum = 0;
       for (std::size_t k = 0; k < dimensions; ++k) {
-        const double x0 = deviation[k] * normal(random), x = x0 + sigma[i] * normal(random);
-        const double s = std::exp(2 * theta[k]), denoised = s / (s + noise) * x, miss = denoised - x0;
+        const float x0 = deviation[k] * normal(random), x = x0 + sigma[i] * normal(random);
+        const float s = std::exp(2 * theta[k]), denoised = s / (s + noise) * x, miss = denoised - x0;
         sum += miss * miss;
         gradient[k] += 2 * miss * x * 2 * s * noise / ((s + noise) * (s + noise));
       }
-      error[i] = static_cast<float>(sum / dimensions);
+      error[i] = sum / dimensions;
     }
     return gradient;
   }
@@ -65,12 +66,12 @@ struct Model {
   // One step of Adam along the blocks' gradients, added in the order of the blocks.
   void update(const std::vector<Gradient>& gradients) {
     for (std::size_t k = 0; k < dimensions; ++k) {
-      double g = 0;
+      float g = 0;
       for (const Gradient& gradient : gradients) g += gradient[k];
       g /= blocks * block_size;
-      mean[k] += 0.1 * (g - mean[k]);
-      square[k] += 0.01 * (g * g - square[k]);
-      theta[k] -= 0.01 * mean[k] / (std::sqrt(square[k]) + 1e-12);
+      mean[k] += 0.1f * (g - mean[k]);
+      square[k] += 0.01f * (g * g - square[k]);
+      theta[k] -= 0.01f * mean[k] / (std::sqrt(square[k]) + 1e-12f);
     }
   }
 };
@@ -170,7 +171,7 @@ void run(std::uint64_t steps, std::uint64_t seed, const std::string& path) {
   }
   if (ranks.rank != 0) return;
   for (std::size_t k = 0; k < dimensions; ++k)
-    std::cout << "deviation " << deviation[k] << " learned " << std::setprecision(17) << std::exp(model.theta[k])
+    std::cout << "deviation " << deviation[k] << " learned " << std::setprecision(9) << std::exp(model.theta[k])
               << std::setprecision(6) << '\n';
 }
 
