@@ -1,4 +1,4 @@
-"""The LibTorch example: a smoke run of each arm, killed and resumed. docs/cpp.md has what whole runs came to."""
+"""The LibTorch example: a smoke run of each arm, killed and resumed. docs/results.md has what whole runs came to."""
 
 import os
 import re
@@ -57,7 +57,8 @@ def test_killed_and_resumed(trainer, tmp_path, arm):
     command = [trainer, GENOME, arm, "seed=3", *SMALL[arm]]
     whole = run(*command, f"write={tmp_path / 'samples'}").splitlines()
     assert len(whole) == 18 + 1 and re.match(r"weights=[0-9a-f]+", whole[-1])
-    losses, scores = [float(text) for text in re.findall(r"loss=(\S+)", "\n".join(whole))], re.findall(r"js3=(\S+)", "\n".join(whole))
+    losses = [float(text) for text in re.findall(r"loss=(\S+)", "\n".join(whole))]
+    scores = re.findall(r"js3=(\S+)", "\n".join(whole))
     assert len(losses) == 18 and len(scores) == 6
     if arm == "infonoise":
         assert "phase=adapting" in whole[-2] and "digest=" in whole[-1]

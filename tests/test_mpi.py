@@ -20,7 +20,8 @@ ENVIRONMENT = {
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
     """The example's program, as part of another build."""
-    need("mpirun"), need("mpicxx")
+    need("mpirun")
+    need("mpicxx")
     folder = tmp_path_factory.mktemp("mpi")
     (folder / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.18)\nproject(whole LANGUAGES CXX)\n"

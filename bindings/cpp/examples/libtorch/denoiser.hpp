@@ -4,6 +4,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "genome.hpp"
@@ -36,8 +37,8 @@ inline torch::nn::Linear linear(std::int64_t inputs, std::int64_t outputs, doubl
 
 inline torch::nn::Conv1d convolution(std::int64_t inputs, std::int64_t outputs, std::int64_t reach,
                                      std::int64_t dilation = 1, double gain = 1) {
-  const auto options = torch::nn::Conv1dOptions(inputs, outputs, reach).dilation(dilation).padding(reach / 2 * dilation);
-  return started(torch::nn::Conv1d(options), inputs * reach, gain);
+  auto options = torch::nn::Conv1dOptions(inputs, outputs, reach).dilation(dilation);
+  return started(torch::nn::Conv1d(options.padding(reach / 2 * dilation)), inputs * reach, gain);
 }
 
 struct Block : torch::nn::Module {

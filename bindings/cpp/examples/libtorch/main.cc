@@ -12,7 +12,9 @@
 // What a killed and resumed run prints is what it would have printed, to the last digit.
 #include <infonoise/infonoise.hpp>
 
+#include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <iomanip>
 #include <iostream>
@@ -101,7 +103,8 @@ struct Run {
   // they are the same in every arm, and no generator's state has to be saved.
   double train(const torch::Tensor& windows) {
     torch::manual_seed(static_cast<std::uint64_t>(options.seed * 1'000'003 + step + 1));
-    const torch::Tensor x0 = encode(windows.index_select(0, torch::randint(windows.size(0) - 1, {options.batch}, torch::kLong)));
+    const torch::Tensor which = torch::randint(windows.size(0) - 1, {options.batch}, torch::kLong);
+    const torch::Tensor x0 = encode(windows.index_select(0, which));
     const torch::Tensor noise = torch::randn_like(x0);
     const torch::Tensor sigma = arm.draw(options.batch);
 
@@ -159,8 +162,8 @@ struct Run {
     get("adam", adam);
     torch::Tensor image;
     file.read("schedule", image);
-    if (arm.schedule())
-      arm.schedule() = infonoise::Scheduler::load({image.data_ptr<std::uint8_t>(), static_cast<std::size_t>(image.numel())});
+    const auto bytes = static_cast<std::size_t>(image.numel());
+    if (arm.schedule()) arm.schedule() = infonoise::Scheduler::load({image.data_ptr<std::uint8_t>(), bytes});
   }
 
   // A number that changes with any bit of the averaged weights: FNV-1a.
@@ -232,7 +235,7 @@ Options parse(int argc, char** argv) {
     else if (name == "samples") options.samples = std::stoll(value);
     else if (name == "checkpoint") options.checkpoint = value;
     else if (name == "write") options.write = value;
-    else throw std::runtime_error(word + " must be name=value with one of seed, steps, batch, samples, checkpoint, write");
+    else throw std::runtime_error(word + " must be name=value, a name of seed, steps, batch, samples, checkpoint, write");
   }
   if (options.steps < 18 || options.steps % 18 != 0)
     throw std::runtime_error("steps = " + std::to_string(options.steps) + " must be a multiple of 18, 18 or more");

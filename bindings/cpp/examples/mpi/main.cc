@@ -24,6 +24,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iomanip>
@@ -138,7 +139,8 @@ std::vector<std::uint8_t> load(const std::string& path, const Ranks& ranks) {
 void run(std::uint64_t steps, std::uint64_t seed, const std::string& path) {
   const Ranks ranks;
   const auto rank = static_cast<std::size_t>(ranks.rank), world = static_cast<std::size_t>(ranks.world);
-  if (blocks % world != 0) throw std::runtime_error(std::to_string(world) + " ranks must divide " + std::to_string(blocks));
+  if (blocks % world != 0)
+    throw std::runtime_error(std::to_string(world) + " ranks must divide " + std::to_string(blocks));
 
   Model model;
   infonoise::Scheduler scheduler(infonoise::Config().warmup_steps(300).refresh_every(100), seed);
@@ -156,8 +158,8 @@ void run(std::uint64_t steps, std::uint64_t seed, const std::string& path) {
   for (std::uint64_t step = scheduler.report().steps, refreshes = scheduler.report().refreshes; step < steps; ++step) {
     const std::vector<float> sigma = scheduler.sample_shard(error.size(), static_cast<std::uint32_t>(rank),
                                                             static_cast<std::uint32_t>(world));
-    for (std::size_t block = 0; block < mine; ++block)
-      gradients[block] = model.differentiate(step, rank * mine + block, &sigma[block * block_size], &error[block * block_size]);
+    for (std::size_t block = 0, first = 0; block < mine; ++block, first += block_size)
+      gradients[block] = model.differentiate(step, rank * mine + block, &sigma[first], &error[first]);
     model.update(ranks.all_gather(gradients));
     scheduler.observe(ranks.all_gather(sigma), ranks.all_gather(error));
     const infonoise::Report report = scheduler.step();
