@@ -13,7 +13,7 @@ test: lint $(VENV)/wheel  ## every test of the project
 	cargo test --workspace --locked
 	cargo test -q --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
 	tests/fuzz/run.sh 5
-	$(PY) -m pytest tests demo -q
+	$(PY) -m pytest tests demo -q -rs
 
 test-cross:  ## the same bits on aarch64 and s390x, under emulation
 	tests/cross.sh
