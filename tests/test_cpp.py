@@ -79,7 +79,7 @@ def snippets() -> list[str]:
     found = []
     for page in ("docs/cpp.md", "README.md"):
         found += re.findall(r"^```cpp\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
-    for header in sorted((ROOT / "bindings/cpp/include/infonoise").glob("*.hpp")):
+    for header in sorted((ROOT / "bindings/cpp/include/infonoise").rglob("*.hpp")):
         blocks = re.findall(r"(?:^///     .*\n|^///\n(?=///     ))+", header.read_text(), re.M)
         found += [re.sub(r"^/// ?", "", block, flags=re.M) for block in blocks]
     return found
@@ -94,11 +94,12 @@ def test_every_snippet_compiles(tmp_path, mode):
     for number, text in enumerate(mine):
         body = re.sub(r"^#include .*\n", "", text, flags=re.M)
         names = "config, scheduler, sigma, error, table, sigmas, image, checkpoint, csv, steps, rank, world"
+        names += ", stage, sampler, stream, d_sigma, d_error"
         program += f"void snippet_{number}(Given& given);\nvoid snippet_{number}(Given& given) {{\n"
         program += f"auto& [{names}] = given;\n{{\n{body}}}\n}}\n"
     source.write_text(program)
     flags = ["-fno-exceptions"] if mode == "returning" else []
-    quiet = ["-Wno-shadow", "-Wno-unused", "-fsyntax-only"]
+    quiet = ["-Wno-shadow", "-Wno-unused", "-fsyntax-only", "-isystem", ROOT / "tests/cpp/cuda"]
     run("g++", "-std=c++17", *flags, *STRICT, *quiet, *HEADERS, source)
 
 
