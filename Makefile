@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test test-cross test-gpu cuda fuzz lib lint header clean
+.PHONY: demo test test-cross test-gpu cuda bench fuzz lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
 
@@ -13,10 +13,14 @@ test: lint $(VENV)/wheel  ## every test of the project
 	cargo test --workspace --locked
 	cargo test -q --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
 	tests/fuzz/run.sh 5
-	$(PY) -m pytest tests demo -q
+	$(PY) -m pytest tests demo -q -rs
 
 test-cross:  ## the same bits on aarch64 and s390x, under emulation
 	tests/cross.sh
+
+bench: $(VENV)/wheel lib  ## every benchmark; rewrites docs/performance.md and its picture
+	cargo bench --locked -p infonoise-benches > out/criterion.txt
+	$(PY) benches/report.py
 
 test-gpu: $(VENV)/wheel cuda  ## what needs a GPU; says so where there is none
 	$(PY) -m pytest tests/test_cuda.py -k on_a_gpu -q -rs -s

@@ -28,7 +28,7 @@ def compile_c(library, tmp_path_factory):
     def compile_c(name: str, *flags: str) -> Path:
         program = tmp_path_factory.mktemp("c") / Path(name).stem
         sources = [ROOT / "tests/c" / name, library]
-        command = ["cc", *STRICT, *flags, f"-I{ROOT / 'include'}", *map(str, sources), "-o", str(program)]
+        command = ["cc", *STRICT, f"-I{ROOT / 'include'}", *map(str, sources), *flags, "-o", str(program)]
         subprocess.run(command, check=True)
         return program
 

@@ -139,3 +139,11 @@ def test_links_beside_another_rust_library(library, tmp_path):
     libraries = [library, other, "-lpthread", "-ldl", "-lm"]
     subprocess.run(["c++", f"-I{ROOT / 'include'}", source, *libraries, "-o", program], check=True)
     subprocess.run([program], check=True)
+
+
+def test_the_hosts_rounding_and_traps_change_nothing(compile_c):
+    """Each rounding mode, flush-to-zero and trapping inexact operations: one digest."""
+    done = subprocess.run([compile_c("float_mode.c", "-O2", "-lm")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    digests = [line.split() for line in done.stdout.splitlines()]
+    assert len(digests) == 6 and len({digest for _, digest in digests}) == 1, digests

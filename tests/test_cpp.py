@@ -121,3 +121,14 @@ def test_quickstart(library, tmp_path):
     (tmp_path / "parts").write_bytes(damaged)
     done = subprocess.run([program, "1700", tmp_path / "parts"], capture_output=True, text=True)
     assert done.returncode == 1 and "end early" in done.stderr
+
+
+def test_the_guide_shows_what_the_examples_do():
+    """Its blocks of c++, which need more than this library, are lines of the examples."""
+    examples = [path.read_text() for path in (ROOT / "bindings/cpp/examples").glob("*/main.cc")]
+    lines = ["\n".join(line.strip() for line in text.splitlines()) for text in examples]
+    shown = re.findall(r"^```c\+\+\n(.*?)\n```$", (ROOT / "docs/cpp.md").read_text(), re.M | re.S)
+    assert len(shown) >= 4
+    for block in shown:
+        stripped = "\n".join(line.strip() for line in block.splitlines())
+        assert any(stripped in text for text in lines), block

@@ -266,7 +266,7 @@ def test_a_custom_baseline_and_weight():
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(3, int)), TypeError, "error must be floating point"),
         (lambda s: inj.from_words(np.zeros(99, np.uint32)), ValueError, "does not hold a scheduler"),
         (lambda s: inj.from_words(np.zeros(99)), TypeError, "uint32"),
-        (lambda s: inj.from_words(np.asarray(s.words)[:-16]), ValueError, "smaller than its configuration needs"),
+        (lambda s: inj.from_words(np.asarray(s.words)[:-16]), ValueError, "memory is smaller than needed"),
         (lambda s: jax.jit(inj.digest)(s), TypeError, "outside jit"),
         (lambda s: inj.info_grid(s, 8), ValueError, "not ready"),
     ],
@@ -282,7 +282,7 @@ def test_misuse_names_the_value_and_changes_nothing(call, error, words):
 def test_a_state_of_the_wrong_size_is_refused_by_the_call():
     state = inj.init(CONFIG, 0)
     short = inj.State(state.words[:-16], state.bins, state.window)
-    with pytest.raises(Exception, match="smaller than its configuration needs"):
+    with pytest.raises(Exception, match="memory is smaller than needed"):
         jax.block_until_ready(inj.sample(short, 3))
 
 

@@ -126,6 +126,19 @@ impl Spec {
                 usual.len()
             ));
         };
+        let sound = given.iter().all(|x| x.is_finite())
+            && match name {
+                "lognormal" | "logitnormal" => given[1] > 0.0,
+                "loguniform" => given[0] > 0.0 && given[0] < given[1],
+                "shifted_flow" => given[0] > 0.0,
+                _ => true,
+            };
+        if !sound {
+            return refuse(
+                "makes no sense: a deviation or a shift is positive, of two sigmas the lower comes first"
+                    .into(),
+            );
+        }
         let kind = ScheduleKind::ALL.iter().copied().find(|kind| kind.name() == name);
         let (a, b) = (given.first().copied().unwrap_or(0.0), given.get(1).copied().unwrap_or(0.0));
         let numbers: Vec<String> = given.iter().map(|&x| general(x, 6)).collect();

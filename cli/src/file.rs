@@ -5,8 +5,8 @@ use infonoise_core::block::MAGIC;
 use infonoise_core::image::{self, IMAGE_MAGIC};
 use infonoise_core::{Reader, Scheduler, journal};
 use std::fs::File;
-use std::io::{BufWriter, Read};
-use std::path::Path;
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 
 /// A schedule out of a file, checked completely.
 pub struct State {
@@ -25,57 +25,123 @@ impl State {
     }
 }
 
-/// The bytes of a file.
-pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::at(path, format!("cannot be read: {error}")))
+/// A file, opened once, so that a pipe will do, with its first bytes.
+pub struct Source<'p> {
+    /// Its name.
+    pub path: &'p Path,
+    /// What follows the head.
+    pub file: File,
+    /// The first bytes, as many as a magic number has.
+    pub head: Vec<u8>,
 }
 
-/// Writes a file.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
+impl<'p> Source<'p> {
+    /// Opens a file.
+    pub fn open(path: &'p Path) -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| Failure::at(path, format!("cannot be read: {error}"));
+        let (mut file, mut head) = (File::open(path).map_err(failed)?, Vec::new());
+        (&mut file).take(journal::MAGIC.len() as u64).read_to_end(&mut head).map_err(failed)?;
+        Ok(Source { path, file, head })
+    }
+
+    /// Whether it begins as a journal does.
+    pub fn is_journal(&self) -> bool {
+        self.head == journal::MAGIC
+    }
+
+    /// All of its bytes.
+    pub fn read(mut self) -> Result<Vec<u8>, Failure> {
+        let read = self.file.read_to_end(&mut self.head);
+        read.map_err(|error| Failure::at(self.path, format!("cannot be read: {error}")))?;
+        Ok(self.head)
+    }
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::at(path, format!("cannot be written: {error}"))
 }
 
-/// A file that grows.
+/// A file that is written in full or not at all: it grows beside its name and takes
+/// its place at the end. What is no regular file, a pipe for one, is written as it is.
 pub struct Output<'p> {
     /// Its name.
     pub path: &'p Path,
+    part: Option<PathBuf>,
     file: BufWriter<File>,
+    reader_gone: bool,
 }
 
 impl<'p> Output<'p> {
-    /// Creates it; an old one of that name is replaced.
-    pub fn new(path: &'p Path) -> Result<Self, Failure> {
-        let file = File::create(path).map_err(|error| unwritable(path, &error))?;
-        Ok(Output { path, file: BufWriter::new(file) })
+    /// Creates it. It may not be `input`, which would be gone.
+    pub fn new(path: &'p Path, input: Option<&Path>) -> Result<Self, Failure> {
+        let whole = |path: &Path| path.canonicalize().ok();
+        if input.is_some_and(|input| whole(path).is_some() && whole(path) == whole(input)) {
+            return Err(Failure::at(path, "is the input: write to another file"));
+        }
+        let regular = std::fs::metadata(path).map_or(true, |old| old.is_file());
+        let part = regular.then(|| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".part");
+            PathBuf::from(name)
+        });
+        let file = match &part {
+            Some(part) => File::create(part),
+            None => File::options().write(true).open(path),
+        };
+        let file = BufWriter::new(file.map_err(|error| unwritable(path, &error))?);
+        Ok(Output { path, part, file, reader_gone: false })
     }
 
-    /// Writes to it, or flushes it.
+    /// Writes to it.
     pub fn put(
         &mut self,
         what: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
     ) -> Result<(), Failure> {
-        what(&mut self.file).map_err(|error| unwritable(self.path, &error))
+        if self.reader_gone {
+            return Ok(());
+        }
+        match what(&mut self.file) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                self.reader_gone = true;
+                Ok(())
+            }
+            done => done.map_err(|error| unwritable(self.path, &error)),
+        }
+    }
+
+    /// Puts it in its place.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.put(|file| file.flush())?;
+        match self.part.take() {
+            Some(part) => std::fs::rename(part, self.path).map_err(|error| unwritable(self.path, &error)),
+            None => Ok(()),
+        }
     }
 }
 
-/// Whether a file begins as a journal does.
-pub fn is_journal(path: &Path) -> bool {
-    let mut head = [0; journal::MAGIC.len()];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && head == journal::MAGIC
+impl Drop for Output<'_> {
+    fn drop(&mut self) {
+        if let Some(part) = &self.part {
+            let _ = std::fs::remove_file(part);
+        }
+    }
+}
+
+/// Writes a file made of an input, in full or not at all.
+pub fn write(path: &Path, input: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
+    let mut output = Output::new(path, input)?;
+    output.put(|file| file.write_all(bytes))?;
+    output.finish()
 }
 
 /// Reads a saved image or a raw block, or executes a journal to its end.
-pub fn state(path: &Path) -> Result<State, Failure> {
-    if is_journal(path) {
-        let ended = crate::journal::execute(path, |_| Ok(()))?;
+pub fn state(source: Source<'_>) -> Result<State, Failure> {
+    let path = source.path;
+    if source.is_journal() {
+        let ended = crate::journal::execute(source, |_| Ok(()))?;
         return Ok(State { words: ended.words, kind: "journal", bytes: ended.bytes });
     }
-    let bytes = read(path)?;
+    let bytes = source.read()?;
     let length = bytes.len() as u64;
     let Some(head) = bytes.first_chunk::<8>() else {
         return Err(Failure::at(path, format!("{} bytes are too few for a schedule", bytes.len())));

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::file;
+use crate::file::Source;
 use clap::Args;
 use serde_json::json;
 use std::io::Write;
@@ -43,7 +44,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             "--power {power} must be -64 to 64: 1 is usual, 0 is entropic time"
         )));
     }
-    let state = file::state(&arguments.state)?;
+    let state = file::state(Source::open(&arguments.state)?)?;
     let mut sigma = vec![0.0f32; n];
     let filled = state.reader()?.info_grid(&mut sigma, power, !bare);
     filled.map_err(|error| Failure::at(&arguments.state, error))?;

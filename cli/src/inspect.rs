@@ -1,6 +1,7 @@
 //! `infonoise inspect`: what a schedule is doing, and what it waits for.
 
 use crate::failure::Failure;
+use crate::file::Source;
 use crate::text::{general, ranges, short};
 use crate::{file, json, settings};
 use clap::Args;
@@ -21,7 +22,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let state = file::state(&arguments.state)?;
+    let state = file::state(Source::open(&arguments.state)?)?;
     let reader = state.reader()?;
     let (config, report, profile) = (reader.config()?, reader.report(), reader.profile()?);
     let starved = starved(&config, &profile);

@@ -1,6 +1,7 @@
 //! Journals: read piece by piece and executed again.
 
 use crate::failure::{Failure, note};
+use crate::file::Source;
 use infonoise_core::journal::{HEAD, Record, is_torn};
 use infonoise_core::recent::Recent;
 use infonoise_core::replay::{Event, Needs, apply, begin};
@@ -83,11 +84,10 @@ impl Pending<'_> {
 /// Executes a journal; `each` sees its start and every record. Says on stderr if
 /// the last record is half written, ends at the first digest that differs.
 pub fn execute(
-    path: &Path,
+    Source { path, file, head }: Source<'_>,
     mut each: impl FnMut(&Moment<'_>) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
-    let file = File::open(path).map_err(|error| Failure::at(path, format!("cannot be read: {error}")))?;
-    let mut pending = Pending { path, file, buffer: Vec::new(), start: 0, before: 0 };
+    let mut pending = Pending { path, file, buffer: head, start: 0, before: 0 };
     pending.ask_record(HEAD)?;
     let refuse = |error: Error| Failure::at(path, format!("cannot start a replay: {error}"));
     let needs = Needs::of(pending.rest()).map_err(refuse)?;

@@ -16,7 +16,7 @@ pub struct Log<'p> {
 impl<'p> Log<'p> {
     /// Creates the file.
     pub fn new(path: Option<&'p Path>, batch: usize) -> Result<Self, Failure> {
-        Ok(Log { file: path.map(Output::new).transpose()?, record: vec![0; room(batch)] })
+        Ok(Log { file: path.map(|path| Output::new(path, None)).transpose()?, record: vec![0; room(batch)] })
     }
 
     /// Appends bytes.
@@ -35,11 +35,8 @@ impl<'p> Log<'p> {
         }
     }
 
-    /// Hands everything to the operating system.
-    pub fn flush(&mut self) -> Result<(), Failure> {
-        match &mut self.file {
-            Some(file) => file.put(|file| file.flush()),
-            None => Ok(()),
-        }
+    /// Puts the file in its place.
+    pub fn finish(self) -> Result<(), Failure> {
+        self.file.map_or(Ok(()), Output::finish)
     }
 }

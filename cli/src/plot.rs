@@ -1,6 +1,7 @@
 //! `infonoise plot`: a schedule as a picture, SVG or PNG.
 
 use crate::failure::Failure;
+use crate::file::Source;
 use crate::picture::{Picture, Scale, Span, draw};
 use crate::{file, journal};
 use clap::Args;
@@ -76,10 +77,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         _ => return Err(Failure::at(output, "the name of a picture must end in .svg or .png")),
     };
     let mut course = Course::default();
-    let words = if file::is_journal(&arguments.state) {
-        journal::execute(&arguments.state, |moment| course.see(moment))?.words
+    let source = Source::open(&arguments.state)?;
+    let words = if source.is_journal() {
+        journal::execute(source, |moment| course.see(moment))?.words
     } else {
-        file::state(&arguments.state)?.words
+        file::state(source)?.words
     };
     let reader = Reader::open(&words)?;
     // PNG at two pixels to a point: the font backend sets letters on whole pixels.
@@ -95,7 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let mut text = String::new();
         draw(&SVGBackend::with_string(&mut text, size).into_drawing_area(), &picture)
             .map_err(|e| failed(&e))?;
-        return file::write(output, text.as_bytes());
+        return file::write(output, Some(&arguments.state), text.as_bytes());
     }
     let mut pixels = vec![0; 3 * size.0 as usize * size.1 as usize];
     let backend = BitMapBackend::with_buffer(&mut pixels, size);
@@ -106,5 +108,5 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut writer = encoder.write_header().map_err(|e| failed(&e))?;
     writer.write_image_data(&pixels).map_err(|e| failed(&e))?;
     writer.finish().map_err(|e| failed(&e))?;
-    file::write(output, &bytes)
+    file::write(output, Some(&arguments.state), &bytes)
 }

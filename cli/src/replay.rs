@@ -1,7 +1,7 @@
 //! `infonoise replay`: a journal executed again, every digest compared.
 
 use crate::failure::{Failure, note};
-use crate::file::Output;
+use crate::file::{Output, Source};
 use crate::{journal, json};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -49,7 +49,8 @@ fn emit(output: &mut Output<'_>, moment: &journal::Moment<'_>) -> Result<(), Fai
 /// Runs the command.
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let path = &arguments.journal;
-    let mut output = arguments.emit.as_deref().map(Output::new).transpose()?;
+    let source = Source::open(path)?;
+    let mut output = arguments.emit.as_deref().map(|emit| Output::new(emit, Some(path))).transpose()?;
     if let Some(output) = &mut output {
         output.put(|file| writeln!(file, "step,draw,sigma"))?;
     }
@@ -59,7 +60,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         ProgressStyle::with_template("{bar:40} {percent}%  step {msg}  {eta} left")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let ended = journal::execute(path, |moment| {
+    let ended = journal::execute(source, |moment| {
         if let Some(Event::Stepped(_)) = moment.event {
             let steps = moment.scheduler.steps();
             if steps % 256 == 0 {
@@ -71,9 +72,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     });
     bar.finish_and_clear();
     let ended = ended?;
-    if let Some(output) = &mut output {
-        output.put(|file| file.flush())?;
-    }
+    output.map_or(Ok(()), Output::finish)?;
     if ended.digests == 0 {
         note(&format!("{}: holds no digest, so nothing was compared", path.display()));
     }

@@ -84,6 +84,14 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if !(0.0..=10.0).contains(&noise) {
         return Err(Failure::Refused(format!("--noise {noise} must be 0 to 10: 0.2 is usual")));
     }
+    if let Some(journal) = &arguments.journal {
+        if journal.exists() {
+            return Err(Failure::at(journal, "exists: a journal is never overwritten, choose another name"));
+        }
+        if arguments.save.as_ref() == Some(journal) {
+            return Err(Failure::at(journal, "cannot be the image and the journal: choose two names"));
+        }
+    }
     let known = Known::new(&arguments.profile)?;
     let config = arguments.settings.config(known.preset)?;
     let grid = Grid::new(&config);
@@ -134,9 +142,9 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     }
     let used = recorder.digest(&scheduler, &mut log.record)?;
     log.append(used)?;
-    log.flush()?;
+    log.finish()?;
     if let Some(path) = &arguments.save {
-        file::write(path, &file::image_of(&scheduler)?)?;
+        file::write(path, None, &file::image_of(&scheduler)?)?;
     }
     let profile = scheduler.profile()?;
     if arguments.json {

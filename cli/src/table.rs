@@ -13,13 +13,19 @@ pub struct Table {
 
 /// Reads the columns `names`; those in `optional` may be missing, all as numbers.
 pub fn read(path: &Path, names: &[&str], optional: &[&str]) -> Result<Table, Failure> {
-    let text = String::from_utf8(crate::file::read(path)?);
+    let text = String::from_utf8(crate::file::Source::open(path)?.read()?);
     let text = text.map_err(|_| Failure::at(path, "is not UTF-8 text: write it as CSV"))?;
     // Spreadsheets write a byte order mark; blank lines count, but say nothing.
     let lines = text.trim_start_matches('\u{feff}').lines().zip(1u64..);
     let mut lines = lines.filter(|(line, _)| !line.trim().is_empty());
     let (header, first) = lines.next().unwrap_or(("", 1));
     let cells = |line| str::split(line, ',').map(|cell: &str| cell.trim().trim_matches('"'));
+    let width = cells(header).count();
+    if let Some(twice) =
+        cells(header).enumerate().find(|&(i, name)| cells(header).take(i).any(|other| other == name))
+    {
+        return Err(Failure::at(path, format!("line {first}: two columns are named {}", twice.1)));
+    }
     let mut places = Vec::new();
     for name in names.iter().chain(optional) {
         let place = cells(header).position(|column| column == *name);
@@ -37,6 +43,13 @@ pub fn read(path: &Path, names: &[&str], optional: &[&str]) -> Result<Table, Fai
     let mut table = Table { lines: Vec::new(), columns: vec![Vec::new(); places.len()] };
     for (text, line) in lines {
         table.lines.push(line);
+        let found = cells(text).count();
+        if found != width {
+            let what = format!(
+                "line {line}: {found} fields must be {width}, as in the first line: decimals have a point, not a comma"
+            );
+            return Err(Failure::at(path, what));
+        }
         for (&(name, place), column) in places.iter().zip(&mut table.columns) {
             let Some(place) = place else { continue };
             let text = cells(text).nth(place).unwrap_or("");

@@ -95,6 +95,13 @@ impl Header {
     pub fn attempts(&self) -> u64 {
         self.refreshes.saturating_add(self.held)
     }
+
+    /// Counts a step; whether a refresh is due at it.
+    #[inline]
+    pub fn count_step(&mut self) -> bool {
+        self.steps = self.steps.wrapping_add(1);
+        self.frozen == 0 && self.steps >= self.next_refresh
+    }
 }
 
 const HEADER_WORDS: usize = size_of::<Header>() / 8;
@@ -131,7 +138,8 @@ macro_rules! sections {
                 $(
                     let (words, rest) =
                         rest.split_at_checked(section::<$element>($count)).ok_or(Error::TooSmall)?;
-                    let $name: &'a [$element] = elements(words, $count)?;
+                    let $name: &'a [$element] = try_cast_slice(words).map_err(|_| Error::Corrupt)?;
+                    let $name = $name.get(..$count).ok_or(Error::TooSmall)?;
                 )+
                 let _ = rest;
                 Ok(View { header, $($name),+ })
@@ -155,7 +163,9 @@ macro_rules! sections {
                 $(
                     let (words, rest) =
                         rest.split_at_mut_checked(section::<$element>($count)).ok_or(Error::TooSmall)?;
-                    let $name: &'a mut [$element] = elements_mut(words, $count)?;
+                    let $name: &'a mut [$element] =
+                        try_cast_slice_mut(words).map_err(|_| Error::Corrupt)?;
+                    let $name = $name.get_mut(..$count).ok_or(Error::TooSmall)?;
                 )+
                 let _ = rest;
                 Ok(ViewMut { header, $($name),+ })
@@ -207,18 +217,6 @@ sections! { bins, window;
     rings: f32 = bins * window;
 }
 
-/// The `count` elements that a section begins with; a last word may be filled in part.
-fn elements<T: Pod>(words: &[u64], count: usize) -> Result<&[T], Error> {
-    let bytes = bytes(words)?.get(..count.saturating_mul(size_of::<T>())).ok_or(Error::TooSmall)?;
-    try_cast_slice(bytes).map_err(|_| Error::Corrupt)
-}
-
-fn elements_mut<T: Pod>(words: &mut [u64], count: usize) -> Result<&mut [T], Error> {
-    let bytes: &mut [u8] = try_cast_slice_mut(words).map_err(|_| Error::Corrupt)?;
-    let bytes = bytes.get_mut(..count.saturating_mul(size_of::<T>())).ok_or(Error::TooSmall)?;
-    try_cast_slice_mut(bytes).map_err(|_| Error::Corrupt)
-}
-
 fn bytes(words: &[u64]) -> Result<&[u8], Error> {
     try_cast_slice(words).map_err(|_| Error::Corrupt)
 }
@@ -245,6 +243,14 @@ fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
         return Err(Error::TooSmall);
     }
     Ok((bins, window))
+}
+
+/// The head of a block that can be used, to write.
+pub(crate) fn header_mut(words: &mut [u64]) -> Result<&mut Header, Error> {
+    dimensions(words)?;
+    let head = words.get_mut(..HEADER_WORDS).ok_or(Error::TooSmall)?;
+    let head: &mut [Header] = try_cast_slice_mut(head).map_err(|_| Error::Corrupt)?;
+    head.first_mut().ok_or(Error::TooSmall)
 }
 
 #[cfg(test)]

@@ -188,7 +188,7 @@ impl Error {
     pub const fn text(self) -> &'static str {
         match self {
             Error::TooSmall => {
-                "the state block (or an array) is smaller than its configuration needs: allocate state_bytes(config), and bins numbers for a curve"
+                "memory is smaller than needed: allocate what the ..._bytes function of the state, image, journal or record says, and bins numbers for a curve"
             }
             Error::NotAState => {
                 "the block does not hold a scheduler: initialise it, or pass the block that was"
@@ -201,7 +201,7 @@ impl Error {
             }
             Error::Corrupt => "the block's content contradicts itself: restore it from a checkpoint",
             Error::Config(_) => {
-                "the configuration is invalid: config_check names the field, the bound and the remedy"
+                "the configuration is invalid: config_check (reconfigure_check for a running schedule) names the field, the bound and the remedy"
             }
             Error::Table(_) => {
                 "a table cannot be used: weights are one positive, finite factor for each bin; baseline masses are finite, none negative, one positive and, where coverage is 0, none zero; a baseline table goes exactly with baseline = table"

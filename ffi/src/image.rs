@@ -1,17 +1,17 @@
 //! Portable images: saving and loading.
 
 use crate::memory::{self, output, reader};
-use crate::{Status, status};
+use crate::{Status, size, status};
 use core::ffi::c_void;
 use infonoise_core::{Scheduler, image};
 
 /// Bytes of the portable image of a block; 0 if it holds no scheduler.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_image_bytes(state: *const c_void, bytes: usize) -> usize {
-    match unsafe { reader(state, bytes) }.and_then(|state| Ok(state.config()?)) {
-        Ok(config) => image::bytes(config.bins as usize, config.window as usize),
-        Err(_) => 0,
-    }
+    size(|| {
+        let config = unsafe { reader(state, bytes)? }.config()?;
+        Ok(image::bytes(config.bins as usize, config.window as usize))
+    })
 }
 
 /// Writes the portable image of a block: little-endian, with a checksum, good

@@ -1,7 +1,7 @@
 //! Journals: the verbs that leave records, and their replay.
 
 use crate::memory::{self, input, output, reader, scheduler, sized_in, sized_out};
-use crate::{Status, status};
+use crate::{Status, size, status};
 use core::ffi::c_void;
 use infonoise_core::recent::{Recent, recent_words};
 use infonoise_core::replay::{self, Event, Needs};
@@ -75,10 +75,10 @@ pub extern "C" fn infonoise_record_bytes(n: usize) -> usize {
 /// holds no scheduler.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_journal_begin_bytes(state: *const c_void, bytes: usize) -> usize {
-    match unsafe { reader(state, bytes) }.and_then(|state| Ok(state.config()?)) {
-        Ok(config) => begin_room(config.bins as usize, config.window as usize),
-        Err(_) => 0,
-    }
+    size(|| {
+        let config = unsafe { reader(state, bytes)? }.config()?;
+        Ok(begin_room(config.bins as usize, config.window as usize))
+    })
 }
 
 /// Begins the journal of a run: `record` receives its first bytes, `used` of

@@ -13,6 +13,7 @@
 
 #[cfg(debug_assertions)]
 mod busy;
+mod float_mode;
 mod memory;
 mod text;
 
@@ -44,12 +45,19 @@ pub use verbs::*;
 pub const INFONOISE_ABI_VERSION: u32 = 1;
 const _: () = assert!(INFONOISE_ABI_VERSION == infonoise_core::ABI_VERSION);
 
-/// Runs `body` and turns its error into a status.
+/// Runs `body` in the standard float mode and turns its error into a status.
 fn status(body: impl FnOnce() -> Result<(), Status>) -> Status {
+    let _mode = float_mode::FloatMode::standard();
     match body() {
         Ok(()) => Status::INFONOISE_OK,
         Err(status) => status,
     }
+}
+
+/// As [`status`], for functions that return a size: 0 stands for every error.
+fn size(body: impl FnOnce() -> Result<usize, Status>) -> usize {
+    let _mode = float_mode::FloatMode::standard();
+    body().unwrap_or(0)
 }
 
 /// The ABI version of this library: compare with `INFONOISE_ABI_VERSION`.

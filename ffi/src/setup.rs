@@ -1,7 +1,7 @@
 //! Configurations and blocks: checking, making, reading back, changing.
 
 use crate::memory::{self, copy_curve, input, output, reader, scheduler, sized_in, sized_out};
-use crate::{Status, status, text};
+use crate::{Status, size, status, text};
 use core::ffi::{c_char, c_void};
 use infonoise_core::{Config, ConfigRecord, Error, Preset, Scheduler, state_words};
 
@@ -45,11 +45,10 @@ pub unsafe extern "C" fn infonoise_config_check(
 /// Bytes of a state block for `config`; 0 if the configuration is invalid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_state_bytes(config: *const ConfigRecord) -> usize {
-    let Ok(record) = (unsafe { sized_in(config) }) else { return 0 };
-    match Config::from_record(&record) {
-        Ok(config) => 8 * state_words(config.bins as usize, config.window as usize),
-        Err(_) => 0,
-    }
+    size(|| {
+        let config = config_of(&unsafe { sized_in(config)? })?;
+        Ok(8 * state_words(config.bins as usize, config.window as usize))
+    })
 }
 
 /// Writes a fresh scheduler into `state`.

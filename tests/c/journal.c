@@ -21,6 +21,14 @@ enum { BATCH = 256, RANKS = 2, PAGE = 4096 };
     }                                                                                              \
   } while (0)
 
+/* Appends a record, or ends the program: a journal with a gap is worthless. */
+static void append(const void *record, size_t bytes, FILE *file) {
+  if (fwrite(record, 1, bytes, file) != bytes || fflush(file) != 0) {
+    perror("journal");
+    exit(2);
+  }
+}
+
 static int record(const char *path, long steps) {
   infonoise_config config = INFONOISE_CONFIG_INIT;
   CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE));
@@ -34,13 +42,13 @@ static int record(const char *path, long steps) {
   FILE *file = fopen(path, "wb");
   if (!file) return 2;
   CHECK(infonoise_journal_begin(journal, journal_bytes, PAGE, state, bytes, 11, out, room, &used));
-  fwrite(out, 1, used, file);
+  append(out, used, file);
   for (long step = 0; step < steps; ++step) {
     float sigma[BATCH], slice[BATCH / RANKS], error[BATCH];
     uint8_t mask[BATCH];
     /* Rank 1 of 2; the whole batch is then known from the recent draws. */
     CHECK(infonoise_journal_sample(journal, journal_bytes, state, bytes, slice, BATCH / RANKS, 1, RANKS, out, room, &used));
-    fwrite(out, 1, used, file);
+    append(out, used, file);
     CHECK(infonoise_journal_draws(journal, journal_bytes, (uint64_t)step * BATCH, sigma, BATCH));
     if (memcmp(slice, sigma + BATCH / RANKS, sizeof slice)) return 3;
     for (int i = 0; i < BATCH; ++i) {
@@ -50,23 +58,23 @@ static int record(const char *path, long steps) {
     size_t rejected = 1;
     CHECK(infonoise_journal_observe(journal, journal_bytes, state, bytes, sigma, error, step % 3 ? NULL : mask, BATCH,
                                     &rejected, out, room, &used));
-    fwrite(out, 1, used, file);
+    append(out, used, file);
     if (rejected) return 3;
     if (step == steps / 2) {
       config.gate_exponent = 4;
       CHECK(infonoise_journal_reconfigure(journal, journal_bytes, state, bytes, &config, NULL, out, room, &used));
-      fwrite(out, 1, used, file);
+      append(out, used, file);
     }
     infonoise_report report = INFONOISE_REPORT_INIT;
     CHECK(infonoise_journal_step(journal, journal_bytes, state, bytes, &report, out, room, &used));
-    fwrite(out, 1, used, file);
+    append(out, used, file);
     if (report.steps != (uint64_t)step + 1) return 3;
   }
   CHECK(infonoise_journal_set_frozen(journal, journal_bytes, state, bytes, 1, out, room, &used));
-  fwrite(out, 1, used, file);
+  append(out, used, file);
   CHECK(infonoise_journal_digest(journal, journal_bytes, state, bytes, out, room, &used));
-  fwrite(out, 1, used, file);
-  fclose(file);
+  append(out, used, file);
+  if (fclose(file) != 0) return 2;
   uint64_t digest;
   CHECK(infonoise_digest(state, bytes, &digest));
   printf("%016" PRIx64 "\n", digest);

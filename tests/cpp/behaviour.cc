@@ -406,20 +406,23 @@ void resumes(const std::string& folder) {
   std::vector<std::uint8_t> image;
   {
     Journal journal = Journal::create(path, Scheduler(quick(), 4));
-    train(journal, 20);
-    // The first refresh has just come: whoever reads the file now finds it.
+    train(journal, 23);
+    // Nothing waits in a buffer: whoever reads the file now finds every step.
     Replay sofar = Replay::open(path);
     sofar.finish();
-    CHECK(sofar.steps() == 20 && sofar.digests() == 1 && sofar.torn_bytes() == 0);
-    train(journal, 20);
+    CHECK(sofar.steps() == 23 && sofar.digests() == 1 && sofar.torn_bytes() == 0);
+    train(journal, 17);
     image = journal.scheduler().save();
+    REFUSED(infonoise::file_error, "another writer", Journal::resume(path, Scheduler::load(image)));
     train(journal, 9);  // lost: the trainer dies here, in the middle of a record
-    journal.flush();
   }
+  const std::string behind = read(path);
   write(path, read(path) + std::string("\x10\0\0", 3));
   {
     Journal journal = Journal::resume(path, Scheduler::load(image));
     CHECK(journal.cut_bytes() > 9 * 1024);
+    const std::string aside = read(path + ".cut-40");
+    CHECK(aside.size() == journal.cut_bytes() && aside.find(behind.substr(behind.size() - 2000)) != std::string::npos);
     train(journal, 30);
     CHECK(journal.scheduler().digest() == whole.digest());
     // Assigned to, a journal closes first; moved, it goes on.

@@ -1,74 +1,102 @@
-// Journals: the verbs that return the record to write, and their replay.
+// Journals: the verbs that append their record to a file, and their replay. A verb
+// and its record are one call: no signal handler and no other thread of Python can
+// come between them.
 #pragma once
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include "arguments.h"
 
 namespace infonoise::python {
 
-// Calls a recorded verb with room for its record; returns the record.
+// Appends the whole record, or cuts off what was written of it and raises OSError.
+inline void append(int file, const std::uint8_t* record, std::size_t n) {
+  off_t start = ::lseek(file, 0, SEEK_CUR);
+  std::size_t written = 0;
+  while (written < n) {
+    ssize_t more = ::write(file, record + written, n - written);
+    if (more < 0 && errno == EINTR) continue;
+    if (more <= 0) {
+      int reason = more < 0 ? errno : ENOSPC;
+      if (start >= 0 && ::ftruncate(file, start) == 0) ::lseek(file, start, SEEK_SET);
+      errno = reason;
+      PyErr_SetFromErrno(PyExc_OSError);
+      throw nb::python_error();
+    }
+    written += static_cast<std::size_t>(more);
+  }
+}
+
+// Calls a recorded verb with room for its record, and appends that.
 template <typename Verb>
-nb::bytes recorded(std::size_t room, Verb verb) {
+void recorded(int file, std::size_t room, Verb verb) {
   std::vector<std::uint8_t> record(room);
   std::size_t used = 0;
   check(verb(record.data(), record.size(), &used));
-  return nb::bytes(record.data(), used);
+  append(file, record.data(), used);
 }
 
-inline nb::bytes journal_begin(Words journal, std::uint32_t page, Words state, std::uint64_t seed) {
+inline void journal_begin(int file, Words journal, Words state, std::uint32_t page, std::uint64_t seed) {
   std::size_t room = infonoise_journal_begin_bytes(state.data(), bytes_of(state));
-  return recorded(room, [&](void* out, std::size_t n, std::size_t* used) {
+  recorded(file, room, [&](void* out, std::size_t n, std::size_t* used) {
     return infonoise_journal_begin(journal.data(), bytes_of(journal), page, state.data(), bytes_of(state), seed, out,
                                    n, used);
   });
 }
 
-inline nb::bytes journal_sample(Words journal, Words state, Floats sigma, std::uint32_t rank, std::uint32_t world) {
-  return recorded(infonoise_record_bytes(0), [&](void* out, std::size_t n, std::size_t* used) {
+inline void journal_sample(int file, Words journal, Words state, Floats sigma, std::uint32_t rank,
+                           std::uint32_t world) {
+  recorded(file, infonoise_record_bytes(0), [&](void* out, std::size_t n, std::size_t* used) {
     return infonoise_journal_sample(journal.data(), bytes_of(journal), state.data(), bytes_of(state), sigma.data(),
                                     sigma.shape(0), rank, world, out, n, used);
   });
 }
 
-// (rejected, record)
-inline nb::tuple journal_observe(Words journal, Words state, FloatsIn sigma, FloatsIn error,
-                                 std::optional<Bytes> mask) {
+inline std::size_t journal_observe(int file, Words journal, Words state, FloatsIn sigma, FloatsIn error,
+                                   std::optional<Bytes> mask) {
   std::size_t rejected = 0, pairs = sigma.shape(0);
   if (error.shape(0) != pairs || (mask && mask->shape(0) != pairs)) check(INFONOISE_LENGTH);
-  nb::bytes record = recorded(infonoise_record_bytes(pairs), [&](void* out, std::size_t n, std::size_t* used) {
+  recorded(file, infonoise_record_bytes(pairs), [&](void* out, std::size_t n, std::size_t* used) {
     return infonoise_journal_observe(journal.data(), bytes_of(journal), state.data(), bytes_of(state), sigma.data(),
                                      error.data(), mask ? mask->data() : nullptr, pairs, &rejected, out, n, used);
   });
-  return nb::make_tuple(rejected, record);
+  return rejected;
 }
 
-inline nb::bytes journal_step(Words journal, Words state) {
-  return recorded(infonoise_record_bytes(0), [&](void* out, std::size_t n, std::size_t* used) {
+inline void journal_step(int file, Words journal, Words state) {
+  recorded(file, infonoise_record_bytes(0), [&](void* out, std::size_t n, std::size_t* used) {
     return infonoise_journal_step(journal.data(), bytes_of(journal), state.data(), bytes_of(state), nullptr, out, n,
                                   used);
   });
 }
 
-inline nb::bytes journal_set_frozen(Words journal, Words state, bool frozen) {
-  return recorded(infonoise_record_bytes(0), [&](void* out, std::size_t n, std::size_t* used) {
+inline void journal_set_frozen(int file, Words journal, Words state, bool frozen) {
+  recorded(file, infonoise_record_bytes(0), [&](void* out, std::size_t n, std::size_t* used) {
     return infonoise_journal_set_frozen(journal.data(), bytes_of(journal), state.data(), bytes_of(state), frozen, out,
                                         n, used);
   });
 }
 
-inline nb::bytes journal_reconfigure(Words journal, Words state, const nb::object& config,
-                                     std::optional<Table> weight) {
+inline void journal_reconfigure(int file, Words journal, Words state, const nb::object& config,
+                                std::optional<Table> weight) {
   infonoise_config record = checked_for(state, config);
   const double* table = table_of(weight, "weight", record.bins);
-  return recorded(infonoise_record_bytes(0), [&](void* out, std::size_t n, std::size_t* used) {
+  recorded(file, infonoise_record_bytes(0), [&](void* out, std::size_t n, std::size_t* used) {
     return infonoise_journal_reconfigure(journal.data(), bytes_of(journal), state.data(), bytes_of(state), &record,
                                          table, out, n, used);
   });
 }
 
+// The record of the digest as it is now.
 inline nb::bytes journal_digest(Words journal, Words state) {
-  return recorded(infonoise_record_bytes(0), [&](void* out, std::size_t n, std::size_t* used) {
-    return infonoise_journal_digest(journal.data(), bytes_of(journal), state.data(), bytes_of(state), out, n, used);
-  });
+  std::vector<std::uint8_t> record(infonoise_record_bytes(0));
+  std::size_t used = 0;
+  check(infonoise_journal_digest(journal.data(), bytes_of(journal), state.data(), bytes_of(state), record.data(),
+                                 record.size(), &used));
+  return nb::bytes(record.data(), used);
 }
 
 // (uint32 words of the block, of the journal's memory)
@@ -85,19 +113,19 @@ inline std::size_t replay_begin(Words journal, Words state, Bytes log) {
   return used;
 }
 
-// The event of the record at byte `at`; None where the file ends in a torn one.
-inline nb::object replay_next(Words journal, Words state, Bytes log, std::size_t at) {
+// The event of the record at byte `at` of a piece of a journal that begins at byte
+// `offset` of its file; None where the piece ends within it.
+inline nb::object replay_next(Words journal, Words state, Bytes log, std::size_t at, std::size_t offset) {
   static const char* const kinds[] = {"sampled", "observed", "stepped", "frozen", "reconfigured", "digest"};
   if (at > log.shape(0)) check(INFONOISE_ARGUMENT);
-  const std::uint8_t* rest = log.data() + at;
-  std::size_t used = 0, length = log.shape(0) - at;
+  std::size_t used = 0;
   infonoise_event event = {};
   event.struct_size = sizeof(event);
   infonoise_status status = infonoise_replay_next(journal.data(), bytes_of(journal), state.data(), bytes_of(state),
-                                                  rest, length, &used, &event);
+                                                  log.data() + at, log.shape(0) - at, &used, &event);
+  if (status == INFONOISE_TRUNCATED) return nb::none();
   if (status != INFONOISE_OK && status != INFONOISE_DIFFERS) {
-    if (infonoise_journal_is_torn(rest, length)) return nb::none();
-    std::string text = "at byte " + std::to_string(at) + ": " + infonoise_status_message(status);
+    std::string text = "at byte " + std::to_string(offset + at) + ": " + infonoise_status_message(status);
     throw nb::value_error(text.c_str());
   }
   nb::dict fields;
@@ -130,7 +158,7 @@ inline void define_journal(nb::module_& m) {
   m.def("journal_words", [](std::uint32_t page) { return infonoise_journal_bytes(page) / 4; });
   m.def("journal_begin", &journal_begin);
   m.def("journal_sample", &journal_sample);
-  m.def("journal_observe", &journal_observe, nb::arg("journal"), nb::arg("state"), nb::arg("sigma"), nb::arg("error"),
+  m.def("journal_observe", &journal_observe, nb::arg("file"), nb::arg("journal"), nb::arg("state"), nb::arg("sigma"), nb::arg("error"),
         nb::arg("mask") = nb::none());
   m.def("journal_step", &journal_step);
   m.def("journal_set_frozen", &journal_set_frozen);
@@ -140,6 +168,7 @@ inline void define_journal(nb::module_& m) {
     return infonoise_journal_draws(journal.data(), bytes_of(journal), first, sigma.data(), sigma.shape(0)) ==
            INFONOISE_OK;
   });
+  m.def("journal_is_torn", [](Bytes rest) { return infonoise_journal_is_torn(rest.data(), rest.shape(0)) != 0; });
   m.def("replay_needs", &replay_needs);
   m.def("replay_begin", &replay_begin);
   m.def("replay_next", &replay_next);

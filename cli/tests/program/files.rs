@@ -41,7 +41,7 @@ fn every_bad_file_is_named_with_what_is_wrong() {
         ("the bytes end early", image[..image.len() - 1].to_vec()),
         ("a checksum does not match", changed(&image, 3000)),
         ("another image version", changed(&image, 8)),
-        ("smaller than its configuration needs", block[..block.len() - 8].to_vec()),
+        ("memory is smaller than needed", block[..block.len() - 8].to_vec()),
         ("the other byte order", block_of(&foreign)),
         ("another layout version", block_of(&layout)),
         ("contradicts itself", changed(&block, 3000)),
@@ -63,7 +63,10 @@ fn tables_are_refused_by_line_and_column() {
         ("noise,error\n1,2\n", "line 1: no column sigma in \"noise,error\""),
         ("sigma,error\n", "holds no row below its header"),
         ("sigma,error\n1,2\n\n3,x\n", "line 4: error = \"x\" must be a number"),
-        ("sigma,error\n1,2\n3\n", "line 3: error = \"\" must be a number"),
+        ("sigma,error\n1,2\n3\n", "line 3: 1 fields must be 2, as in the first line"),
+        ("sigma,error\n1,0,5\n", "line 2: 3 fields must be 2, as in the first line: decimals have a point"),
+        ("sigma,error,sigma\n1,2,3\n", "line 1: two columns are named sigma"),
+        ("sigma,error\n1,\n", "line 2: error = \"\" must be a number"),
         ("sigma,error\n1,2\n-1,2\n", "line 3: sigma = -1 must be above 0: it is a standard deviation"),
         ("sigma,error\n1,-2\n", "line 2: error = -2 must be at least 0 and finite"),
         ("sigma,error\n1,NaN\n", "line 2: error = NaN must be at least 0 and finite"),
@@ -109,6 +112,9 @@ fn settings_are_refused_with_their_bounds() {
     for (schedule, what) in [
         ("normal", "must be lognormal, loguniform, logitnormal, cosine, shifted_flow or a CSV file"),
         ("lognormal:1", "lognormal takes 2 numbers"),
+        ("lognormal:nan,1", "makes no sense: a deviation or a shift is positive"),
+        ("loguniform:1,0.5", "makes no sense: a deviation or a shift is positive"),
+        ("shifted_flow:0", "makes no sense: a deviation or a shift is positive"),
         ("cosine:1", "cosine takes 0 numbers"),
         ("shifted_flow:x", "shifted_flow takes 1 numbers"),
     ] {
@@ -171,4 +177,47 @@ fn a_held_schedule_says_why_and_what_to_do() {
     let text = infonoise(["inspect", &path]).out;
     assert!(text.contains("no_signal: every error is 0: pass the per-sample errors"), "{text}");
     assert!(text.contains("(last reason: no_signal)"));
+}
+
+#[test]
+fn a_pipe_will_do() {
+    let folder = folder("pipe");
+    let path = write(&folder, "state.img", image_of(&trained(&quick(), 30)));
+    let (direct, piped) = (line(&format!("grid {path} -n 4")), {
+        let command = format!("cat {path} | {} grid /dev/stdin -n 4", env!("CARGO_BIN_EXE_infonoise"));
+        std::process::Command::new("sh").args(["-c", &command]).output().unwrap()
+    });
+    assert!(direct.code == 0 && direct.out == String::from_utf8(piped.stdout).unwrap());
+}
+
+#[test]
+fn what_is_read_or_recorded_is_never_written_over() {
+    let folder = folder("overwritten");
+    let journal = folder.join("run.journal").display().to_string();
+    let simulate = format!("simulate --profile gaussian --steps 30 --journal {journal}");
+    assert_eq!(line(&simulate).code, 0);
+    let whole = std::fs::read(&journal).unwrap();
+    assert!(refusal(&simulate).contains("a journal is never overwritten"));
+    let other = folder.join("other").display().to_string();
+    assert!(
+        refusal(&format!("simulate --profile gaussian --journal {other} --save {other}"))
+            .contains("two names")
+    );
+    let link = folder.join("link.svg").display().to_string();
+    std::os::unix::fs::symlink(&journal, &link).unwrap();
+    for output in [&journal, &link] {
+        assert!(
+            refusal(&format!("replay {journal} --emit {output}"))
+                .ends_with("is the input: write to another file")
+        );
+    }
+    assert!(refusal(&format!("plot {journal} -o {link}")).ends_with("is the input: write to another file"));
+    assert!(std::fs::read(&journal).unwrap() == whole);
+    // A replay that fails leaves the old output as it was, and nothing beside it.
+    let (damaged, output) =
+        (write(&folder, "bad.journal", &whole[..whole.len() / 2 - 1]), write(&folder, "old.csv", "old"));
+    std::fs::write(&damaged, [&whole[..2000], &[9; 400], &whole[2400..]].concat()).unwrap();
+    assert_eq!(line(&format!("replay {damaged} --emit {output}")).code, 2);
+    assert_eq!(std::fs::read_to_string(&output).unwrap(), "old");
+    assert!(!folder.join("old.csv.part").exists());
 }

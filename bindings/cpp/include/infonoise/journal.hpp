@@ -1,6 +1,8 @@
 // Journals: a run as a file from which anyone can execute its schedule again.
 #pragma once
 
+#include <sys/file.h>
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -18,6 +20,12 @@ struct Closer {
   void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
 };
 using File = std::unique_ptr<std::FILE, Closer>;
+
+// Every record goes to the operating system at once, so that a checkpoint is never
+// ahead of its journal; two writers would write over each other.
+inline bool take(std::FILE* file) noexcept {
+  return std::setvbuf(file, nullptr, _IONBF, 0) == 0 && ::flock(::fileno(file), LOCK_EX | LOCK_NB) == 0;
+}
 
 inline std::string file_message(const std::string& path) { return path + ": " + std::strerror(errno); }
 
@@ -186,12 +194,12 @@ class Replay {
 ///       journal.step();
 ///     }
 ///     journal.close();                               // or its destructor
-///     // After a crash, at the checkpoint `image`; what came behind it is cut off:
+///     // After a crash, at the checkpoint `image`; what came behind it moves aside:
 ///     auto again = infonoise::Journal::resume("run.journal", infonoise::Scheduler::load(image));
 ///
 /// The journal takes the scheduler over, so that no call can go past the record; what
-/// only reads goes to `journal.scheduler()`. The verbs are the scheduler's own. The
-/// file reaches the operating system at every refresh, by `flush` and by `close`.
+/// only reads goes to `journal.scheduler()`. The verbs are the scheduler's own. Each
+/// record reaches the operating system before the call returns.
 class Journal {
  public:
   /// Begins a journal; a file that exists is refused. `page`: at least a global batch
@@ -211,7 +219,7 @@ class Journal {
                                 scheduler.bytes(), scheduler.seed(), journal.record_.data(), journal.record_.size(), &used),
         scheduler.why(status_));
     journal.file_.reset(std::fopen(path.c_str(), "wbx"));
-    if (!journal.file_)
+    if (!journal.file_ || !detail::take(journal.file_.get()))
       INFONOISE_FAIL_(file_error, detail::file_message(path) +
                                       (errno == EEXIST ? ": go on with it by Journal::resume, or choose another name" : ""));
     INFONOISE_RUN_(journal.write(used));
@@ -220,19 +228,23 @@ class Journal {
   }
 
   /// Goes on with a journal at the place where its run was what `scheduler` is now
-  /// (loaded from a checkpoint, say). What was recorded behind it is cut off:
-  /// `cut_bytes` says how much.
+  /// (loaded from a checkpoint, say). What was recorded behind it moves to the file
+  /// PATH.cut-STEP: `cut_bytes` says how much.
   static Result<Journal> resume(const std::string& path, Scheduler&& scheduler) {
+    Journal journal;
+    journal.path_ = path;
+    journal.file_.reset(std::fopen(path.c_str(), "ab"));
+    if (!journal.file_) INFONOISE_FAIL_(file_error, detail::file_message(path));
+    if (!detail::take(journal.file_.get()))
+      INFONOISE_FAIL_(file_error, path + " is open in another writer: close that journal first");
     INFONOISE_TRY_(replay, Replay::open(path));
     INFONOISE_TRY_(report, scheduler.report());
     INFONOISE_TRY_(digest, scheduler.digest());
     INFONOISE_TRY_(found, replay.seek(report.steps, digest));
     if (!found)
       INFONOISE_FAIL_(INFONOISE_ARGUMENT, path + " never was where this schedule is (step " + std::to_string(report.steps) +
-                                              ", digest " + detail::hex(digest) +
-                                              "): pass the checkpoint of that run, or begin a new journal");
-    Journal journal;
-    journal.path_ = path;
+                                              ", digest " + detail::hex(digest) + "), and ends at step " +
+                                              std::to_string(replay.steps()) + ": pass the checkpoint of that run, or begin a new journal");
     journal.memory_ = std::move(replay.memory_);
     // A digest to show that the run goes on from here; after a close it is there already.
     std::size_t used = 0;
@@ -240,17 +252,21 @@ class Journal {
     INFONOISE_CHECK_(infonoise_journal_digest(journal.memory_.data(), journal.memory_bytes(), scheduler.data(),
                                               scheduler.bytes(), out, journal.record_.size(), &used),
                      detail::message(status_));
-    while (replay.rest_bytes() <= used && replay.fill()) {
+    while (replay.fill()) {
+    }
+    const bool closed =
+        replay.rest_bytes() == used && std::memcmp(replay.rest(), journal.record_.data(), used) == 0;
+    if (!closed && replay.rest_bytes() > 0) {
+      const std::string aside = path + ".cut-" + std::to_string(report.steps);
+      detail::File file(std::fopen(aside.c_str(), "wb"));
+      if (!file || std::fwrite(replay.rest(), 1, replay.rest_bytes(), file.get()) != replay.rest_bytes() ||
+          std::fflush(file.get()) != 0)
+        INFONOISE_FAIL_(file_error, detail::file_message(aside));
+      journal.cut_bytes_ = replay.rest_bytes();
     }
     std::error_code failed;
-    const std::uint64_t rest = std::filesystem::file_size(path, failed) - replay.position();
-    const bool closed = rest == used && std::memcmp(replay.rest(), journal.record_.data(), used) == 0;
-    journal.cut_bytes_ = closed ? 0 : rest;
-    replay.file_.reset();
-    if (!failed) std::filesystem::resize_file(path, replay.position(), failed);
+    std::filesystem::resize_file(path, replay.position(), failed);
     if (failed) INFONOISE_FAIL_(file_error, path + ": " + failed.message());
-    journal.file_.reset(std::fopen(path.c_str(), "ab"));
-    if (!journal.file_) INFONOISE_FAIL_(file_error, detail::file_message(path));
     INFONOISE_RUN_(journal.write(used));
     journal.scheduler_ = std::move(scheduler);
     return journal;
@@ -262,7 +278,7 @@ class Journal {
       (void)end();
       path_ = std::move(other.path_), file_ = std::move(other.file_), memory_ = std::move(other.memory_);
       record_ = std::move(other.record_), scheduler_ = std::move(other.scheduler_);
-      refreshes_ = other.refreshes_, cut_bytes_ = other.cut_bytes_;
+      cut_bytes_ = other.cut_bytes_;
     }
     return *this;
   }
@@ -298,7 +314,7 @@ class Journal {
     return observe_masked(sigma, error, mask.data());
   }
 
-  /// As `Scheduler::step`; a refresh leaves its digest in the file, which is then flushed.
+  /// As `Scheduler::step`; a refresh leaves its digest in the file.
   Result<Report> step() {
     INFONOISE_RUN_(check_open());
     Report report;
@@ -308,8 +324,6 @@ class Journal {
                                             &report, out, record_.size(), &used),
                      scheduler_.why(status_));
     INFONOISE_RUN_(write(used));
-    if (report.refreshes + report.held != refreshes_) INFONOISE_RUN_(flush());
-    refreshes_ = report.refreshes + report.held;
     return report;
   }
 
@@ -349,13 +363,6 @@ class Journal {
     return write(used);
   }
 
-  /// Hands what was recorded to the operating system.
-  Result<void> flush() {
-    INFONOISE_RUN_(check_open());
-    if (std::fflush(file_.get()) != 0) return broken();
-    return Result<void>();
-  }
-
   /// Records the last digest and closes the file; a second time does nothing.
   Result<void> close() {
     if (!end()) INFONOISE_FAIL_(file_error, detail::file_message(path_));
@@ -364,7 +371,7 @@ class Journal {
 
   /// The schedule, to be read, saved or copied.
   const Scheduler& scheduler() const noexcept { return scheduler_; }
-  /// Bytes behind the checkpoint that `resume` cut off.
+  /// Bytes behind the checkpoint that `resume` moved aside.
   std::uint64_t cut_bytes() const noexcept { return cut_bytes_; }
 
  private:
@@ -431,8 +438,7 @@ class Journal {
   std::vector<std::uint64_t> memory_;
   std::vector<std::uint8_t> record_;
   Scheduler scheduler_;
-  // Refreshes, done or held, that the last step reported.
-  std::uint64_t refreshes_ = 0, cut_bytes_ = 0;
+  std::uint64_t cut_bytes_ = 0;
 };
 
 }  // namespace INFONOISE_MODE_

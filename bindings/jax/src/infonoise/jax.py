@@ -69,13 +69,17 @@ NAMES = {name: names for name in _COUNTS if (names := _native.report_names(name)
 @functools.partial(
     jax.tree_util.register_dataclass, data_fields=["words"], meta_fields=["bins", "window"]
 )
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class State:
     """A schedule: ``words`` is uint32[N] (with leading dimensions under vmap)."""
 
     words: jax.Array
     bins: int
     window: int
+
+    def __init__(self, words, bins, window):
+        # At once: a frozen dataclass's own takes twice as long, at every jitted step.
+        self.__dict__.update(words=words, bins=bins, window=window)
 
 
 def init(config: Config, seed: int | jax.Array = 0) -> State:

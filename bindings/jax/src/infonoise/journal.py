@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import fcntl
 import os
 import warnings
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ from infonoise.scheduler import (
 #: Draws on a page of the memory that lets a journal name sigmas by number.
 PAGE = 16384
 
-#: A step without a digest behind it.
-_STEP_BYTES = 12
+#: How much of a file a replay reads at once.
+_PIECE = 1 << 20
 
 
 class Journal:
@@ -46,108 +46,110 @@ class Journal:
         """``page``: at least a global batch and what is drawn ahead of its observations;
         sigmas that were drawn earlier are stored, not named."""
         _check_scheduler(scheduler)
-        if not 1 <= checked_count(page) <= 2**28:
-            raise ValueError(f"page = {page} must be from 1 to 2^28 draws")
-        memory = empty_words(_native.journal_words(page))
-        head = _native.journal_begin(memory, page, scheduler.state, scheduler.seed)
+        if isinstance(page, bool) or not isinstance(page, (int, np.integer)) or not 1 <= page <= 2**28:
+            raise ValueError(f"page = {page!r} must be an integer from 1 to 2^28: draws to remember")
         try:
-            file = open(path, "xb")
+            file = open(path, "xb", buffering=0)
         except FileExistsError:
             raise FileExistsError(
                 f"{os.fspath(path)} exists: go on with it by Journal.resume, or choose another name"
             ) from None
-        self._open(file, memory, scheduler)
-        self._write(head)
+        self._open(file, empty_words(_native.journal_words(page)), scheduler)
+        self._record(_native.journal_begin, page, scheduler.seed)
 
     @classmethod
     def resume(cls, path: str | os.PathLike, scheduler: Scheduler) -> Journal:
         """Goes on with a journal at the place where its run was what ``scheduler`` is now
-        (loaded from a checkpoint, say). What was recorded behind it is cut off, with a warning."""
+        (loaded from a checkpoint, say). What was recorded behind it moves to the file
+        ``PATH.cut-STEP``, with a warning."""
         _check_scheduler(scheduler)
-        replay = Replay(path)
-        steps, digest = scheduler.report()["steps"], scheduler.digest()
-        if not replay.seek(steps, digest):
-            raise ValueError(
-                f"{replay.path} never was where this schedule is (step {steps}, digest {digest:016x}): "
-                "pass the checkpoint of that run, or begin a new journal"
-            )
-        closing = _native.journal_digest(replay.memory, scheduler.state)
-        rest = replay.rest()
-        if rest not in (b"", closing):
-            warnings.warn(f"{replay.path}: {len(rest)} bytes behind step {steps} were cut off", stacklevel=2)
-        journal = cls.__new__(cls)
-        file = open(path, "r+b")
-        file.truncate(replay.position)
-        file.seek(replay.position)
-        journal._open(file, replay.memory, scheduler)
-        journal._write(closing)
+        file = open(path, "r+b", buffering=0)
+        try:
+            _lock(file)
+            replay = Replay(path)
+            steps, digest = scheduler.report()["steps"], scheduler.digest()
+            if not replay.seek(steps, digest):
+                ends = replay.scheduler.report()["steps"]
+                raise ValueError(
+                    f"{replay.path} never was where this schedule is (step {steps}, digest {digest:016x}), and ends "
+                    f"at step {ends}: pass the checkpoint of that run, or begin a new journal"
+                )
+            closing = _native.journal_digest(replay.memory, scheduler.state)
+            _cut(replay, file, closing, steps)
+            journal = cls.__new__(cls)
+            journal._open(file, replay.memory, scheduler)
+            file.write(closing)
+        except BaseException:
+            file.close()
+            raise
         return journal
 
     def _open(self, file, memory: np.ndarray, scheduler: Scheduler) -> None:
-        self._file, self._memory, self.scheduler = file, memory, scheduler
+        _lock(file)
+        self._file, self._memory, self.scheduler, self._process = file, memory, scheduler, os.getpid()
 
-    def _write(self, record: bytes) -> None:
+    def _record(self, verb, *arguments):
+        """A verb of the scheduler and its record, in one call."""
+        if self._file.closed:
+            raise ValueError("the journal is closed: call the scheduler itself, or resume the journal")
+        if os.getpid() != self._process:
+            raise ValueError("the journal belongs to the process that opened it: resume it there, or begin another here")
         try:
-            self._file.write(record)
+            return verb(self._file.fileno(), self._memory, self.scheduler.state, *arguments)
         except OSError:
             # The scheduler has moved on: records after a gap would be worthless.
             self._file.close()
             raise
 
-    def _words(self) -> tuple[np.ndarray, np.ndarray]:
-        if self._file.closed:
-            raise ValueError("the journal is closed: call the scheduler itself, or resume the journal")
-        return self._memory, self.scheduler.state
-
     def sample(self, n: int, *, rank: int = 0, world: int = 1) -> np.ndarray:
         """As ``Scheduler.sample``; the whole of a global batch can then be observed by number."""
         check_shard(n, rank, world)
+        if n * world >= 2**32:
+            raise ValueError(f"world * n = {n * world} must be below 2^32 in a journal")
         sigma = np.empty(n, np.float32)
-        self._write(_native.journal_sample(*self._words(), sigma, rank, world))
+        self._record(_native.journal_sample, sigma, rank, world)
         return sigma
 
     def observe(self, sigma, error, mask=None) -> int:
         """As ``Scheduler.observe``."""
-        rejected, record = _native.journal_observe(*self._words(), *native_pairs(sigma, error, mask))
-        self._write(record)
-        return rejected
+        return self._record(_native.journal_observe, *native_pairs(sigma, error, mask))
 
     def step(self) -> dict:
-        """As ``Scheduler.step``; a refresh leaves its digest in the file, which is then flushed."""
-        record = _native.journal_step(*self._words())
-        self._write(record)
-        if len(record) > _STEP_BYTES:
-            self._file.flush()
+        """As ``Scheduler.step``; a refresh leaves its digest in the file."""
+        self._record(_native.journal_step)
         return self.scheduler.report()
 
     def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
         """As ``Scheduler.advance``."""
-        following = len(np.asarray(sigma).reshape(-1)) if next_n is None else checked_count(next_n)
+        following = np.size(sigma) if next_n is None else checked_count(next_n)
         self.observe(sigma, error, mask)
-        self.step()
+        self._record(_native.journal_step)
         return self.sample(following)
 
     def freeze(self) -> None:
         """As ``Scheduler.freeze``."""
-        self._write(_native.journal_set_frozen(*self._words(), True))
+        self._record(_native.journal_set_frozen, True)
 
     def unfreeze(self) -> None:
         """As ``Scheduler.unfreeze``."""
-        self._write(_native.journal_set_frozen(*self._words(), False))
+        self._record(_native.journal_set_frozen, False)
 
     def reconfigure(self, **changes) -> None:
         """As ``Scheduler.reconfigure``."""
-        self._write(_native.journal_reconfigure(*self._words(), *native_reconfiguration(self.scheduler, changes)))
+        self._record(_native.journal_reconfigure, *native_reconfiguration(self.scheduler, changes))
 
-    def flush(self) -> None:
-        """Hands what was recorded to the operating system."""
-        self._file.flush()
+    def sync(self) -> None:
+        """Waits until what was recorded is on the disk: before a checkpoint that must
+        survive the machine, not only the process."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Records the last digest and closes the file; a second time does nothing."""
-        if not self._file.closed:
-            self._write(_native.journal_digest(*self._words()))
-            self._file.close()
+        if not self._file.closed and os.getpid() == self._process:
+            try:
+                self._file.write(_native.journal_digest(self._memory, self.scheduler.state))
+            finally:
+                self._file.close()
 
     def __enter__(self) -> Journal:
         return self
@@ -174,45 +176,59 @@ class Replay:
         replay.scheduler.digest()
 
     ``scheduler`` is the schedule so far, ``digests`` how many digests agreed,
-    ``torn_bytes`` the length of a half-written record at the end of the file.
+    ``position`` the bytes that are done, ``torn_bytes`` the length of a half-written
+    record at the end of the file.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = os.fspath(path)
         self.digests = self.torn_bytes = 0
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise ValueError(f"{self.path} is empty")
-            self._log = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
-        try:
-            state, memory = map(empty_words, _native.replay_needs(self._log))
-            self.position = _native.replay_begin(memory, state, self._log)
-        except ValueError as error:
-            raise ValueError(f"{self.path}: {error}") from None
-        #: The recent draws, as a recorder would go on with them.
-        self.memory = memory
-        self.scheduler = Scheduler.from_state(state)
+        self._file = open(path, "rb")
+        self._piece, self._at = b"", 0
+        while (head := self._begin()) is None:
+            pass
+        self.memory, self.scheduler, self.position = head
 
-    def __len__(self) -> int:
-        """Bytes of the journal; ``position`` of them are done."""
-        return len(self._log)
+    def _begin(self):
+        """The memory, the scheduler and the length of the journal's start; None if more of
+        the file is needed."""
+        more = self._read()
+        if not self._piece:
+            raise ValueError(f"{self.path} is empty, nothing was recorded: delete it and begin anew")
+        log = np.frombuffer(self._piece, np.uint8)
+        try:
+            state, memory = map(empty_words, _native.replay_needs(log))
+            self._at = _native.replay_begin(memory, state, log)
+        except ValueError as error:
+            if more and "end early" in str(error):
+                return None
+            raise ValueError(f"{self.path}: {error}") from None
+        return memory, Scheduler.from_state(state), self._at
+
+    def _read(self) -> bool:
+        """Reads a further piece of the file; False at its end."""
+        more = self._file.read(_PIECE)
+        self._piece, self._at = self._piece[self._at :] + more, 0
+        return bool(more)
 
     def events(self, *, sigmas: bool = True) -> Iterator[dict]:
         """What the records do, one dict each. With ``sigmas`` those of kind ``sampled`` hold
         the global batch that was drawn (None if it is larger than the journal's page)."""
         words = self.scheduler.state
-        while self.position < len(self._log):
+        while True:
+            log = np.frombuffer(self._piece, np.uint8)
             try:
-                event = _native.replay_next(self.memory, words, self._log, self.position)
+                event = _native.replay_next(self.memory, words, log, self._at, self.position - self._at)
             except ValueError as error:
+                if self._ends_torn():
+                    return
                 raise ValueError(f"{self.path} {error}") from None
             if event is None:
-                self.torn_bytes = len(self._log) - self.position
-                warnings.warn(
-                    f"{self.path} ends in a half-written record of {self.torn_bytes} bytes, which is left out",
-                    stacklevel=2,
-                )
-                return
+                if not self._read():
+                    self._ends_torn()
+                    return
+                continue
+            self._at += event["bytes"]
             self.position += event["bytes"]
             if event["kind"] == "digest":
                 if event["expected"] != event["found"]:
@@ -223,10 +239,26 @@ class Replay:
                     )
                 self.digests += 1
             if event["kind"] == "sampled" and sigmas:
-                batch = np.empty(event["n"] * event["world"], np.float32)
-                event["sigma"] = batch if _native.journal_draws(self.memory, event["first"], batch) else None
+                total = event["n"] * event["world"]
+                # The memory has two words for each draw that a page holds.
+                batch = np.empty(total if 2 * total <= self.memory.size else 0, np.float32)
+                known = batch.size == total and _native.journal_draws(self.memory, event["first"], batch)
+                event["sigma"] = batch if known else None
             yield event
 
+    def _ends_torn(self) -> bool:
+        """Whether the rest of the file is a half-written record, which is then left out."""
+        while self._read():
+            pass
+        rest = self.rest()
+        if rest and not _native.journal_is_torn(np.frombuffer(rest, np.uint8)):
+            return False
+        if rest:
+            self.torn_bytes = len(rest)
+            warnings.warn(
+                f"{self.path} ends in a half-written record of {len(rest)} bytes, which is left out", stacklevel=3
+            )
+        return True
 
     def seek(self, steps: int, digest: int) -> bool:
         """Goes on to where the run has made ``steps`` steps and has this digest."""
@@ -239,7 +271,9 @@ class Replay:
 
     def rest(self) -> bytes:
         """The bytes of the journal that are not yet done."""
-        return self._log[self.position :].tobytes()
+        while self._read():
+            pass
+        return self._piece
 
 
 def replay(path: str | os.PathLike) -> Replay:
@@ -249,6 +283,28 @@ def replay(path: str | os.PathLike) -> Replay:
     for _ in done.events(sigmas=False):
         pass
     return done
+
+
+def _cut(replay: Replay, file, closing: bytes, steps: int) -> None:
+    """Cuts a file behind where its replay stands; what is lost there moves to another file."""
+    rest = replay.rest()
+    if rest not in (b"", closing):
+        with open(f"{replay.path}.cut-{steps}", "wb") as other:
+            other.write(rest)
+        warnings.warn(
+            f"{replay.path}: {len(rest)} bytes behind step {steps} were moved to {other.name}", stacklevel=3
+        )
+    file.truncate(replay.position)
+    file.seek(replay.position)
+
+
+def _lock(file) -> None:
+    """Two writers would write over each other."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise BlockingIOError(f"{file.name} is open in another writer: close that journal first") from None
 
 
 def _check_scheduler(scheduler) -> None:

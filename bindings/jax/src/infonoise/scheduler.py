@@ -86,6 +86,10 @@ class Scheduler:
 
     def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
         """observe, step and sample in one call: returns the sigmas of the next batch."""
+        if next_n is None and mask is None:
+            following = _native.advance_rows(self.state, sigma, error)
+            if following is not None:
+                return following
         sigma, error, *mask = native_pairs(sigma, error, mask)
         following = np.empty(sigma.size if next_n is None else checked_count(next_n), np.float32)
         _native.advance(self.state, sigma, error, following, *mask)
@@ -179,8 +183,10 @@ def checked_seed(seed) -> int:
 
 def check_shard(n, rank, world) -> None:
     """Whether ``rank`` of ``world`` may draw n."""
-    if not 0 <= rank < world or world * max(checked_count(n), 2) > 2**32:
-        raise ValueError(f"rank = {rank} of world = {world} needs 0 <= rank < world and world * n <= 2^32")
+    if not 0 <= rank < world < 2**32 or world * checked_count(n) > 2**32:
+        raise ValueError(
+            f"rank = {rank} of world = {world}, n = {n}: needs 0 <= rank < world < 2^32 and world * n <= 2^32"
+        )
 
 
 def check_power(power) -> None:
