@@ -53,7 +53,9 @@ $(VENV)/requirements: requirements.txt
 
 SOURCES := $(shell find core ffi include bindings/jax -type f -not -path '*/build/*' -not -name '*.pyc')
 $(VENV)/wheel: $(VENV)/requirements Cargo.toml Cargo.lock $(SOURCES)
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps ./bindings/jax
+	rm -rf out/wheel
+	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w out/wheel ./bindings/jax
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall out/wheel/*.whl
 	touch $@
 
 clean:
