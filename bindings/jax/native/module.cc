@@ -252,7 +252,8 @@ NB_MODULE(_native, m) {
   m.def("observe", &observe, "state"_a, "sigma"_a, "error"_a, "mask"_a = nb::none());
   m.def("step", [](Words state) { check(infonoise_step(state.data(), bytes_of(state), nullptr)); });
   m.def("advance", &advance, "state"_a, "sigma"_a, "error"_a, "next"_a, "mask"_a = nb::none());
-  m.def("advance_rows", &advance_rows, "state"_a, "sigma"_a.none(), "error"_a.none());
+  m.def("advance_rows", &advance_rows, "state"_a, "sigma"_a.none(), "error"_a.none(),
+        nb::sig("def advance_rows(state: object, sigma: object, error: object) -> NDArray[numpy.float32] | None"));
   m.def("set_frozen", [](Words state, bool frozen) {
     check(infonoise_set_frozen(state.data(), bytes_of(state), frozen));
   });
