@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test test-cross fuzz lib lint header clean
+.PHONY: demo test test-cross test-gpu cuda bench fuzz lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
 
@@ -13,10 +13,23 @@ test: lint $(VENV)/wheel  ## every test of the project
 	cargo test --workspace --locked
 	cargo test -q --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
 	tests/fuzz/run.sh 5
-	$(PY) -m pytest tests demo -q
+	$(PY) -m pytest tests demo -q -rs
 
 test-cross:  ## the same bits on aarch64 and s390x, under emulation
 	tests/cross.sh
+
+bench: $(VENV)/wheel lib  ## every benchmark; rewrites docs/performance.md and its picture
+	cargo bench --locked -p infonoise-benches > out/criterion.txt
+	$(PY) benches/report.py
+
+test-gpu: $(VENV)/wheel cuda  ## what needs a GPU; says so where there is none
+	$(PY) -m pytest tests/test_cuda.py -k on_a_gpu -q -rs -s
+
+cuda: target/cuda/installed  ## nvcc, for the tests of infonoise/cuda.hpp
+target/cuda/installed: requirements-cuda.txt $(VENV)/requirements
+	rm -rf target/cuda
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --target target/cuda -r requirements-cuda.txt
+	touch $@
 
 fuzz:  ## a minute of any bytes for each target
 	tests/fuzz/run.sh 60
@@ -40,7 +53,9 @@ $(VENV)/requirements: requirements.txt
 
 SOURCES := $(shell find core ffi include bindings/jax -type f -not -path '*/build/*' -not -name '*.pyc')
 $(VENV)/wheel: $(VENV)/requirements Cargo.toml Cargo.lock $(SOURCES)
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps ./bindings/jax
+	rm -rf out/wheel
+	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w out/wheel ./bindings/jax
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall out/wheel/*.whl
 	touch $@
 
 clean:

@@ -876,6 +876,21 @@ infonoise_status infonoise_diagnose(const void *state,
                                     const double *table,
                                     infonoise_mismatch *mismatch);
 
+// The table behind the draws, to draw elsewhere (in a kernel, say) with the same
+// bits. `threshold` receives K + 1 numbers from 0 to 2^32, `edge` K + 1, `slope` K;
+// each may be NULL. Word u of 0 to 2^32 - 1 falls into the one bin k with
+// `threshold[k] <= u < threshold[k + 1]` and stands for the sigma
+// `edge[k] + (float)(u - threshold[k]) * slope[k]`: in float, product and sum
+// rounded each, never fused. If that is not below `edge[k + 1]`, it is the largest
+// float that is.
+//
+// Errors: as `infonoise_sample`.
+infonoise_status infonoise_sampler_get(const void *state,
+                                       size_t bytes,
+                                       uint64_t *threshold,
+                                       float *edge,
+                                       float *slope);
+
 // A number that two equal schedules share, on every platform.
 //
 // Errors: as `infonoise_sample`.

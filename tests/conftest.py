@@ -1,6 +1,7 @@
-"""What several tests share: the static library, and programs linked to it."""
+"""What several tests share: the static library, programs linked to it, and nvcc."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,3 +33,15 @@ def compile_c(library, tmp_path_factory):
         return program
 
     return compile_c
+
+
+@pytest.fixture(scope="session")
+def nvcc() -> list:
+    """The pinned one, or the system's, with what it needs to link."""
+    pinned = ROOT / "target/cuda/nvidia/cu13"
+    if (pinned / "bin/nvcc").exists():
+        return [pinned / "bin/nvcc", f"-L{pinned / 'lib'}"]
+    if shutil.which("nvcc"):
+        return ["nvcc"]
+    assert "CI" not in os.environ, "`make cuda` installs nvcc"
+    pytest.skip("nvcc is not installed: `make cuda` fetches it (100 MB)")

@@ -32,6 +32,7 @@ run() {
   "$@" "$out/$name.resume" "$out/$name.image" "$steps" "$save_at" </dev/null | grep -v saved >"$out/$name.digests"
   "$@" "$out/$name.journal" record "$out/$name.log" "$recorded" >/dev/null
   "$@" "$out/$name.journal" replay "$out/x86-64-release.log" >"$out/$name.replay"
+  "$@" "$out/$name.float_mode" >"$out/$name.modes"
   printf '%-15s last %s, all %s, image %s, journal %s, %s\n' "$name" \
     "$(tail -n 2 "$out/$name.digests" | head -n 1 | cut -d' ' -f2)" "$(hash "$out/$name.digests")" \
     "$(hash "$out/$name.image")" "$(hash "$out/$name.log")" "$(cat "$out/$name.replay")"
@@ -41,8 +42,8 @@ hash() { sha256sum <"$1" | cut -c1-12; }
 
 # drivers NAME LIBRARY COMPILER: the C programs on that library.
 drivers() {
-  for program in resume journal; do
-    "$3" -O2 -ffp-contract=off -Iinclude "tests/c/$program.c" "$2" -o "$out/$1.$program"
+  for program in resume journal float_mode; do
+    "$3" -O2 -ffp-contract=off -Iinclude "tests/c/$program.c" "$2" -lm -o "$out/$1.$program"
   done
 }
 
@@ -70,8 +71,10 @@ cross aarch64
 cross s390x
 
 for name in x86-64-debug x86-64-native aarch64 s390x; do
-  for what in digests image log replay; do
+  for what in digests image log replay modes; do
     cmp "$out/x86-64-release.$what" "$out/$name.$what"
   done
 done
-echo "test-cross: 5 builds agree on $steps digests, the image, and a journal of $recorded steps"
+# One digest, whatever the host's rounding mode, flush bits and traps.
+[ "$(cut -d' ' -f2 "$out/x86-64-release.modes" | sort -u | wc -l)" = 1 ]
+echo "test-cross: 5 builds agree on $steps digests, the image, a journal of $recorded steps, in every float mode"

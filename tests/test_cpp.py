@@ -79,7 +79,7 @@ def snippets() -> list[str]:
     found = []
     for page in ("docs/cpp.md", "README.md"):
         found += re.findall(r"^```cpp\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
-    for header in sorted((ROOT / "bindings/cpp/include/infonoise").glob("*.hpp")):
+    for header in sorted((ROOT / "bindings/cpp/include/infonoise").rglob("*.hpp")):
         blocks = re.findall(r"(?:^///     .*\n|^///\n(?=///     ))+", header.read_text(), re.M)
         found += [re.sub(r"^/// ?", "", block, flags=re.M) for block in blocks]
     return found
@@ -94,11 +94,12 @@ def test_every_snippet_compiles(tmp_path, mode):
     for number, text in enumerate(mine):
         body = re.sub(r"^#include .*\n", "", text, flags=re.M)
         names = "config, scheduler, sigma, error, table, sigmas, image, checkpoint, csv, steps, rank, world"
+        names += ", stage, sampler, stream, d_sigma, d_error"
         program += f"void snippet_{number}(Given& given);\nvoid snippet_{number}(Given& given) {{\n"
         program += f"auto& [{names}] = given;\n{{\n{body}}}\n}}\n"
     source.write_text(program)
     flags = ["-fno-exceptions"] if mode == "returning" else []
-    quiet = ["-Wno-shadow", "-Wno-unused", "-fsyntax-only"]
+    quiet = ["-Wno-shadow", "-Wno-unused", "-fsyntax-only", "-isystem", ROOT / "tests/cpp/cuda"]
     run("g++", "-std=c++17", *flags, *STRICT, *quiet, *HEADERS, source)
 
 
@@ -120,3 +121,14 @@ def test_quickstart(library, tmp_path):
     (tmp_path / "parts").write_bytes(damaged)
     done = subprocess.run([program, "1700", tmp_path / "parts"], capture_output=True, text=True)
     assert done.returncode == 1 and "end early" in done.stderr
+
+
+def test_the_guide_shows_what_the_examples_do():
+    """Its blocks of c++, which need more than this library, are lines of the examples."""
+    examples = [path.read_text() for path in (ROOT / "bindings/cpp/examples").glob("*/main.cc")]
+    lines = ["\n".join(line.strip() for line in text.splitlines()) for text in examples]
+    shown = re.findall(r"^```c\+\+\n(.*?)\n```$", (ROOT / "docs/cpp.md").read_text(), re.M | re.S)
+    assert len(shown) >= 4
+    for block in shown:
+        stripped = "\n".join(line.strip() for line in block.splitlines())
+        assert any(stripped in text for text in lines), block

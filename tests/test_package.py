@@ -82,6 +82,25 @@ def test_find_package(prefix, digest, tmp_path, cc, cxx):
         assert ("libinfonoise.so.1" in needed(program)) == program.name.endswith("shared")
 
 
+def test_cuda_headers_are_installed(prefix, tmp_path):
+    """They compile as installed; nothing else asks for CUDA."""
+    source = tmp_path / "stage.cc"
+    source.write_text("#include <infonoise/cuda.hpp>\nstd::uint64_t f(infonoise::cuda::Stage<>& s) { return s.step().steps; }\n")
+    command = ["g++", "-std=c++17", *STRICT, f"-I{prefix / 'include'}", "-fsyntax-only", source]
+    run(*command, "-isystem", ROOT / "tests/cpp/cuda")
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert "cuda_runtime_api.h: No such file" in done.stderr
+
+
+def test_the_cuda_example_by_cmake(prefix, nvcc, tmp_path):
+    shutil.copytree(ROOT / "bindings/cpp/examples/cuda", tmp_path / "example")
+    compiler, *link = nvcc
+    options = [f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CUDA_COMPILER={compiler}", f"-DCMAKE_CUDA_FLAGS={' '.join(link)}"]
+    run("cmake", "-G", "Ninja", "-S", tmp_path / "example", "-B", tmp_path / "build", "-DCMAKE_CUDA_ARCHITECTURES=80", *options)
+    run("cmake", "--build", tmp_path / "build")
+    assert (tmp_path / "build/trainer").exists()
+
+
 def test_find_package_refuses_another_version(prefix, tmp_path):
     (tmp_path / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.18)\nproject(next LANGUAGES C)\nfind_package(infonoise 0.2 CONFIG REQUIRED)\n"

@@ -29,6 +29,37 @@ def test_advance_is_observe_step_sample():
     assert fused.digest() == apart.digest()
 
 
+def test_advance_takes_arrays_as_they_lie_and_converts_the_rest():
+    """Whatever the batch comes as, the same sigmas follow, in memory of their own."""
+    sigma = trained(steps=0).sample(60)
+    error = gaussian(sigma)
+    backwards, read_only = np.ascontiguousarray(sigma[::-1])[::-1], np.array(error)
+    read_only.flags.writeable = False
+    expected = trained(steps=0)
+    expected.observe(sigma, error)
+    expected.step()
+    following = expected.sample(60)
+    for batch in [
+        (sigma, error),
+        (sigma, read_only),
+        (backwards, error),
+        (sigma.astype(float), error.astype(">f4")),
+        (sigma.tolist(), error.tolist()),
+        (sigma.reshape(6, 10), error.reshape(6, 10)),
+        (memoryview(sigma), error),
+    ]:
+        scheduler = trained(steps=0)
+        drawn = scheduler.advance(*batch)
+        assert (drawn == following).all() and drawn.dtype == np.float32 and drawn.shape == (60,)
+        assert scheduler.report() == expected.report()
+        kept = drawn.copy()
+        scheduler.advance(drawn, drawn)
+        assert (drawn == kept).all()
+    integers = trained(steps=0)
+    integers.advance(np.ones(3, np.uint32), np.ones(3, np.int32))  # four bytes too, but no floats
+    assert integers.report()["observations"] == 3
+
+
 def test_pickling_and_state_are_the_whole_of_it():
     scheduler = trained()
     twins = [pickle.loads(pickle.dumps(scheduler)), infonoise.Scheduler.from_state(scheduler.state)]
@@ -226,6 +257,8 @@ def test_diagnosis_ranks_schedules():
         (lambda s: s.observe([1.0], [1.0, 2.0]), ValueError, r"same shape, got \(1,\), \(2,\)"),
         (lambda s: s.sample(4, rank=4, world=4), ValueError, "rank = 4 of world = 4"),
         (lambda s: s.observe(None, [1.0]), TypeError, "got None"),
+        (lambda s: s.advance(np.ones(2, np.float32), np.ones(3, np.float32)), ValueError, r"same shape, got \(2,\)"),
+        (lambda s: s.advance(np.ones(2, np.float32), None), TypeError, "got None"),
         (lambda s: s.observe(np.ones((2, 3)), np.ones((3, 2))), ValueError, "same shape"),
         (lambda s: infonoise.Config(weight=[]), ValueError, "weight has 0 numbers"),
         (lambda s: s.sample(-1), TypeError, "n must be a static, non-negative integer, got -1"),

@@ -95,6 +95,13 @@ impl Header {
     pub fn attempts(&self) -> u64 {
         self.refreshes.saturating_add(self.held)
     }
+
+    /// Counts a step; whether a refresh is due at it.
+    #[inline]
+    pub fn count_step(&mut self) -> bool {
+        self.steps = self.steps.wrapping_add(1);
+        self.frozen == 0 && self.steps >= self.next_refresh
+    }
 }
 
 const HEADER_WORDS: usize = size_of::<Header>() / 8;
@@ -236,6 +243,14 @@ fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
         return Err(Error::TooSmall);
     }
     Ok((bins, window))
+}
+
+/// The head of a block that can be used, to write.
+pub(crate) fn header_mut(words: &mut [u64]) -> Result<&mut Header, Error> {
+    dimensions(words)?;
+    let head = words.get_mut(..HEADER_WORDS).ok_or(Error::TooSmall)?;
+    let head: &mut [Header] = try_cast_slice_mut(head).map_err(|_| Error::Corrupt)?;
+    head.first_mut().ok_or(Error::TooSmall)
 }
 
 #[cfg(test)]

@@ -139,6 +139,13 @@ impl<'a> DrawTable<'a> {
         }
         self.entries.get(k).map_or(WORDS, |entry| u64::from(entry.threshold))
     }
+
+    /// Sigma for each word of bin `k`; 0 for a bin that is never drawn. With the
+    /// thresholds and the edges it is all that a draw is made of.
+    #[inline]
+    pub fn slope(&self, k: usize) -> f32 {
+        self.entries.get(k).map_or(0.0, |entry| entry.slope)
+    }
 }
 
 #[cfg(test)]
@@ -179,6 +186,29 @@ mod tests {
                 assert!(pi[k] > 0.0);
                 let sigma = table.draw(word);
                 assert!(grid.edge(k) <= sigma && sigma < grid.edge(k + 1), "{word} {sigma}");
+            }
+        }
+    }
+
+    /// What `infonoise_sampler_get` hands out and promises, at the words around every threshold.
+    #[test]
+    fn a_draw_can_be_made_elsewhere() {
+        for pi in [
+            vec![0.0, 0.0, 0.25, 0.0, 0.5, 0.25, 0.0, 0.0, 0.0],
+            vec![0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+            (0..256).map(|k| f64::from(k % 5)).collect(),
+        ] {
+            let (grid, entries, guide, last) = table(&pi);
+            let table = DrawTable::new(&entries, &guide, last);
+            for near in 0..=pi.len() {
+                for word in
+                    (0..9).map(|i| (table.threshold(near) + i).wrapping_sub(4)).filter(|&word| word < WORDS)
+                {
+                    let k = by_definition(&table, pi.len(), word as u32);
+                    let steps = (word - table.threshold(k)) as f32;
+                    let sigma = (grid.edge(k) + steps * table.slope(k)).min(below(grid.edge(k + 1)));
+                    assert_eq!(table.draw(word as u32).to_bits(), sigma.to_bits());
+                }
             }
         }
     }

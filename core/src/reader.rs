@@ -55,6 +55,19 @@ impl<'s> Reader<'s> {
         (self.block.weight, self.block.baseline)
     }
 
+    /// The table behind the draws: with [`Reader::edge`], all that is needed to
+    /// draw elsewhere.
+    #[inline]
+    pub fn draw_table(&self) -> DrawTable<'s> {
+        DrawTable::new(self.block.entries, self.block.guide, self.block.header.last_drawn as usize)
+    }
+
+    /// Edge `i` of the bins, 0..=K.
+    #[inline]
+    pub fn edge(&self, i: usize) -> f32 {
+        self.block.edges.get(i).map_or(0.0, |&bits| f32::from_bits(bits))
+    }
+
     /// The report.
     #[inline(never)]
     pub fn report(&self) -> Report {
@@ -166,7 +179,7 @@ impl<'s> Reader<'s> {
             && block.centres.iter().enumerate().all(|(k, &centre)| centre == grid.centre(k))
             && block.edges.iter().enumerate().all(|(i, &bits)| bits == grid.edge(i).to_bits());
         // Derived tables must be what they derive from.
-        let table = DrawTable::new(block.entries, block.guide, header.last_drawn as usize);
+        let table = self.draw_table();
         let mut entries = heapless::Vec::<Entry, { MAX_BINS }>::new();
         let _ = entries.resize_default(block.entries.len());
         let mut bytes = heapless::Vec::<u8, { crate::quantile::cells(MAX_BINS) }>::new();

@@ -21,7 +21,7 @@
 
 use crate::baseline::{baseline as warm_up, check_baseline};
 use crate::bin::{BinLookup, OFF_GRID};
-use crate::block::{Header, LAYOUT, MAGIC, Summary, ViewMut, state_words};
+use crate::block::{self, Header, LAYOUT, MAGIC, Summary, ViewMut, state_words};
 use crate::config::{Baseline, Config, Draw, Objective};
 use crate::density::{check_weight, cover};
 use crate::error::{ConfigError, Error};
@@ -390,12 +390,22 @@ impl<'s> Scheduler<'s> {
     /// `Corrupt`.
     #[inline]
     pub fn step(&mut self) -> Result<Step, Error> {
-        let header = &mut *self.block.header;
-        header.steps = header.steps.wrapping_add(1);
-        if header.frozen != 0 || header.steps < header.next_refresh {
-            return Ok(Step::Counted);
-        }
-        let least = header.config.min_count;
+        if self.block.header.count_step() { self.due() } else { Ok(Step::Counted) }
+    }
+
+    /// [`Scheduler::open`] and [`Scheduler::step`] in one: where no refresh is due
+    /// it looks at the head of the block alone.
+    ///
+    /// # Errors
+    /// As the two.
+    #[inline]
+    pub fn step_in(words: &'s mut [u64]) -> Result<Step, Error> {
+        if block::header_mut(words)?.count_step() { Self::open(words)?.due() } else { Ok(Step::Counted) }
+    }
+
+    /// A step at which a refresh is due.
+    fn due(&mut self) -> Result<Step, Error> {
+        let least = self.block.header.config.min_count;
         if self.block.marks.iter().any(|mark| u32::from(mark.count) < least) {
             return Ok(Step::Waiting);
         }
@@ -554,6 +564,26 @@ mod tests {
         let (done, _) = reference.unwrap();
         let refreshed: Vec<usize> = (0..60).filter(|&i| done[i] == Step::Refreshed).map(|i| i + 1).collect();
         assert_eq!(refreshed, [20, 30, 40, 50, 60]);
+    }
+
+    #[test]
+    fn a_step_by_the_head_alone_is_the_same_step() {
+        let (mut one, mut other) = (words(), words());
+        let mut scheduler = Scheduler::init(&mut one, &quick(), 3).unwrap();
+        Scheduler::init(&mut other, &quick(), 3).unwrap();
+        for _ in 0..45 {
+            let feed = |scheduler: &mut Scheduler<'_>| {
+                let mut sigma = [0.0; 256];
+                scheduler.sample(&mut sigma).unwrap();
+                scheduler.observe(&sigma, &gaussian(&sigma)).unwrap();
+            };
+            feed(&mut scheduler);
+            feed(&mut Scheduler::open(&mut other).unwrap());
+            assert_eq!(Scheduler::step_in(&mut other), scheduler.step());
+        }
+        assert!(scheduler.report().refreshes == 3 && one == other);
+        other[0] ^= 1;
+        assert_eq!(Scheduler::step_in(&mut other), Err(Error::NotAState));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a block can be asked: report, profile, diagnosis, digest.
 
-use crate::memory::{self, copy_curve, input, output, reader, sized_out};
+use crate::memory::{self, copy_curve, input, optional, output, reader, sized_out};
 use crate::{Status, status};
 use core::ffi::c_void;
 use infonoise_core::{Mismatch, Profile, Reader, Report, Schedule, ScheduleKind};
@@ -178,6 +178,38 @@ pub unsafe extern "C" fn infonoise_diagnose(
         record.inside_band = found.inside_band;
         record.off_grid = found.off_grid;
         record.wasted = found.wasted;
+        Ok(())
+    })
+}
+
+/// The table behind the draws, to draw elsewhere (in a kernel, say) with the same
+/// bits. `threshold` receives K + 1 numbers from 0 to 2^32, `edge` K + 1, `slope` K;
+/// each may be NULL. Word u of 0 to 2^32 - 1 falls into the one bin k with
+/// `threshold[k] <= u < threshold[k + 1]` and stands for the sigma
+/// `edge[k] + (float)(u - threshold[k]) * slope[k]`: in float, product and sum
+/// rounded each, never fused. If that is not below `edge[k + 1]`, it is the largest
+/// float that is.
+///
+/// Errors: as `infonoise_sample`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_sampler_get(
+    state: *const c_void,
+    bytes: usize,
+    threshold: *mut u64,
+    edge: *mut f32,
+    slope: *mut f32,
+) -> Status {
+    status(|| {
+        let state = unsafe { reader(state, bytes)? };
+        let (bins, table) = (state.config()?.bins as usize, state.draw_table());
+        unsafe {
+            let threshold = optional(threshold, bins + 1)?;
+            let edge = optional(edge, bins + 1)?;
+            let slope = optional(slope, bins)?;
+            threshold.iter_mut().enumerate().for_each(|(k, to)| *to = table.threshold(k));
+            edge.iter_mut().enumerate().for_each(|(k, to)| *to = state.edge(k));
+            slope.iter_mut().enumerate().for_each(|(k, to)| *to = table.slope(k));
+        }
         Ok(())
     })
 }

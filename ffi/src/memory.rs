@@ -41,6 +41,11 @@ pub unsafe fn output<'a, T>(pointer: *mut T, n: usize) -> Result<&'a mut [T], St
     Ok(unsafe { core::slice::from_raw_parts_mut(pointer, n) })
 }
 
+/// n elements to write, or none where NULL says that they are not wanted.
+pub unsafe fn optional<'a, T>(pointer: *mut T, n: usize) -> Result<&'a mut [T], Status> {
+    if pointer.is_null() { Ok(&mut []) } else { unsafe { output(pointer, n) } }
+}
+
 fn words_in(bytes: usize) -> usize {
     (bytes / 8).min(LARGEST_STATE)
 }
@@ -153,10 +158,8 @@ pub unsafe fn sized_out<T: Sized32>(pointer: *mut T, value: T) -> Result<(), Sta
 
 /// Copies into an array unless that is NULL.
 pub unsafe fn copy_curve(from: &[f64], to: *mut f64) -> Result<(), Status> {
-    if !to.is_null() {
-        for (to, from) in unsafe { output(to, from.len())? }.iter_mut().zip(from) {
-            *to = *from;
-        }
+    for (to, from) in unsafe { optional(to, from.len())? }.iter_mut().zip(from) {
+        *to = *from;
     }
     Ok(())
 }

@@ -102,6 +102,13 @@ unsafe fn observe(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_step(state: *mut c_void, bytes: usize, report: *mut Report) -> Status {
     status(|| {
+        if report.is_null() {
+            let words = unsafe { memory::words_mut(state, bytes)? };
+            #[cfg(debug_assertions)]
+            let _busy = crate::busy::claim(state)?;
+            Scheduler::step_in(words)?;
+            return Ok(());
+        }
         let mut state = unsafe { scheduler(state, bytes)? };
         unsafe { step(&mut state, report) }
     })

@@ -78,6 +78,8 @@ int main(int argc, char **argv) {
       float *a = floats(n), *b = floats(n), *c = floats(m);
       double *d = doubles(n), *e = doubles(n), *table = doubles(256), *curve = doubles(257);
       uint8_t *mask = malloc(n + 1);
+      uint64_t *thresholds = malloc(257 * sizeof *thresholds);
+      float *edges = malloc((257 + 256) * sizeof *edges);
       uint32_t *index = malloc(n * 4 + 1);
       for (size_t i = 0; i < n; ++i) mask[i] = (uint8_t)(any() & 1);
       infonoise_report report = INFONOISE_REPORT_INIT;
@@ -91,7 +93,7 @@ int main(int argc, char **argv) {
       size_t r = s == block || s == NULL ? room : room ? room - 1 : 0;
       uint64_t digest;
       size_t image_bytes = infonoise_image_bytes(s, r);
-      switch (below(24)) {
+      switch (below(25)) {
         case 0: (void)infonoise_sample(s, r, bent(a), n ? n - 1 : 0); break;
         case 1: (void)infonoise_sample_shard(s, r, a, n, (uint32_t)below(5), (uint32_t)below(5)); break;
         case 2: (void)infonoise_observe(s, r, a, bent(b), n ? n - 1 : 0, &count); break;
@@ -111,6 +113,7 @@ int main(int argc, char **argv) {
         case 16: (void)infonoise_snap(a, index, n, c, m); break;
         case 17: (void)infonoise_from_sigma((uint32_t)below(5), d, d, n), (void)infonoise_to_sigma((uint32_t)below(5), d, e, n); break;
         case 18: (void)infonoise_config_get(s, r, &config), (void)infonoise_tables_get(s, r, table, NULL); break;
+        case 24: (void)infonoise_sampler_get(s, r, bent(thresholds), edges, below(2) ? edges + 257 : NULL); break;
         case 19: case 20: case 21: case 22: {
           /* Journals: recorded, damaged, cut, replayed, with memory of any content. */
           uint32_t page = (uint32_t)below(400);
@@ -163,7 +166,7 @@ int main(int argc, char **argv) {
           free(image);
         }
       }
-      free(a), free(b), free(c), free(d), free(e), free(table), free(curve), free(mask), free(index);
+      free(a), free(b), free(c), free(d), free(e), free(table), free(curve), free(mask), free(index), free(thresholds), free(edges);
     }
     free(block);
   }

@@ -47,7 +47,8 @@ int main(void) {
   digest[4] = digest[0];
 #endif
   feenableexcept(FE_INEXACT | FE_UNDERFLOW | FE_DIVBYZERO);
-  if (run(&digest[5]) != INFONOISE_OK || !(fegetexcept() & FE_INEXACT)) return 1;
+  int traps = fegetexcept(); /* some processors have none */
+  if (run(&digest[5]) != INFONOISE_OK || fegetexcept() != traps) return 1;
   fedisableexcept(FE_ALL_EXCEPT);
   for (int i = 0; i < 6; ++i) printf("%d %016" PRIx64 "\n", i, digest[i]);
   return 0;

@@ -25,6 +25,58 @@ static size_t fresh(const infonoise_config *config) {
   return bytes;
 }
 
+/* Xoshiro256++, seeded by SplitMix64: the words that a scheduler draws from. */
+static uint64_t rng[4];
+static uint64_t rotated(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+static void seed(uint64_t from) {
+  for (int i = 0; i < 4; ++i) {
+    uint64_t z = from += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u, z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    rng[i] = z ^ (z >> 31);
+  }
+}
+static uint32_t next_word(void) {
+  uint64_t result = rotated(rng[0] + rng[3], 23) + rng[0], t = rng[1] << 17;
+  rng[2] ^= rng[0], rng[3] ^= rng[1], rng[1] ^= rng[2], rng[0] ^= rng[3], rng[2] ^= t, rng[3] = rotated(rng[3], 45);
+  return (uint32_t)(result >> 32);
+}
+
+/* By what infonoise_sampler_get hands out, every draw of a run, bit for bit. */
+static void can_be_drawn_elsewhere(void) {
+  infonoise_config config = INFONOISE_CONFIG_INIT;
+  CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE) == INFONOISE_OK);
+  config.warmup_steps = 20, config.refresh_every = 7, config.min_count = 5;
+  size_t bytes = fresh(&config);
+  seed(42);
+  for (int step = 0; step < 200; ++step) {
+    uint64_t threshold[65];
+    float sigma[BATCH], error[BATCH], edge[65], slope[64];
+    CHECK(infonoise_sampler_get(state, bytes, threshold, edge, slope) == INFONOISE_OK);
+    CHECK(threshold[0] == 0 && threshold[64] == (uint64_t)1 << 32);
+    CHECK(infonoise_sample(state, bytes, sigma, BATCH) == INFONOISE_OK);
+    for (int i = 0; i < BATCH; ++i) {
+      uint32_t word = next_word(), below, top;
+      int k = 0;
+      while (word >= threshold[k + 1]) ++k;
+      volatile float product = (float)(uint32_t)(word - threshold[k]) * slope[k];
+      float expected = edge[k] + product, most;
+      memcpy(&top, &edge[k + 1], 4);
+      below = top - 1;
+      memcpy(&most, &below, 4);
+      if (!(expected < most)) expected = most;
+      CHECK(memcmp(&expected, &sigma[i], 4) == 0);
+      error[i] = sigma[i] * sigma[i] / (1 + sigma[i] * sigma[i]);
+    }
+    CHECK(infonoise_observe(state, bytes, sigma, error, BATCH, NULL) == INFONOISE_OK);
+    CHECK(infonoise_step(state, bytes, NULL) == INFONOISE_OK);
+  }
+  infonoise_report report = INFONOISE_REPORT_INIT;
+  CHECK(infonoise_report_get(state, bytes, &report) == INFONOISE_OK && report.refreshes > 5);
+  CHECK(infonoise_sampler_get(state, bytes, NULL, NULL, NULL) == INFONOISE_OK);
+  CHECK(infonoise_sampler_get(state, 64, NULL, NULL, NULL) == INFONOISE_TOO_SMALL);
+  CHECK(infonoise_sampler_get(NULL, bytes, NULL, NULL, NULL) == INFONOISE_NULL);
+}
+
 static void trains(void) {
   infonoise_config config = INFONOISE_CONFIG_INIT;
   CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DEFAULT) == INFONOISE_OK);
@@ -168,6 +220,7 @@ int main(void) {
   CHECK(infonoise_abi_version() == INFONOISE_ABI_VERSION);
   for (uint32_t status = 0; status < 20; ++status) CHECK(strlen(infonoise_status_message(status)) > 1);
   trains();
+  can_be_drawn_elsewhere();
   refuses();
   survives();
   puts("ok");

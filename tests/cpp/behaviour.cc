@@ -126,6 +126,14 @@ void equals_the_c_abi() {
   CHECK(infonoise_from_entropic_time(block.data(), bytes, 0, 1, expected, expected, 3) == INFONOISE_OK);
   CHECK(std::memcmp(back.data(), expected, sizeof expected) == 0);
 
+  std::uint64_t threshold[65];
+  float edge[65], slope[64];
+  CHECK(infonoise_sampler_get(block.data(), bytes, threshold, edge, slope) == INFONOISE_OK);
+  const infonoise::DrawTable table = scheduler.draw_table();
+  CHECK(std::equal(table.threshold.begin(), table.threshold.end(), threshold, threshold + 65));
+  CHECK(std::equal(table.edge.begin(), table.edge.end(), edge, edge + 65));
+  CHECK(std::equal(table.slope.begin(), table.slope.end(), slope, slope + 64));
+
   double density[64], edges[65];
   infonoise_profile curves = INFONOISE_PROFILE_INIT;
   curves.bins = 64, curves.density = density, curves.edges = edges;

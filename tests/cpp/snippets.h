@@ -1,5 +1,5 @@
 // What the snippets of the documentation take for granted.
-#include <infonoise/infonoise.hpp>
+#include <infonoise/cuda.hpp>
 
 #include <cassert>
 #include <fstream>
@@ -14,8 +14,16 @@ struct Given {
   std::ofstream csv;
   int steps;
   std::uint32_t rank, world;
+  infonoise::cuda::Stage<>& stage;
+  infonoise::cuda::Sampler& sampler;
+  cudaStream_t stream;
+  float *d_sigma, *d_error;
 };
 void train(const std::vector<float>& sigma, std::vector<float>& error);
 std::vector<float> train(const std::vector<float>& sigma);
+void train(const float* d_sigma, float* d_error, cudaStream_t stream);
+void train(infonoise::cuda::sampler_ref draw, float* d_sigma, float* d_error, cudaStream_t stream);
+void all_gather(const float* mine, float* all, cudaStream_t stream);
+void launch(infonoise::cuda::sampler_ref draw, cudaStream_t stream);
 std::vector<float> all_gather(const std::vector<float>& mine);
 void fail(const char* what);

@@ -36,6 +36,31 @@ std::size_t bytes_of(const Array& words) {
   return 4 * words.shape(0);
 }
 
+// A row of four-byte numbers where it lies, for reading or with PyBUF_WRITABLE; false
+// where the object is not one of this format, contiguous and of one dimension.
+class Row {
+ public:
+  Row(nb::handle array, const char* format, int flags = 0) {
+    held_ = PyObject_GetBuffer(array.ptr(), &view_, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | flags) == 0;
+    if (!held_) PyErr_Clear();
+    fits_ = held_ && view_.ndim == 1 && view_.format && std::strcmp(view_.format, format) == 0;
+  }
+  ~Row() {
+    if (held_) PyBuffer_Release(&view_);
+  }
+  Row(const Row&) = delete;
+  Row& operator=(const Row&) = delete;
+
+  explicit operator bool() const { return fits_; }
+  std::size_t length() const { return static_cast<std::size_t>(view_.shape[0]); }
+  void* data() const { return view_.buf; }
+  float* floats() const { return static_cast<float*>(view_.buf); }
+
+ private:
+  Py_buffer view_;
+  bool held_, fits_;
+};
+
 inline std::vector<std::string> names_of(Name name) {
   std::vector<std::string> names;
   for (std::uint32_t code = 0; std::strcmp(name(code), "unknown") != 0; ++code) names.push_back(name(code));

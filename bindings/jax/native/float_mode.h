@@ -1,6 +1,6 @@
 // Saves the float control register, sets round-to-nearest with subnormals, and
-// restores it: XLA runs custom calls with flush-to-zero on. The core decides
-// subnormals on bits and does not need this; it is a second lock on the door.
+// restores it: XLA runs custom calls with flush-to-zero on. The C ABI does the same
+// for its own arithmetic; this is for what is computed outside it.
 #pragma once
 
 #include <cstdint>

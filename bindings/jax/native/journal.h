@@ -115,7 +115,7 @@ inline std::size_t replay_begin(Words journal, Words state, Bytes log) {
 
 // The event of the record at byte `at` of a piece of a journal that begins at byte
 // `offset` of its file; None where the piece ends within it.
-inline nb::object replay_next(Words journal, Words state, Bytes log, std::size_t at, std::size_t offset) {
+inline std::optional<nb::dict> replay_next(Words journal, Words state, Bytes log, std::size_t at, std::size_t offset) {
   static const char* const kinds[] = {"sampled", "observed", "stepped", "frozen", "reconfigured", "digest"};
   if (at > log.shape(0)) check(INFONOISE_ARGUMENT);
   std::size_t used = 0;
@@ -123,7 +123,7 @@ inline nb::object replay_next(Words journal, Words state, Bytes log, std::size_t
   event.struct_size = sizeof(event);
   infonoise_status status = infonoise_replay_next(journal.data(), bytes_of(journal), state.data(), bytes_of(state),
                                                   log.data() + at, log.shape(0) - at, &used, &event);
-  if (status == INFONOISE_TRUNCATED) return nb::none();
+  if (status == INFONOISE_TRUNCATED) return std::nullopt;
   if (status != INFONOISE_OK && status != INFONOISE_DIFFERS) {
     std::string text = "at byte " + std::to_string(offset + at) + ": " + infonoise_status_message(status);
     throw nb::value_error(text.c_str());

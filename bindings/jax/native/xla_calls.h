@@ -49,7 +49,6 @@ ffi::Error for_each_state(const char* call, U32 state, ffi::Result<U32> next, Bo
     std::memcpy(words, state.typed_data(), state.size_bytes());
   }
   Rows rows(state);
-  FloatMode mode;
   for (std::size_t i = 0; i < rows.count; ++i) {
     infonoise_status status = body(i, words + i * rows.length, 4 * rows.length);
     if (status != INFONOISE_OK) return failure(call, status);
@@ -67,7 +66,6 @@ inline ffi::Error init(U32 seed, ffi::Span<const std::int64_t> config, ffi::Span
   };
   Rows rows(*state), seeds(seed);
   if (seeds.length != 2 || seeds.count != rows.count) return failure("init", INFONOISE_LENGTH);
-  FloatMode mode;
   for (std::size_t i = 0; i < rows.count; ++i) {
     const std::uint32_t* halves = seed.typed_data() + 2 * i;
     infonoise_status status = infonoise_init_with(
@@ -170,7 +168,6 @@ inline ffi::Error snap(F32 sigma, F32 table, ffi::Result<F32> snapped, ffi::Resu
       tables.count != rows.count) {
     return failure("snap", INFONOISE_LENGTH);
   }
-  FloatMode mode;
   std::memmove(snapped->typed_data(), sigma.typed_data(), sigma.size_bytes());
   for (std::size_t i = 0; i < rows.count; ++i) {
     infonoise_status status =

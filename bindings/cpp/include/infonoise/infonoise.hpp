@@ -6,6 +6,8 @@
 //   Journal     a run recorded in a file, and Replay     journal.hpp
 //   Error       what a refused call throws               result.hpp
 //
+// infonoise/cuda.hpp is for trainers on CUDA devices, and included by itself.
+//
 // Calls that can fail return Result<T>: T itself, and Error is thrown; under
 // -fno-exceptions an Expected<T> with ok(), value() and error(). Constructors cannot
 // return one: there, use Scheduler::create.

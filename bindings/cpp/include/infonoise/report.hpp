@@ -89,6 +89,17 @@ struct Profile {
   std::vector<double> density;  ///< The density pi, masses of bins.
 };
 
+/// The table behind the draws, to draw elsewhere with the same bits: infonoise_sampler_get
+/// in infonoise.h says how.
+///
+///     infonoise::DrawTable table = scheduler.draw_table();
+///     std::cout << table.slope.size() << " bins, the first ends at word " << table.threshold[1] << '\n';
+struct DrawTable {
+  std::vector<std::uint64_t> threshold;  ///< The first word of each bin; 2^32 behind the last (K + 1).
+  std::vector<float> edge;               ///< Edges of the bins (K + 1).
+  std::vector<float> slope;              ///< Sigma for each word.
+};
+
 /// A schedule that trainers use, as a law on sigma, to compare with.
 ///
 ///     infonoise::Mismatch edm = scheduler.diagnose(infonoise::Schedule::lognormal(-1.2, 1.2));

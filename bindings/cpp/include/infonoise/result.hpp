@@ -43,7 +43,7 @@ inline constexpr infonoise_status file_error = static_cast<infonoise_status>(0x1
 class Error : public std::runtime_error {
  public:
   Error(infonoise_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
-  /// An `infonoise_status`, or `infonoise::file_error`.
+  /// An `infonoise_status`, `infonoise::file_error`, or `infonoise::cuda_error`.
   infonoise_status status() const noexcept { return status_; }
 
  private:

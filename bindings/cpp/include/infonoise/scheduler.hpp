@@ -152,6 +152,18 @@ class Scheduler {
   /// The curves that the losses would give now; nothing is changed.
   Result<Profile> estimate() const { return curves(INFONOISE_PROFILE_KIND_ESTIMATED); }
 
+  /// The table behind the draws, as of now.
+  Result<DrawTable> draw_table() const {
+    infonoise_config raw = INFONOISE_CONFIG_INIT;
+    INFONOISE_CHECK_(infonoise_config_get(data(), bytes(), &raw), why(status_));
+    DrawTable table;
+    table.threshold.resize(raw.bins + 1u), table.edge.resize(raw.bins + 1u), table.slope.resize(raw.bins);
+    INFONOISE_CHECK_(
+        infonoise_sampler_get(data(), bytes(), table.threshold.data(), table.edge.data(), table.slope.data()),
+        why(status_));
+    return table;
+  }
+
   /// n noise levels for a sampler, equally spaced in entropic time, from the noisiest
   /// down; append 0. `power` 1 suits images, 0 token data at few steps.
   Result<std::vector<float>> info_grid(std::size_t n, double power = 1, bool gated = true) const {

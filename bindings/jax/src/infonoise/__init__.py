@@ -12,18 +12,23 @@ The package is thin: every rule lives in the core that C and C++ link too, so
 the same configuration, seed and errors give the same bits everywhere.
 """
 
-from infonoise import _native, coordinates, schedules
+from infonoise import _native
+
+# Before anything is called: a structure that has changed would be misread.
+if _native.abi_version() != _native.HEADER_ABI_VERSION:
+    raise ImportError(
+        f"{_native.__file__} was compiled against ABI {_native.HEADER_ABI_VERSION} of the infonoise library "
+        f"(include/infonoise.h), but the library linked into it has ABI {_native.abi_version()}: they come from "
+        "two versions of the sources. Remove bindings/jax/build and target/, then build and install the package "
+        "again: pip install --force-reinstall ./bindings/jax"
+    )
+
+from infonoise import coordinates, schedules
 from infonoise.config import Config
 from infonoise.diagnosis import diagnose
 from infonoise.history import History
 from infonoise.journal import Journal, Replay, ReplayError, replay
 from infonoise.scheduler import Scheduler
-
-if _native.abi_version() != _native.HEADER_ABI_VERSION:
-    raise ImportError(
-        f"infonoise's native module was built for ABI {_native.HEADER_ABI_VERSION} but holds "
-        f"a library of ABI {_native.abi_version()}: reinstall the wheel"
-    )
 
 __version__ = "0.1.0"
 __all__ = [

@@ -22,6 +22,7 @@ On platforms without a native call the functions go through the host
 from __future__ import annotations
 
 import functools
+import json
 import warnings
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ try:
     import jax
 except ModuleNotFoundError as missing:
     raise ImportError("infonoise.jax needs JAX: pip install 'infonoise[jax]'") from missing
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 
@@ -38,6 +40,7 @@ from infonoise.scheduler import check_shard, checked_count, checked_seed, empty_
 from infonoise.scheduler import info_grid as words_grid
 
 __all__ = [
+    "CUSTOM_CALLS",
     "NAMES",
     "State",
     "advance",
@@ -57,8 +60,13 @@ __all__ = [
     "unfreeze",
 ]
 
-for _name, _call in _native.registrations().items():
-    jax.ffi.register_ffi_target(_name, _call, platform="cpu")
+for _name, _target in _native.registrations().items():
+    jax.ffi.register_ffi_target(_name, _target, platform="cpu")
+
+# What jax.export must be told to let through: a loaded function needs this module's calls.
+CUSTOM_CALLS = tuple(_native.registrations())
+
+_NATIVE_PLATFORMS = ("cpu",)
 
 _COUNTS, _REALS = _native.report_fields()
 
@@ -69,13 +77,25 @@ NAMES = {name: names for name in _COUNTS if (names := _native.report_names(name)
 @functools.partial(
     jax.tree_util.register_dataclass, data_fields=["words"], meta_fields=["bins", "window"]
 )
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class State:
     """A schedule: ``words`` is uint32[N] (with leading dimensions under vmap)."""
 
     words: jax.Array
     bins: int
     window: int
+
+    def __init__(self, words, bins, window):
+        # At once: a frozen dataclass's own takes twice as long, at every jitted step.
+        self.__dict__.update(words=words, bins=bins, window=window)
+
+
+jax.export.register_pytree_node_serialization(
+    State,
+    serialized_name="infonoise.jax.State",
+    serialize_auxdata=lambda sizes: json.dumps(sizes).encode(),
+    deserialize_auxdata=lambda text: tuple(json.loads(text)),
+)
 
 
 def init(config: Config, seed: int | jax.Array = 0) -> State:
@@ -109,7 +129,7 @@ def sample(state: State, n: int, *, rank: int | jax.Array = 0, world: int = 1) -
     """Draws float32[n] sigmas; with ``rank`` and ``world``, that rank's slice of a
     global batch of ``world * n``. The rank may be traced (``jax.lax.axis_index``)."""
     words = _words(state)
-    check_shard(n, 0 if isinstance(rank, jax.core.Tracer) else int(rank), world)
+    rank = _checked_rank(rank, n, world)
 
     def host(words, rank):
         words, sigma = own_words(words), np.empty(n, np.float32)
@@ -121,7 +141,7 @@ def sample(state: State, n: int, *, rank: int | jax.Array = 0, world: int = 1) -
         (_like(words), jax.ShapeDtypeStruct((n,), jnp.float32)),
         host,
         words,
-        jnp.asarray(rank, jnp.uint32).reshape(1),
+        rank,
         input_output_aliases={0: 0},
         world=np.uint32(world),
     )
@@ -283,13 +303,18 @@ def from_words(words) -> State:
 
 def _call(name, results, host, *operands, input_output_aliases=None, **attributes):
     """The native call where there is one, the host's function elsewhere."""
-    if jax.default_backend() == "cpu":
+    if jax.default_backend() in _NATIVE_PLATFORMS:
         call = jax.ffi.ffi_call(
             name, results, vmap_method="broadcast_all", input_output_aliases=input_output_aliases
         )
         return call(*operands, **attributes)
     _warn_once(jax.default_backend())
-    return jax.pure_callback(host, results, *operands, vmap_method="sequential")
+
+    def on_numpy(*operands):
+        # An operation on a JAX array here waits for a device that waits for this callback.
+        return host(*map(np.asarray, operands))
+
+    return jax.pure_callback(on_numpy, results, *operands, vmap_method="sequential")
 
 
 @functools.cache
@@ -307,12 +332,27 @@ def _words(state: State, batched: bool = False) -> jax.Array:
             f"state must be an infonoise.jax.State, got {type(state).__name__}: make one with "
             "init(config, seed), or from_words(words)"
         )
-    if state.words.ndim != 1 and not batched:
+    words = state.words
+    if getattr(words, "dtype", None) != jnp.uint32 or words.ndim == 0:
+        raise TypeError(
+            f"state.words must be uint32[N], got {_kind(words)}: leave it as init, step and a checkpoint give it"
+        )
+    if isinstance(words, jax.Array) and not isinstance(words, jax.core.Tracer) and words.is_deleted():
+        raise RuntimeError(
+            "state was donated to a jitted function, and its memory is that function's result now: go on with "
+            "the state that it returned"
+        )
+    if words.ndim != 1 and not batched:
         raise ValueError(
-            f"state is a batch of shape {state.words.shape[:-1]}: call this under jax.vmap, which gives it one "
+            f"state is a batch of shape {words.shape[:-1]}: call this under jax.vmap, which gives it one "
             "state at a time"
         )
-    return state.words
+    return words
+
+
+def _kind(array) -> str:
+    shape = getattr(array, "shape", None)
+    return type(array).__name__ if shape is None else f"{array.dtype}{list(shape)}"
 
 
 def _concrete(state: State, call: str) -> np.ndarray:
@@ -326,8 +366,22 @@ def _like(words) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(words.shape, words.dtype)
 
 
+def _checked_rank(rank, n, world) -> jax.Array:
+    """The rank as the call's operand, which checks itself what is traced."""
+    traced = isinstance(rank, jax.core.Tracer)
+    if isinstance(world, jax.core.Tracer):
+        raise TypeError("world must be a static integer, the number of ranks: mesh.size, say")
+    like = rank if hasattr(rank, "dtype") else np.asarray(rank)
+    if like.shape != () or not jnp.issubdtype(like.dtype, jnp.integer):
+        raise TypeError(f"rank must be one integer, got {_kind(like)}: under shard_map, jax.lax.axis_index gives it")
+    check_shard(n, 0 if traced else int(rank), world)
+    return jnp.asarray(rank if traced else int(rank), jnp.uint32).reshape(1)
+
+
 def _pairs(sigma, error, mask) -> list[jax.Array]:
     """A batch as flat float32 (and uint8) operands that no gradient flows into."""
+    if sigma is None or error is None:
+        raise TypeError("sigma and error must be arrays, got None")
     operands = [jnp.asarray(x) for x in (sigma, error, mask) if x is not None]
     if any(operand.shape != operands[0].shape for operand in operands):
         shapes = ", ".join(str(operand.shape) for operand in operands)

@@ -1,0 +1,277 @@
+// A scheduler on the host beside a device that never waits for it.
+#pragma once
+
+#include "flight.hpp"
+#include "runtime.hpp"
+
+namespace infonoise {
+inline namespace INFONOISE_MODE_ {
+namespace cuda {
+
+/// Which slice of the global batch is this process'.
+struct Shard {
+  std::uint32_t rank = 0, world = 1;
+};
+
+/// Sigmas to the device, errors back, without a wait in a step.
+///
+///     infonoise::cuda::Stage<> stage(infonoise::Scheduler(config, 42), 256);    // the batch
+///     for (int step = 0; step < steps; ++step) {
+///       const float* d_sigma = stage.sample(stream);        // 256 sigmas in device memory
+///       train(d_sigma, d_error, stream);                    // yours: enqueues, does not wait
+///       stage.observe(d_error, stream);                     // per sample, unweighted, squared
+///       const infonoise::Report report = stage.step();
+///       if (report.steps % 1000 == 0) checkpoint = stage.save();
+///     }
+///     stage.drain();
+///     std::cerr << stage.waits() << " waits\n";             // 0: the device kept up
+///     auto resumed = infonoise::cuda::Stage<>::load(checkpoint);
+///
+/// Errors reach the scheduler `lag` batches late (default 2), in order, whenever the
+/// device computes them: just before the sample or the step that comes after the `lag`th
+/// batch behind theirs was observed. So the schedule never depends on timing; it is, bit
+/// for bit, that of a host loop which hands its errors over so late. Only where the device
+/// is behind even then does the call wait for it, and `waits` counts that.
+///
+/// What `sample` returns lies in one of lag + 1 buffers. On one stream there is nothing
+/// to heed. With more, let yours wait for the stream of `sample`, and call `observe`
+/// behind the last kernel that reads the sigmas. `d_error` may be written again by
+/// work that comes later on the stream of `observe`.
+///
+/// Data-parallel ranks each have a stage of the same scheduler, batch and lag, with their
+/// shard: `sample` returns the rank's slice, `observe` takes the world * batch errors of
+/// everybody, in the order of the ranks, as an all-gather on `stream` leaves them.
+///
+/// Verbs is Scheduler or Journal. A call that fails may be repeated: nothing is drawn,
+/// observed or counted twice. One thread at a time; the current device is the one that
+/// the stage was made on. Its destructor waits for that device.
+template <typename Verbs = Scheduler>
+class Stage {
+ public:
+#if defined(__cpp_exceptions)
+  explicit Stage(Verbs&& verbs, std::size_t batch, std::uint32_t lag = 2, Shard shard = {})
+      : Stage(create(std::move(verbs), batch, lag, shard)) {}
+#endif
+
+  /// Takes a scheduler or a journal over, if it succeeds; `batch` is this rank's. A
+  /// journal's page must hold lag + 1 global batches.
+  static Result<Stage> create(Verbs&& verbs, std::size_t batch, std::uint32_t lag = 2, Shard shard = {}) {
+    if (batch == 0 || batch > 1u << 28 || lag > 64 || shard.rank >= shard.world)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT,
+                      "batch = " + std::to_string(batch) + " must be from 1 to 2^28, lag = " + std::to_string(lag) +
+                          " at most 64, rank = " + std::to_string(shard.rank) +
+                          " below world = " + std::to_string(shard.world));
+    auto ring = std::make_unique<Ring>();
+    ring->batch = batch, ring->n = batch * shard.world, ring->lag = lag, ring->rank = shard.rank;
+    const std::size_t slots = std::size_t{lag} + 1;
+    INFONOISE_CUDA_(cudaGetDevice, &ring->idle.device);
+    INFONOISE_TRY_(pinned, detail::pinned_array<float>(2 * slots * ring->n));
+    INFONOISE_TRY_(device, detail::device_array<float>(slots * batch));
+    ring->pinned = std::move(pinned), ring->device = std::move(device);
+    for (std::size_t i = 0; i < slots; ++i) {
+      INFONOISE_TRY_(done, detail::event());
+      float* const sigma = ring->pinned.get() + 2 * i * ring->n;
+      ring->slots.push_back({sigma, sigma + ring->n, ring->device.get() + i * batch, {}, std::move(done)});
+    }
+    return Stage(std::move(verbs), std::move(ring));
+  }
+
+  /// Goes on from what `save` returned, what was in flight included.
+  static Result<Stage> load(Span<const std::uint8_t> image, Shard shard = {}) {
+    static_assert(std::is_same_v<Verbs, Scheduler>, "resume a journal with load_scheduler(image), then Stage::resume");
+    INFONOISE_TRY_(scheduler, load_scheduler(image));
+    return resume(std::move(scheduler), image, shard);
+  }
+
+  /// As `load`, on a journal that was resumed with `load_scheduler(image)`.
+  static Result<Stage> resume(Verbs&& verbs, Span<const std::uint8_t> image, Shard shard = {}) {
+    INFONOISE_TRY_(head, detail::read_head(image));
+    const std::vector<detail::Batch> batches = detail::read_batches(head, image.data() + sizeof head + head.image_bytes);
+    INFONOISE_TRY_(saved, load_scheduler(image));
+    INFONOISE_TRY_(expected, saved.digest());
+    INFONOISE_TRY_(found, scheduler_of(verbs).digest());
+    if (found != expected)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT, "the image is of another schedule: pass a scheduler or a journal that is where "
+                                          "load_scheduler(image) is");
+    if (shard.world == 0 || head.n % shard.world != 0)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT, "world = " + std::to_string(shard.world) + " must divide the global batch of " +
+                                              std::to_string(head.n));
+    INFONOISE_TRY_(stage, create(std::move(verbs), static_cast<std::size_t>(head.n / shard.world),
+                                 static_cast<std::uint32_t>(head.lag), shard));
+    for (const detail::Batch& batch : batches) {
+      Slot& slot = stage.ring_->slot(stage.observed_++);
+      std::copy(batch.sigma.begin(), batch.sigma.end(), slot.sigma);
+      std::copy(batch.error.begin(), batch.error.end(), slot.error);
+      slot.mask = batch.mask;
+    }
+    return Stage(std::move(stage));
+  }
+
+  Stage(Stage&&) = default;
+  Stage& operator=(Stage&&) = default;
+  // Two stages cannot both receive the copies that are in flight: copy `scheduler()`.
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+
+  /// Draws the batch and enqueues its copy; the sigmas, in device memory.
+  Result<const float*> sample(cudaStream_t stream) {
+    INFONOISE_RUN_(settle());
+    if (pending_ == Pending::sent)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT,
+                      "the batch drawn before has not been observed: observe it first, with a mask of zeros to leave it out");
+    Slot& slot = ring_->slot(observed_);
+    if (pending_ == Pending::none) INFONOISE_RUN_(verbs_.sample(Span<float>(slot.sigma, ring_->n)));
+    pending_ = Pending::drawn;
+    INFONOISE_CUDA_(cudaMemcpyAsync, slot.device_sigma, slot.sigma + ring_->rank * ring_->batch,
+                    ring_->batch * sizeof(float), cudaMemcpyHostToDevice, stream);
+    pending_ = Pending::sent;
+    return static_cast<const float*>(slot.device_sigma);
+  }
+
+  /// Enqueues the copy back of the errors at the sigmas of the last `sample`. `mask`, of
+  /// host memory, unless empty: a byte for each error of the global batch, 0 leaves it out.
+  Result<void> observe(const float* d_error, cudaStream_t stream, Span<const std::uint8_t> mask = {}) {
+    INFONOISE_RUN_(settle());
+    if (pending_ != Pending::sent) INFONOISE_FAIL_(INFONOISE_ARGUMENT, "there is no batch to observe: call sample first");
+    return fly(nullptr, d_error, stream, mask);
+  }
+
+  /// As above for sigmas that `sample` has not drawn: a kernel has, by a `sampler_ref`.
+  Result<void> observe(const float* d_sigma, const float* d_error, cudaStream_t stream,
+                       Span<const std::uint8_t> mask = {}) {
+    INFONOISE_RUN_(settle());
+    if (pending_ != Pending::none)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT, "sample drew a batch: observe that one, without sigmas, first");
+    return fly(d_sigma, d_error, stream, mask);
+  }
+
+  /// Counts one optimizer step, and refreshes the sampler if that is due; any number of
+  /// batches may come between two steps.
+  Result<Report> step() {
+    INFONOISE_RUN_(settle());
+    return verbs_.step();
+  }
+
+  /// Waits for what is in flight and hands it over: at the end of a run, before the last
+  /// look at its schedule. Earlier it changes the schedule, so then on all ranks alike.
+  Result<void> drain() {
+    INFONOISE_RUN_(arrive());
+    return hand_over(0);
+  }
+
+  /// An image of the schedule and of what is in flight, for which it waits. It changes
+  /// nothing: a run that goes on from it, or from here, is the run without it. Not between
+  /// `sample` and `observe`.
+  Result<std::vector<std::uint8_t>> save() {
+    INFONOISE_RUN_(settle());
+    if (pending_ != Pending::none)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT, "a batch was drawn and not observed: save before sample, or after observe");
+    INFONOISE_RUN_(arrive());
+    std::vector<detail::Batch> batches;
+    for (std::uint64_t i = handed_; i < observed_; ++i) {
+      const Slot& slot = ring_->slot(i);
+      batches.push_back({{slot.sigma, slot.sigma + ring_->n}, {slot.error, slot.error + ring_->n}, slot.mask});
+      if (slot.mask.empty()) batches.back().mask.assign(ring_->n, 1);
+    }
+    detail::Head head;
+    head.n = ring_->n, head.lag = ring_->lag;
+    return detail::write_image(scheduler(), batches, head);
+  }
+
+  /// How often `sample`, `observe` or `step` had to wait for the device. If it grows with
+  /// the steps, the device is more than `lag` batches behind.
+  std::uint64_t waits() const noexcept { return waits_; }
+  /// Batches whose errors the scheduler has not been handed.
+  std::uint64_t in_flight() const noexcept { return observed_ - handed_; }
+
+  /// The scheduler, to be read; it does not know what is in flight.
+  const Scheduler& scheduler() const noexcept { return scheduler_of(verbs_); }
+  /// The scheduler or the journal, to freeze, reconfigure, flush or close it. Leave its
+  /// observe and step to the stage.
+  Verbs& verbs() noexcept { return verbs_; }
+
+ private:
+  struct Slot {
+    float *sigma, *error, *device_sigma;
+    std::vector<std::uint8_t> mask;
+    // The copies back have arrived.
+    detail::Event done;
+  };
+  // Elsewhere, so that a moved stage's copies still find it.
+  struct Ring {
+    std::size_t batch = 0, n = 0, lag = 0, rank = 0;
+    detail::PinnedArray<float> pinned;
+    detail::DeviceArray<float> device;
+    std::vector<Slot> slots;
+    detail::Idle idle;
+    Slot& slot(std::uint64_t batches) { return slots[batches % slots.size()]; }
+  };
+  // Of the batch that is to be observed next: drawn without sent where the copy failed.
+  enum class Pending { none, drawn, sent };
+
+  Stage(Verbs&& verbs, std::unique_ptr<Ring>&& ring) : verbs_(std::move(verbs)), ring_(std::move(ring)) {}
+
+  static const Scheduler& scheduler_of(const Verbs& verbs) noexcept {
+    if constexpr (std::is_same_v<Verbs, Scheduler>) return verbs;
+    else return verbs.scheduler();
+  }
+
+  Result<void> settle() {
+    if (!ring_) INFONOISE_FAIL_(INFONOISE_NULL, "this stage was moved from: assign one to it first");
+    return hand_over(ring_->lag);
+  }
+
+  // Enqueues the copies back. Afterwards the batch is in flight, or nothing has changed.
+  Result<void> fly(const float* d_sigma, const float* d_error, cudaStream_t stream, Span<const std::uint8_t> mask) {
+    const std::size_t n = ring_->n, bytes = n * sizeof(float);
+    if (!mask.empty() && mask.size() != n)
+      INFONOISE_FAIL_(INFONOISE_LENGTH, "mask of " + std::to_string(mask.size()) + ", must be of the global batch of " +
+                                            std::to_string(n) + ", or empty");
+    Slot& slot = ring_->slot(observed_);
+    if (d_sigma) INFONOISE_CUDA_(cudaMemcpyAsync, slot.sigma, d_sigma, bytes, cudaMemcpyDeviceToHost, stream);
+    INFONOISE_CUDA_(cudaMemcpyAsync, slot.error, d_error, bytes, cudaMemcpyDeviceToHost, stream);
+    INFONOISE_CUDA_(cudaEventRecord, slot.done.get(), stream);
+    slot.mask.assign(mask.data(), mask.data() + mask.size());
+    ++observed_;
+    pending_ = Pending::none;
+    return Result<void>();
+  }
+
+  // Hands batches over, in order, until no more than `keep` are in flight.
+  Result<void> hand_over(std::uint64_t keep) {
+    while (in_flight() > keep) {
+      Slot& slot = ring_->slot(handed_);
+      const cudaError_t ready = cudaEventQuery(slot.done.get());
+      if (ready == cudaErrorNotReady) {
+        // Which is no error of the trainer's.
+        (void)cudaGetLastError();
+        ++waits_;
+        INFONOISE_CUDA_(cudaEventSynchronize, slot.done.get());
+      } else if (ready != cudaSuccess) {
+        INFONOISE_FAIL_(cuda_error, detail::message("cudaEventQuery", ready));
+      }
+      const Span<const float> sigma(slot.sigma, ring_->n), error(slot.error, ring_->n);
+      if (slot.mask.empty()) INFONOISE_RUN_(verbs_.observe(sigma, error));
+      else INFONOISE_RUN_(verbs_.observe(sigma, error, slot.mask));
+      ++handed_;
+    }
+    return Result<void>();
+  }
+
+  // Waits for what is in flight, which is not counted: it was asked for.
+  Result<void> arrive() {
+    INFONOISE_RUN_(settle());
+    for (std::uint64_t i = handed_; i < observed_; ++i) INFONOISE_CUDA_(cudaEventSynchronize, ring_->slot(i).done.get());
+    return Result<void>();
+  }
+
+  Verbs verbs_;
+  std::unique_ptr<Ring> ring_;
+  // Batches observed on the device, and of those, handed to the scheduler.
+  std::uint64_t observed_ = 0, handed_ = 0, waits_ = 0;
+  Pending pending_ = Pending::none;
+};
+
+}  // namespace cuda
+}  // namespace INFONOISE_MODE_
+}  // namespace infonoise

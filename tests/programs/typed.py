@@ -1,0 +1,31 @@
+"""What a type checker knows of the package; tests/test_wheel.py lets mypy read it.
+
+Where a line is marked as an error, mypy must find one.
+"""
+
+from typing import Any, assert_type
+
+import infonoise
+import infonoise.jax as inj
+import jax
+import numpy as np
+
+config = infonoise.Config.edm(sigma_data=0.5, refresh_every=50)
+scheduler = infonoise.Scheduler(config, seed=1)
+sigma = scheduler.sample(4)
+assert_type(sigma, np.ndarray)
+assert_type(scheduler.observe(sigma, sigma), int)
+assert_type(scheduler.report(), dict[Any, Any])
+assert_type(scheduler.save(), bytes)
+infonoise.Scheduler("edm")  # type: ignore[arg-type]
+infonoise.Config(bins="64")  # type: ignore[arg-type]
+scheduler.sample("4")  # type: ignore[arg-type]
+scheduler.draw(4)  # type: ignore[attr-defined]
+
+state = inj.init(config, seed=0)
+state, drawn = inj.sample(state, 4)
+assert_type(drawn, jax.Array)
+assert_type(inj.step(inj.observe(state, drawn, drawn)), inj.State)
+assert_type(inj.digest(state), int)
+inj.step(state.words)  # type: ignore[arg-type]
+inj.sample(state)  # type: ignore[call-arg]

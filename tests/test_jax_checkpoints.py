@@ -1,0 +1,94 @@
+"""Checkpoints of parameters and schedule: a run that stops and goes on is the run that did not."""
+
+import infonoise
+import infonoise.jax as inj
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint
+import pytest
+from flax import serialization
+
+CONFIG = infonoise.Config.discrete(bins=16, warmup_steps=6, refresh_every=3, min_count=4)
+
+
+@jax.jit
+def train_step(carry):
+    """Parameters that depend on what is drawn, and errors that depend on the parameters."""
+    params, sched = carry["params"], carry["schedule"]
+    sched, sigma = inj.sample(sched, 64)
+    error = sigma**2 / (1 + sigma**2) * (1 + params["w"] ** 2)
+    params = {"w": params["w"] + 0.1 * jnp.log(sigma).mean(), "steps": params["steps"] + 1}
+    return {"params": params, "schedule": inj.step(inj.observe(sched, sigma, error))}
+
+
+def start(config=CONFIG, seed=3):
+    return {"params": {"w": jnp.zeros(()), "steps": jnp.zeros((), int)}, "schedule": inj.init(config, seed)}
+
+
+def run(carry, steps):
+    for _ in range(steps):
+        carry = train_step(carry)
+    return carry
+
+
+def bits(carry):
+    return np.float32(carry["params"]["w"]).tobytes(), int(carry["params"]["steps"]), inj.digest(carry["schedule"])
+
+
+def with_orbax(carry, like, folder):
+    with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+        checkpointer.save(folder / "checkpoint", carry)
+        checkpointer.wait_until_finished()
+        return checkpointer.restore(folder / "checkpoint", like)
+
+
+def with_orbax_from_shapes(carry, like, folder):
+    return with_orbax(carry, jax.eval_shape(lambda: like), folder)
+
+
+def with_flax(carry, like, folder):
+    return serialization.from_bytes(like, serialization.to_bytes(carry))
+
+
+def with_numpy(carry, like, folder):
+    """Leaves as they are in a file, and checked by from_words."""
+    leaves, tree = jax.tree.flatten(carry)
+    np.savez(folder / "checkpoint.npz", *leaves)
+    with np.load(folder / "checkpoint.npz") as file:
+        restored = jax.tree.unflatten(tree, [jnp.asarray(file[name]) for name in file.files])
+    return {**restored, "schedule": inj.from_words(restored["schedule"].words)}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def flax_knows_states():
+    """As docs/jax.md says; once in a process."""
+    serialization.register_serialization_state(
+        inj.State, lambda state: {"words": state.words}, lambda _, fields: inj.from_words(fields["words"])
+    )
+
+
+@pytest.mark.parametrize("way", [with_orbax, with_orbax_from_shapes, with_flax, with_numpy], ids=lambda way: way.__name__)
+def test_a_resumed_run_is_the_run_that_did_not_stop(way, tmp_path):
+    whole, half = run(start(), 40), run(start(), 20)
+    assert inj.report(half["schedule"])["refreshes"] > 3 and bits(half) != bits(whole)
+    restored = way(half, start(seed=99), tmp_path)
+    assert bits(restored) == bits(half)
+    assert (restored["schedule"].bins, restored["schedule"].window) == (16, 256)
+    assert bits(run(restored, 20)) == bits(whole)
+
+
+def test_the_checkpoint_of_another_configuration_is_refused(tmp_path):
+    other = start(infonoise.Config.discrete(bins=32))
+    with pytest.raises(ValueError, match="not compatible with the stored shape"):
+        with_orbax(start(), other, tmp_path)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    words = start()["schedule"].words
+    carry = {"schedule": inj.State(words.at[0].set(0), 16, 256)}
+    with pytest.raises(ValueError, match="does not hold a scheduler"):
+        with_flax(carry, carry, tmp_path)
+    restored = with_orbax(carry, carry, tmp_path)["schedule"]
+    with pytest.raises(Exception, match="does not hold a scheduler"):
+        jax.block_until_ready(inj.step(restored))
