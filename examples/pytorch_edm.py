@@ -92,7 +92,7 @@ def spots(n):
 
 def off_spots(images):
     """How far the images are from the nearest of many real ones: root mean square over pixels, on average."""
-    return torch.cdist(images.flatten(1), spots(20000).flatten(1)).min(1)[0].mean().item() / 8
+    return torch.cdist(images.flatten(1), spots(5000).flatten(1)).min(1)[0].mean().item() / 8
 
 
 @torch.no_grad()
@@ -127,7 +127,7 @@ def main(steps, batch=128, seed=0):
         report = loss_fn.step()
         if (step + 1) % (steps // 6) == 0:
             print(line(report))
-    made = sampled(net, torch.from_numpy(loss_fn.scheduler.info_grid(18)), 2000)
+    made = sampled(net, torch.from_numpy(loss_fn.scheduler.info_grid(18)), 500)
     distance, noise = off_spots(made), off_spots(0.5 * torch.randn_like(made))
     print(f"distance from real images: generated {distance:.3f}, noise of their spread {noise:.3f}")
     return net, loss_fn, distance

@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import infonoise
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,3 +47,26 @@ def nvcc() -> list:
         return ["nvcc"]
     assert "CI" not in os.environ, "`make cuda` installs nvcc"
     pytest.skip("nvcc is not installed: `make cuda` fetches it (100 MB)")
+
+
+@pytest.fixture(scope="session")
+def with_torch(tmp_path_factory):
+    """Runs a program where PyTorch is, with this package and the examples: here, or in Debian's Python
+    with its python3-torch, since PyPI's is gigabytes."""
+    package = tmp_path_factory.mktemp("package")
+    (package / "infonoise").symlink_to(Path(infonoise.__file__).parent)
+    # One thread: the programs are small, and run beside others.
+    environment = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT / 'examples'}", "OMP_NUM_THREADS": "1"}
+
+    def start(python, *command, **options) -> subprocess.Popen:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen([python, *map(str, command)], env=environment, **pipes, **options)
+
+    for python in (sys.executable, "/usr/bin/python3"):
+        if Path(python).exists():
+            process = start(python, "-c", "import torch, infonoise")
+            reason = process.communicate()[1].strip().splitlines()
+            if process.returncode == 0:
+                return partial(start, python)
+    assert "CI" not in os.environ, reason
+    pytest.skip("no PyTorch: `apt-get install python3-torch` has one for Debian's own Python, which .venv must be of")

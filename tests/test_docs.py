@@ -3,12 +3,23 @@
 import re
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from conftest import ROOT
+from matplotlib import pyplot
 
 #: Pages whose every block marked ``python`` runs, without anything of the reader's.
-PAGES = ["docs/jax.md"]
+PAGES = ["docs/jax.md", "docs/method.md", "docs/choosing.md", "docs/pytorch.md"]
+#: Those that need PyTorch.
+TORCH = {"docs/pytorch.md"}
+#: Those whose pictures `make pictures` makes.
+OURS = ["docs/method.md", "docs/choosing.md"]
+#: What the programs beside them draw.
+MAKERS = {
+    "make_pictures": [f"method-{name}.png" for name in ("bands", "digits", "gate", "two-points")],
+    "seeing": [f"seeing-{name}.png" for name in ("density", "grid", "history", "profile")],
+}
 
 
 def blocks(page: str) -> str:
@@ -21,11 +32,37 @@ def blocks(page: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_block_runs(page, tmp_path):
+def test_every_block_runs(page, tmp_path, request):
     code = blocks(page)
     assert len(re.findall(r"^```python$", (ROOT / page).read_text(), re.M)) > 1
     # A process of its own: pages configure JAX, and register types.
     program = "import pathlib, sys\nfolder = pathlib.Path.cwd()\nexec(compile(sys.stdin.read(), sys.argv[1], 'exec'))"
-    command = [sys.executable, "-c", program, ROOT / page]
-    done = subprocess.run(command, input=code, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    launch = request.getfixturevalue("with_torch") if page in TORCH else partial(start, sys.executable)
+    process = launch("-c", program, ROOT / page, stdin=subprocess.PIPE, cwd=tmp_path)
+    _, error = process.communicate(code, timeout=120)
+    assert process.returncode == 0, error
+
+
+def start(*command, **options) -> subprocess.Popen:
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.mark.parametrize("maker, names", MAKERS.items())
+def test_pictures_are_made(maker, names, tmp_path):
+    """Each with something on it, under the name that is checked in; the tour at a small size."""
+    small = ["--steps", "200"] if maker == "seeing" else []
+    command = [sys.executable, ROOT / f"docs/{maker}.py", "--out", tmp_path, *small]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    for name in names:
+        picture = pyplot.imread(tmp_path / name)
+        assert picture.shape == pyplot.imread(ROOT / "docs/images" / name).shape
+        assert picture[..., :3].std() > 0.1, name
+        assert (ROOT / "docs/images" / name).stat().st_size < 150_000, name
+    assert "'phase': 'adapting'" in done.stdout or maker != "seeing"
+
+
+def test_every_picture_is_shown_and_made():
+    shown = [image for page in OURS for image in re.findall(r"\]\(images/([\w.-]+)\)", (ROOT / page).read_text())]
+    assert sorted(shown) == sorted(sum(MAKERS.values(), []))

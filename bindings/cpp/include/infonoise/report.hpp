@@ -44,7 +44,7 @@ class Line {
 ///     if (report.warning != INFONOISE_WARNING_NONE) std::cerr << report.warning_name() << '\n';
 ///     if (report.held > 0) std::cerr << report.hold_remedy() << '\n';
 ///
-/// docs/reading-the-report.md explains every field.
+/// docs/choosing.md explains every field.
 struct Report : infonoise_report {
   Report() : infonoise_report() { struct_size = sizeof(infonoise_report); }
 

@@ -48,8 +48,11 @@ def masses(schedule: Schedule, edges) -> np.ndarray:
     in ln sigma as in ``profile()["edges"]``; what is missing to 1 falls off the grid."""
     # A diagnosis where the draws carry the emphasis, so that no weight enters, and every
     # bin has an error, so that there is a target to compare with. Which one is no matter.
-    grid = {"bins": len(edges) - 1, "sigma_min": float(edges[0]), "sigma_max": float(edges[-1])}
-    state = Scheduler(Config(**grid, emphasis="samples", pivot="off", window=8, min_count=1))
+    low, high = float(edges[0]), float(edges[-1])
+    config = Config(
+        bins=len(edges) - 1, window=8, sigma_min=low, sigma_max=high, min_count=1, pivot="off", emphasis="samples"
+    )
+    state = Scheduler(config)
     sigma = state.profile()["sigma"]
     state.observe(sigma, sigma**2)
     found = diagnose(state, schedule, estimate=True)

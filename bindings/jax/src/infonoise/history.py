@@ -29,7 +29,7 @@ class History:
         self.median: list[float] = []
         self.pivot: list[float] = []
         self.end = 0
-        self.edges: np.ndarray | None = None
+        self.edges = np.empty(0)
         self._refreshes = -1
 
     def record(self, state) -> None:
@@ -40,7 +40,7 @@ class History:
             raise ValueError(f"step {report['steps']} comes after step {self.end} was recorded: one run, in its order")
         if report["refreshes"] != self._refreshes:
             profile = scheduler.profile()
-            if self.edges is not None and not np.array_equal(self.edges, profile["edges"]):
+            if self.steps and not np.array_equal(self.edges, profile["edges"]):
                 raise ValueError("the grid is not the one recorded so far: one history for each schedule")
             self.edges, self._refreshes = profile["edges"], report["refreshes"]
             self.steps.append(report["steps"])

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -25,7 +26,7 @@ try:
     from matplotlib import pyplot
     from matplotlib.axes import Axes
     from matplotlib.patheffects import Normal, Stroke
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 except ImportError as error:
     raise ImportError("infonoise.plot needs matplotlib: pip install 'infonoise[plot]'") from error
 
@@ -138,13 +139,13 @@ def info_grid(state, n: int, *, power: float = 1.0, rho: float = 7.0, ax: Axes |
         inside = int(((grid >= low) & (grid <= high)).sum())
         ax.plot(range(n), grid, marks, color=colour, ms=4.5, lw=1.6, clip_on=False, label=f"{name}: {inside} of {n} in the band")
     ax.set_xlabel("step of the sampler")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(axis="x", alpha=0.25)
     sigma_axis(ax, scheduler.profile()["edges"], "y")
     return _legend(ax)
 
 
-def sigma_axis(ax: Axes, edges, which: str = "x") -> None:
+def sigma_axis(ax: Axes, edges, which: Literal["x", "y"] = "x") -> None:
     """Makes ``ax``'s "x" or "y" a logarithmic sigma axis from the first of ``edges`` to the last."""
     low, high = float(edges[0]), float(edges[-1])
     axis = ax.xaxis if which == "x" else ax.yaxis
