@@ -100,6 +100,13 @@ def test_resume_continues_where_the_checkpoint_is(tmp_path):
         journal = infonoise.Journal.resume(path, loaded)
     cut = (tmp_path / "run.journal.cut-40").read_bytes()
     assert len(cut) > 10_000 and behind.endswith(cut)
+    # A second crash behind the same checkpoint does not cost what the first left.
+    run(journal, 3)
+    journal._file.close()
+    loaded = infonoise.Scheduler.load(checkpoint)
+    with pytest.warns(UserWarning, match="moved to .*cut-40.2"):
+        journal = infonoise.Journal.resume(path, loaded)
+    assert (tmp_path / "run.journal.cut-40").read_bytes() == cut
     with journal:
         run(journal, 30)
     assert loaded.digest() == whole.digest() == infonoise.replay(path).scheduler.digest()
@@ -210,6 +217,10 @@ def test_other_processes_and_full_disks_are_refused(tmp_path):
     try:
         with pytest.raises(OSError):
             run(limited, 100)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        with pytest.raises(OSError):
+            infonoise.Journal(tmp_path / "none.journal", scheduler)
+        assert not (tmp_path / "none.journal").exists()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)

@@ -4,6 +4,8 @@
 #include <infonoise/infonoise.hpp>
 
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <csignal>
@@ -11,6 +13,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <locale>
 #include <sstream>
 
 #define CHECK(what)                                                          \
@@ -267,10 +270,10 @@ void names_what_is_wrong() {
   CHECK(scheduler.digest() == digest);
   train(scheduler, 30);
   REFUSED(INFONOISE_ARGUMENT, "n = 1 must be at least 2", scheduler.info_grid(1));
-  REFUSED(INFONOISE_ARGUMENT, "power = 65.000000 must be from -64 to 64", scheduler.info_grid(18, 65));
+  REFUSED(INFONOISE_ARGUMENT, "power = 65 must be from -64 to 64", scheduler.info_grid(18, 65));
   REFUSED(INFONOISE_ARGUMENT, "power = -65", scheduler.to_entropic_time(std::vector<double>{1}, -65));
   REFUSED(INFONOISE_ARGUMENT, "power = -65", scheduler.from_entropic_time(std::vector<double>{1}, -65));
-  REFUSED(INFONOISE_ARGUMENT, "lognormal, 0.000000, -1.000000", scheduler.diagnose(infonoise::Schedule::lognormal(0, -1)));
+  REFUSED(INFONOISE_ARGUMENT, "lognormal(0, -1): deviations and shifts must be positive", scheduler.diagnose(infonoise::Schedule::lognormal(0, -1)));
 
   const double half = infonoise::to_sigma(INFONOISE_COORDINATE_FLOW_TIME, 0.5);
   CHECK(half == 1 && infonoise::from_sigma(INFONOISE_COORDINATE_FLOW_TIME, half) == 0.5);
@@ -374,7 +377,7 @@ void records(const std::string& folder) {
   write(other, std::string("nonsense").append(90, 'x'));
   REFUSED(INFONOISE_NOT_A_JOURNAL, "not a journal", Replay::open(other));
   write(other, "");
-  REFUSED(INFONOISE_TRUNCATED, "end early", Replay::open(other));
+  REFUSED(INFONOISE_TRUNCATED, "is empty, nothing was recorded", Replay::open(other));
   REFUSED(infonoise::file_error, "No such file", Replay::open(folder + "/none"));
   // One run's digests over another's errors: a difference, with its step.
   std::remove(other.c_str());
@@ -453,6 +456,72 @@ void resumes(const std::string& folder) {
   CHECK(from_start.cut_bytes() > 0);
 }
 
+// A second crash behind the same checkpoint, a forked child, a path without a file, and
+// a beginning that did not fit: nothing is lost, and nothing is in the way.
+void leaves_nothing_behind(const std::string& folder) {
+  const std::string path = folder + "/twice.journal";
+  std::vector<std::uint8_t> image;
+  {
+    Journal journal = Journal::create(path, Scheduler(quick(), 4));
+    train(journal, 10);
+    image = journal.scheduler().save();
+    train(journal, 9);
+  }
+  for (const int steps : {3, 2}) {
+    Journal journal = Journal::resume(path, Scheduler::load(image));
+    train(journal, steps);
+  }
+  Journal journal = Journal::resume(path, Scheduler::load(image));
+  CHECK(read(path + ".cut-10").size() > 9 * 1024 && read(path + ".cut-10.2").size() > 3 * 1024);
+  CHECK(read(path + ".cut-10.3").size() > 2 * 1024);
+  const pid_t child = fork();
+  if (child == 0) {
+    bool refused = false;
+    try {
+      journal.step();
+    } catch (const Error& error) {
+      refused = error.status() == INFONOISE_NOT_A_JOURNAL;
+    }
+    journal.close();
+    _exit(refused ? 0 : 1);
+  }
+  int status = 1;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  train(journal, 3);
+  journal.close();
+  Replay replay = Replay::open(path);
+  replay.finish();
+  CHECK(replay.scheduler().digest() == journal.scheduler().digest());
+
+  const std::string none = folder + "/none.journal";
+  REFUSED(infonoise::file_error, "No such file", Journal::resume(none, Scheduler(quick(), 4)));
+  rlimit old, limit;
+  CHECK(getrlimit(RLIMIT_FSIZE, &old) == 0);
+  limit = old, limit.rlim_cur = 100;
+  std::signal(SIGXFSZ, SIG_IGN);
+  CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  REFUSED(infonoise::file_error, "File too large", Journal::create(none, Scheduler(quick(), 4)));
+  CHECK(setrlimit(RLIMIT_FSIZE, &old) == 0);
+  Journal::create(none, Scheduler(quick(), 4)).close();
+  REFUSED(infonoise::file_error, "directory", Replay::open(folder));
+}
+
+struct Comma : std::numpunct<char> {
+  char do_decimal_point() const override { return ','; }
+};
+
+// A line for a log reads the same wherever the program runs.
+void prints_points_in_every_locale() {
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Comma));
+  Scheduler scheduler(quick(), 4);
+  std::ostringstream text;
+  text << scheduler.report() << quick();
+  REFUSED(INFONOISE_ARGUMENT, "power = 64.5 must be", scheduler.info_grid(9, 64.5));
+  std::locale::global(before);
+  CHECK(text.str().find("sigma_min=0.002") != std::string::npos && text.str().find(',') == std::string::npos);
+  REFUSED(INFONOISE_TRUNCATED, "the image is empty", Scheduler::load({}));
+}
+
 // A full disk: the call that meets it says so, and no record follows the gap.
 void notices_a_full_disk(const std::string& folder) {
   Journal journal = Journal::create(folder + "/full.journal", Scheduler(quick(), 4));
@@ -476,6 +545,8 @@ int main(int argc, char** argv) {
   names_what_is_wrong();
   records(argv[1]);
   resumes(argv[1]);
+  leaves_nothing_behind(argv[1]);
+  prints_points_in_every_locale();
   notices_a_full_disk(argv[1]);
   Replay replay = Replay::open(std::string(argv[1]) + "/run.journal");
   replay.finish();

@@ -128,6 +128,8 @@ std::vector<std::uint8_t> load(const std::string& path, const Ranks& ranks) {
   if (ranks.rank == 0) {
     std::ifstream file(path, std::ios::binary);
     bytes.assign(std::istreambuf_iterator<char>(file), {});
+    if (file.is_open() && bytes.empty())
+      throw std::runtime_error(path + " is empty: delete it to start from scratch, or use an older checkpoint");
   }
   std::uint64_t size = bytes.size();
   MPI_Bcast(&size, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -21,6 +22,7 @@ struct Closer {
 };
 using File = std::unique_ptr<std::FILE, Closer>;
 
+// Files are closed in programs that this one starts ("e"): they would hold the lock.
 // Every record goes to the operating system at once, so that a checkpoint is never
 // ahead of its journal; two writers would write over each other.
 inline bool take(std::FILE* file) noexcept {
@@ -56,13 +58,15 @@ class Replay {
   static Result<Replay> open(const std::string& path) {
     Replay replay;
     replay.path_ = path;
-    replay.file_.reset(std::fopen(path.c_str(), "rb"));
+    replay.file_.reset(std::fopen(path.c_str(), "rbe"));
     if (!replay.file_) INFONOISE_FAIL_(file_error, detail::file_message(path));
     std::size_t state = 0, memory = 0, used = 0;
     infonoise_status status;
-    (void)replay.fill();
+    if (!replay.fill() && std::ferror(replay.file_.get())) INFONOISE_FAIL_(file_error, detail::file_message(path));
     do status = infonoise_replay_needs(replay.rest(), replay.rest_bytes(), &state, &memory);
     while (status == INFONOISE_TRUNCATED && replay.fill());
+    if (replay.rest_bytes() == 0)
+      INFONOISE_FAIL_(INFONOISE_TRUNCATED, path + " is empty, nothing was recorded: delete it and begin anew");
     INFONOISE_CHECK_(status, path + ": " + detail::message(status_, Span<const std::uint8_t>(replay.buffer_)));
     replay.scheduler_.words_.resize(state / 8);
     replay.memory_.resize(memory / 8);
@@ -218,22 +222,28 @@ class Journal {
         infonoise_journal_begin(journal.memory_.data(), journal.memory_bytes(), page, scheduler.data(),
                                 scheduler.bytes(), scheduler.seed(), journal.record_.data(), journal.record_.size(), &used),
         scheduler.why(status_));
-    journal.file_.reset(std::fopen(path.c_str(), "wbx"));
-    if (!journal.file_ || !detail::take(journal.file_.get()))
+    journal.file_.reset(std::fopen(path.c_str(), "wbxe"));
+    if (!journal.file_)
       INFONOISE_FAIL_(file_error, detail::file_message(path) +
                                       (errno == EEXIST ? ": go on with it by Journal::resume, or choose another name" : ""));
-    INFONOISE_RUN_(journal.write(used));
+    if (!detail::take(journal.file_.get()) || std::fwrite(journal.record_.data(), 1, used, journal.file_.get()) != used) {
+      const std::string text = detail::file_message(path);
+      journal.file_.reset();
+      // A beginning that is cut off could not be resumed, and would be in the way.
+      (void)std::remove(path.c_str());
+      INFONOISE_FAIL_(file_error, text);
+    }
     journal.scheduler_ = std::move(scheduler);
     return journal;
   }
 
   /// Goes on with a journal at the place where its run was what `scheduler` is now
   /// (loaded from a checkpoint, say). What was recorded behind it moves to the file
-  /// PATH.cut-STEP: `cut_bytes` says how much.
+  /// PATH.cut-STEP (.2, .3, ... where that exists): `cut_bytes` says how much.
   static Result<Journal> resume(const std::string& path, Scheduler&& scheduler) {
     Journal journal;
     journal.path_ = path;
-    journal.file_.reset(std::fopen(path.c_str(), "ab"));
+    journal.file_.reset(std::fopen(path.c_str(), "r+be"));
     if (!journal.file_) INFONOISE_FAIL_(file_error, detail::file_message(path));
     if (!detail::take(journal.file_.get()))
       INFONOISE_FAIL_(file_error, path + " is open in another writer: close that journal first");
@@ -257,8 +267,13 @@ class Journal {
     const bool closed =
         replay.rest_bytes() == used && std::memcmp(replay.rest(), journal.record_.data(), used) == 0;
     if (!closed && replay.rest_bytes() > 0) {
-      const std::string aside = path + ".cut-" + std::to_string(report.steps);
-      detail::File file(std::fopen(aside.c_str(), "wb"));
+      const std::string name = path + ".cut-" + std::to_string(report.steps);
+      std::string aside = name;
+      detail::File file(std::fopen(aside.c_str(), "wbxe"));
+      for (int more = 2; !file && errno == EEXIST; ++more) {
+        aside = name + "." + std::to_string(more);
+        file.reset(std::fopen(aside.c_str(), "wbxe"));
+      }
       if (!file || std::fwrite(replay.rest(), 1, replay.rest_bytes(), file.get()) != replay.rest_bytes() ||
           std::fflush(file.get()) != 0)
         INFONOISE_FAIL_(file_error, detail::file_message(aside));
@@ -267,6 +282,7 @@ class Journal {
     std::error_code failed;
     std::filesystem::resize_file(path, replay.position(), failed);
     if (failed) INFONOISE_FAIL_(file_error, path + ": " + failed.message());
+    if (std::fseek(journal.file_.get(), 0, SEEK_END) != 0) INFONOISE_FAIL_(file_error, detail::file_message(path));
     INFONOISE_RUN_(journal.write(used));
     journal.scheduler_ = std::move(scheduler);
     return journal;
@@ -278,7 +294,7 @@ class Journal {
       (void)end();
       path_ = std::move(other.path_), file_ = std::move(other.file_), memory_ = std::move(other.memory_);
       record_ = std::move(other.record_), scheduler_ = std::move(other.scheduler_);
-      cut_bytes_ = other.cut_bytes_;
+      cut_bytes_ = other.cut_bytes_, process_ = other.process_;
     }
     return *this;
   }
@@ -389,6 +405,9 @@ class Journal {
   Result<void> check_open() const {
     if (!file_)
       INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL, "the journal is closed: copy its scheduler, or resume the journal");
+    if (::getpid() != process_)
+      INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL,
+                      "the journal belongs to the process that opened it: copy its scheduler here, or begin another");
     return Result<void>();
   }
 
@@ -406,6 +425,7 @@ class Journal {
 
   bool end() noexcept {
     if (!file_) return true;
+    if (::getpid() != process_) return file_.reset(), true;
     std::size_t used = 0;
     const infonoise_status status =
         infonoise_journal_digest(memory_.data(), memory_bytes(), scheduler_.data(), scheduler_.bytes(), record_.data(),
@@ -439,6 +459,8 @@ class Journal {
   std::vector<std::uint8_t> record_;
   Scheduler scheduler_;
   std::uint64_t cut_bytes_ = 0;
+  // A forked child must not write: it shares the file and its place with its parent.
+  ::pid_t process_ = ::getpid();
 };
 
 }  // namespace INFONOISE_MODE_

@@ -2,7 +2,10 @@
 // another schedule.
 #pragma once
 
+#include <locale>
 #include <ostream>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "result.hpp"
@@ -11,6 +14,15 @@ namespace infonoise {
 inline namespace INFONOISE_MODE_ {
 
 namespace detail {
+
+/// Six digits, with a point whatever the locale.
+inline std::string number(double value) {
+  std::ostringstream text;
+  text.imbue(std::locale::classic());
+  text.precision(6);
+  text << value;
+  return text.str();
+}
 
 /// One line of name=value pairs.
 class Line {
@@ -22,11 +34,7 @@ class Line {
   Line& put(const char* name, std::uint64_t value) { return put(name, std::to_string(value).c_str()); }
   Line& put(const char* name, std::uint32_t value) { return put(name, std::uint64_t{value}); }
   Line& put(const char* name, bool value) { return put(name, std::uint64_t{value}); }
-  Line& put(const char* name, double value) {
-    char digits[32];
-    std::snprintf(digits, sizeof digits, "%.6g", value);
-    return put(name, digits);
-  }
+  Line& put(const char* name, double value) { return put(name, number(value).c_str()); }
   friend std::ostream& operator<<(std::ostream& out, const Line& line) { return out << line.text_; }
 
  private:

@@ -45,6 +45,8 @@ class Scheduler {
   /// The schedule of a portable image, which is checked completely.
   static Result<Scheduler> load(Span<const std::uint8_t> image) {
     std::size_t bytes = 0;
+    if (image.size() == 0)
+      INFONOISE_FAIL_(INFONOISE_TRUNCATED, "the image is empty: the file was cut off, use an older checkpoint");
     INFONOISE_CHECK_(infonoise_image_state_bytes(image.data(), image.size(), &bytes), detail::message(status_, image));
     Scheduler loaded;
     loaded.words_.resize(bytes / 8);
@@ -204,8 +206,11 @@ class Scheduler {
     out.bins = raw.bins, out.emphasis = found.emphasis.data();
     INFONOISE_CHECK_(infonoise_diagnose(data(), bytes(), which(estimate), schedule.kind, schedule.a, schedule.b,
                                         schedule.masses.empty() ? nullptr : schedule.masses.data(), &out),
-                     why(status_, std::string(infonoise_schedule_name(schedule.kind)) + ", " +
-                                      std::to_string(schedule.a) + ", " + std::to_string(schedule.b)));
+                     why(status_, schedule.kind == INFONOISE_SCHEDULE_KIND_TABLE
+                                      ? std::string("masses must be finite, none negative, one positive")
+                                      : std::string(infonoise_schedule_name(schedule.kind)) + "(" +
+                                            detail::number(schedule.a) + ", " + detail::number(schedule.b) +
+                                            "): deviations and shifts must be positive, low below high"));
     found.total_variation = out.total_variation, found.band_low = out.band_low, found.band_high = out.band_high;
     found.inside_band = out.inside_band, found.off_grid = out.off_grid, found.wasted = out.wasted;
     return found;
@@ -244,7 +249,7 @@ class Scheduler {
     return estimate ? INFONOISE_PROFILE_KIND_ESTIMATED : INFONOISE_PROFILE_KIND_IN_FORCE;
   }
   static std::string power_range(double power) {
-    return "power = " + std::to_string(power) + " must be from -64 to 64";
+    return "power = " + detail::number(power) + " must be from -64 to 64";
   }
   static std::string shard(std::size_t n, std::uint32_t rank, std::uint32_t world) {
     return "rank = " + std::to_string(rank) + " must be below world = " + std::to_string(world) +
@@ -329,7 +334,7 @@ inline Result<std::vector<double>> from_sigma(infonoise_coordinate coordinate, S
 inline Result<double> from_sigma(infonoise_coordinate coordinate, double sigma) {
   double value = 0;
   INFONOISE_CHECK_(infonoise_from_sigma(coordinate, &sigma, &value, 1),
-                   detail::message(status_, "sigma = " + std::to_string(sigma) +
+                   detail::message(status_, "sigma = " + detail::number(sigma) +
                                                 " must be finite, not negative, and not 0 under a logarithm"));
   return value;
 }
@@ -344,7 +349,7 @@ inline Result<std::vector<double>> to_sigma(infonoise_coordinate coordinate, Spa
 inline Result<double> to_sigma(infonoise_coordinate coordinate, double value) {
   double sigma = 0;
   INFONOISE_CHECK_(infonoise_to_sigma(coordinate, &value, &sigma, 1),
-                   detail::message(status_, "value = " + std::to_string(value) +
+                   detail::message(status_, "value = " + detail::number(value) +
                                                 " must be finite; flow time at least 0 and below 1"));
   return sigma;
 }

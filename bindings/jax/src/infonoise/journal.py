@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import warnings
 from collections.abc import Iterator
@@ -55,13 +56,18 @@ class Journal:
                 f"{os.fspath(path)} exists: go on with it by Journal.resume, or choose another name"
             ) from None
         self._open(file, empty_words(_native.journal_words(page)), scheduler)
-        self._record(_native.journal_begin, page, scheduler.seed)
+        try:
+            self._record(_native.journal_begin, page, scheduler.seed)
+        except OSError:
+            # A beginning that is cut off could not be resumed, and would be in the way.
+            os.unlink(path)
+            raise
 
     @classmethod
     def resume(cls, path: str | os.PathLike, scheduler: Scheduler) -> Journal:
         """Goes on with a journal at the place where its run was what ``scheduler`` is now
         (loaded from a checkpoint, say). What was recorded behind it moves to the file
-        ``PATH.cut-STEP``, with a warning."""
+        ``PATH.cut-STEP`` (``.2``, ``.3``, ... where that exists), with a warning."""
         _check_scheduler(scheduler)
         file = open(path, "r+b", buffering=0)
         try:
@@ -289,13 +295,22 @@ def _cut(replay: Replay, file, closing: bytes, steps: int) -> None:
     """Cuts a file behind where its replay stands; what is lost there moves to another file."""
     rest = replay.rest()
     if rest not in (b"", closing):
-        with open(f"{replay.path}.cut-{steps}", "wb") as other:
+        with _aside(f"{replay.path}.cut-{steps}") as other:
             other.write(rest)
         warnings.warn(
             f"{replay.path}: {len(rest)} bytes behind step {steps} were moved to {other.name}", stacklevel=3
         )
     file.truncate(replay.position)
     file.seek(replay.position)
+
+
+def _aside(name: str):
+    """A new file: a second crash behind the same checkpoint does not cost what the first left."""
+    for suffix in itertools.chain([""], (f".{more}" for more in itertools.count(2))):
+        try:
+            return open(name + suffix, "xb")
+        except FileExistsError:
+            continue
 
 
 def _lock(file) -> None:

@@ -54,7 +54,7 @@ class Stage {
 #endif
 
   /// Takes a scheduler or a journal over, if it succeeds; `batch` is this rank's. A
-  /// journal's page must hold lag + 1 global batches.
+  /// journal's page should hold lag + 1 global batches, or sigmas are stored.
   static Result<Stage> create(Verbs&& verbs, std::size_t batch, std::uint32_t lag = 2, Shard shard = {}) {
     if (batch == 0 || batch > 1u << 28 || lag > 64 || shard.rank >= shard.world)
       INFONOISE_FAIL_(INFONOISE_ARGUMENT,
@@ -139,6 +139,7 @@ class Stage {
   /// As above for sigmas that `sample` has not drawn: a kernel has, by a `sampler_ref`.
   Result<void> observe(const float* d_sigma, const float* d_error, cudaStream_t stream,
                        Span<const std::uint8_t> mask = {}) {
+    if (!d_sigma) INFONOISE_FAIL_(INFONOISE_NULL, "d_sigma is null: pass the sigmas that the kernel drew, in device memory");
     INFONOISE_RUN_(settle());
     if (pending_ != Pending::none)
       INFONOISE_FAIL_(INFONOISE_ARGUMENT, "sample drew a batch: observe that one, without sigmas, first");
@@ -159,8 +160,9 @@ class Stage {
     return hand_over(0);
   }
 
-  /// An image of the schedule and of what is in flight, for which it waits. It changes
-  /// nothing: a run that goes on from it, or from here, is the run without it. Not between
+  /// An image of the schedule and of what is in flight, for which it waits. A run that goes
+  /// on from it, or from here, is the run without it. (What the next call would hand over
+  /// anyway is handed over first, so look at the digest behind `save`.) Not between
   /// `sample` and `observe`.
   Result<std::vector<std::uint8_t>> save() {
     INFONOISE_RUN_(settle());
@@ -186,7 +188,7 @@ class Stage {
 
   /// The scheduler, to be read; it does not know what is in flight.
   const Scheduler& scheduler() const noexcept { return scheduler_of(verbs_); }
-  /// The scheduler or the journal, to freeze, reconfigure, flush or close it. Leave its
+  /// The scheduler or the journal, to freeze, reconfigure or close it. Leave its
   /// observe and step to the stage.
   Verbs& verbs() noexcept { return verbs_; }
 
@@ -224,6 +226,7 @@ class Stage {
   // Enqueues the copies back. Afterwards the batch is in flight, or nothing has changed.
   Result<void> fly(const float* d_sigma, const float* d_error, cudaStream_t stream, Span<const std::uint8_t> mask) {
     const std::size_t n = ring_->n, bytes = n * sizeof(float);
+    if (!d_error) INFONOISE_FAIL_(INFONOISE_NULL, "d_error is null: pass the errors of the global batch, in device memory");
     if (!mask.empty() && mask.size() != n)
       INFONOISE_FAIL_(INFONOISE_LENGTH, "mask of " + std::to_string(mask.size()) + ", must be of the global batch of " +
                                             std::to_string(n) + ", or empty");
