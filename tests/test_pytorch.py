@@ -34,6 +34,7 @@ def test_ranks_agree_to_the_last_bit(with_torch, tmp_path):
         # By chance 6 of 100 are.
         ("flow", 450, r"([\d.]+)% of 2000 samples are code words", lambda share: share > 20),
     ],
+    ids=["edm", "flow"],
 )
 def test_examples_train(with_torch, name, steps, words, learned):
     out = output(with_torch(ROOT / f"examples/pytorch_{name}.py", "--steps", steps))
