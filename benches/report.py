@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benches"))
 import growth  # noqa: E402
 import instructions  # noqa: E402
+import linked  # noqa: E402
 from share import share  # noqa: E402
 from timing import interleaved, undisturbed  # noqa: E402
 
@@ -101,6 +102,7 @@ def targets(found):
         ("the same, to NumPy's log-normal draw", "< 1 x", f"{python / numpy:.2f} x", python < numpy, "python"),
         ("state, K 64, B 256", "<= 72 KiB", f"{kib:.1f} KiB", kib <= 72, "state"),
         ("`libinfonoise.a`, its exports", "<= 40 kB", f"{kb:.0f} kB", kb <= 40, "binary"),
+        ("a stripped trainer, with `--gc-sections`, grows by", "-", f"{found['linked'] / 1e3:.0f} kB", True, "binary"),
         ("share of the demo's step, the calls timed alone", "< 1 %",
          f"{alone:.4f} % (by difference {part['difference']:.2f} ± {part['uncertainty']:.2f})", alone < 1, "share"),
         ("share of a 50 ms step, by arithmetic", "< 0.1 %", f"{gpu:.4f} %", gpu < 0.1, "share"),
@@ -188,6 +190,7 @@ def main():
     print("the demo's step ...", flush=True)
     found["share"] = part = share(2 * options.seconds)
     found["copies"], found["bytes"] = state_copies(), sizes[64, 256]
+    found["linked"] = linked.growth(LIBRARY)
     found["binary"] = int(output("size", LIBRARY).splitlines()[1].split()[3])
 
     (options.out / "images").mkdir(parents=True, exist_ok=True)

@@ -10,10 +10,12 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benches"))
 import instructions  # noqa: E402
+import linked  # noqa: E402
 from peers import contenders  # noqa: E402
 from timing import interleaved, undisturbed  # noqa: E402
 
 LARGEST_LIBRARY = 120_000
+LARGEST_TRAINER = 40_000
 
 
 def test_instructions_do_not_grow(library):
@@ -71,3 +73,8 @@ def test_the_library_is_small(library):
     """Code and constants as they ship."""
     total = subprocess.run(["size", library], capture_output=True, text=True, check=True).stdout
     assert int(total.splitlines()[1].split()[3]) < LARGEST_LIBRARY, total
+
+
+def test_a_trainer_pays_for_what_it_calls(library):
+    """Linked with --gc-sections, a program takes in what its calls reach."""
+    assert linked.growth(library) < LARGEST_TRAINER
