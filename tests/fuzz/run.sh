@@ -17,11 +17,13 @@ if [ ! -x "$tools/bin/cargo-fuzz" ]; then
   cargo install -q --locked --version 0.13.2 --root "$tools" cargo-fuzz
 fi
 export PATH=$tools/bin:$PATH
+# Longer than any seed: a seed that is cut off leads nowhere.
+longest=$(($(find tests/fuzz/seeds -type f -printf '%s\n' | sort -n | tail -n 1) * 2))
 for target in state_block image journal calls; do
   mkdir -p "target/fuzz/corpus/$target" "target/fuzz/artifacts/$target"
   log=target/fuzz/$target.log
   if ! cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz --features libfuzzer "$target" \
-    "target/fuzz/corpus/$target" "tests/fuzz/seeds/$target" -- -max_total_time="$seconds" -max_len=4096 \
+    "target/fuzz/corpus/$target" "tests/fuzz/seeds/$target" -- -max_total_time="$seconds" -max_len="$longest" \
     -artifact_prefix="target/fuzz/artifacts/$target/" >"$log" 2>&1; then
     tail -n 40 "$log"
     echo "fuzz: $target failed, its input lies in target/fuzz/artifacts/$target"
