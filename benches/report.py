@@ -110,7 +110,7 @@ def targets(found):
     text, given = "| | target | measured | |\n|---|---|---|---|\n", set()
     numbers = found["instructions"] | {"bare": f"{row(found['ratios'], 'without a comparison')[2]:.2f}"}
     for name, target, figure, met, reason in lines:
-        verdict = "met"
+        verdict = "met" if target != "-" else ""
         if not met:
             because = reasons[reason.strip(",")].format(**numbers)
             verdict = "**short**, likewise" if because in given else f"**short**, because {because}"
