@@ -9,7 +9,6 @@
 #include <string>
 
 #include "fields.h"
-#include "float_mode.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace infonoise::xla_calls {
@@ -193,7 +192,6 @@ inline ffi::Error report(U32 state, ffi::Result<U32> counts, ffi::Result<F32> re
   if (counts->element_count() != rows.count * kCounts || reals->element_count() != rows.count * kReals) {
     return failure("report", INFONOISE_LENGTH);
   }
-  FloatMode mode;
   std::uint32_t* count = counts->typed_data();
   float* real = reals->typed_data();
   for (std::size_t i = 0; i < rows.count; ++i) {

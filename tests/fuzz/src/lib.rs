@@ -10,7 +10,7 @@ pub use calls::calls;
 pub use journal::journal;
 
 use infonoise_core::diagnose::{Schedule, ScheduleKind};
-use infonoise_core::{Coordinate, Reader, Scheduler, image as images};
+use infonoise_core::{Reader, Scheduler, image as images};
 
 /// The bytes as words: a block of any content.
 fn words(data: &[u8]) -> Vec<u64> {
@@ -34,7 +34,6 @@ fn ask(reader: &Reader<'_>) {
     let _ = reader.entropic_time(0.0, false).map(|time| time.sigma(time.at(0.3)));
     let schedule = Schedule::new(ScheduleKind::LogNormal, -1.2, 1.2, &[]);
     let _ = reader.diagnose(&schedule, true);
-    let _ = Coordinate::ALL;
 }
 
 /// Everything that a block can be made to do.
