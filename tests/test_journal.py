@@ -117,35 +117,31 @@ def test_resume_continues_where_the_checkpoint_is(tmp_path):
 
 
 WORKER = """
-import sys
+import os, sys
 sys.path.insert(0, sys.argv[2])
 import infonoise, test_journal
 scheduler = infonoise.Scheduler(test_journal.CONFIG, seed=4)
 journal = infonoise.Journal(sys.argv[1], scheduler)
 while True:
     test_journal.run(journal, 1, batch=8)
-    open(sys.argv[3], "wb").write(scheduler.save())
+    with open(sys.argv[3] + ".new", "wb") as file:
+        file.write(scheduler.save())
+    os.replace(sys.argv[3] + ".new", sys.argv[3])
     print(flush=True)
 """
 
 
 def test_after_kill_9_every_checkpoint_goes_on(tmp_path):
     """Nothing has to be flushed first, and a torn record is left out."""
-    resumed = 0
     for i, lines in enumerate([1, 7, 30, 100]):
         path, image = tmp_path / f"{i}.journal", tmp_path / f"{i}.image"
         command = [sys.executable, "-c", WORKER, path, os.path.dirname(__file__), image]
         child = subprocess.Popen(command, stdout=subprocess.PIPE)
         for _ in range(lines):
             child.stdout.readline()
-        child.send_signal(signal.SIGSTOP)  # not while it writes the image
-        checkpoint = image.read_bytes()
         child.send_signal(signal.SIGKILL)
         child.wait()
-        try:
-            scheduler = infonoise.Scheduler.load(checkpoint)
-        except ValueError:
-            continue  # stopped within the image
+        scheduler = infonoise.Scheduler.load(image.read_bytes())
         with open(path, "ab") as file:
             file.write(b"\x10\0\0")  # and the power fails as well
         with pytest.warns(UserWarning, match="half-written record of 3 bytes"):
@@ -157,8 +153,6 @@ def test_after_kill_9_every_checkpoint_goes_on(tmp_path):
         with journal:
             run(journal, 20, batch=8)
         assert infonoise.replay(path).scheduler.digest() == scheduler.digest()
-        resumed += 1
-    assert resumed >= 2
 
 
 def test_interrupts_do_not_come_between_a_verb_and_its_record(tmp_path):
