@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test test-cross test-gpu cuda bench pictures fuzz lib lint header clean
+.PHONY: demo test test-cross test-gpu cuda bench results pictures fuzz lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
 
@@ -21,6 +21,9 @@ test-cross:  ## the same bits on aarch64 and s390x, under emulation
 pictures: $(VENV)/wheel  ## those of docs/method.md and docs/choosing.md
 	$(PY) docs/make_pictures.py --out docs/images
 	$(PY) docs/seeing.py --out docs/images
+
+results: $(VENV)/wheel  ## the paper's questions at small scale, in hours; rewrites docs/results.md
+	$(PY) experiments/results.py --report docs
 
 bench: $(VENV)/wheel lib  ## every benchmark; rewrites docs/performance.md and its picture
 	cargo bench --locked -p infonoise-benches > out/criterion.txt

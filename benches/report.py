@@ -9,7 +9,6 @@ import ctypes
 import datetime
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ sys.path.insert(0, str(ROOT / "benches"))
 import growth  # noqa: E402
 import instructions  # noqa: E402
 import linked  # noqa: E402
+from machine import machine, output  # noqa: E402
 from share import share  # noqa: E402
 from timing import interleaved, undisturbed  # noqa: E402
 
@@ -39,17 +39,6 @@ def build(name, *flags):
     source = ROOT / f"benches/c/{name}.c"
     subprocess.run(["cc", "-O3", *flags, f"-I{ROOT / 'include'}", source, LIBRARY, "-o", target], check=True)
     return target
-
-
-def output(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def machine():
-    info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
-    name = found[1].strip() if found else "a processor without a name"
-    return f"{name}, {os.cpu_count()} cores, {platform.machine()}, {platform.system()}; {output('rustc', '--version').split(' (')[0]}"
 
 
 def ratios():

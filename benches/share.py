@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "benches"), str(ROOT / "demo")]
 import arms  # noqa: E402
 import dna  # noqa: E402
+import model  # noqa: E402
 from peers.contenders import adapted, carried, from_jax_scan  # noqa: E402
 from timing import interleaved, undisturbed  # noqa: E402
 from train import Settings, start, train_step  # noqa: E402
@@ -53,5 +54,5 @@ def share(seconds):
 
 def trained(name, arm, settings, genome):
     """A side that trains on, a step a repetition."""
-    step = jax.jit(lambda carry: train_step(arm, settings, genome, 0, carry)[0], donate_argnums=0)
-    return carried(name, step, start(arm, 0), 1)
+    step = jax.jit(lambda carry: train_step(model.TASK, arm, settings, genome, 0, carry)[0], donate_argnums=0)
+    return carried(name, step, start(model.TASK, arm, 0), 1)

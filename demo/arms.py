@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import norm
 
-from model import SIGMA_DATA
+import edm as preconditioning
 
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
 EDM_MEAN, EDM_STD = -1.2, 1.2
@@ -33,10 +33,7 @@ def edm():
     def draw(state, key, n):
         return state, jnp.exp(EDM_MEAN + EDM_STD * jax.random.normal(key, (n,)))
 
-    def weight(sigma):
-        return (sigma**2 + SIGMA_DATA**2) / (sigma * SIGMA_DATA) ** 2
-
-    return Arm("edm", "EDM recipe", lambda seed: (), draw, lambda state, *_: state, weight)
+    return Arm("edm", "EDM recipe", lambda seed: (), draw, lambda state, *_: state, preconditioning.weight)
 
 
 def loguniform():

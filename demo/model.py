@@ -4,13 +4,16 @@ Written out in plain JAX: a network this small needs no framework, and the demo 
 the training loop.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+import edm
 from dna import WINDOW
+from train import Task
 
-SIGMA_DATA = 0.5
 WIDTH = 32
 KERNEL = 5
 DILATIONS = (1, 2, 4, 8)
@@ -48,6 +51,12 @@ def init(key):
     }
 
 
+def fourier(c_noise):
+    """Sines and cosines of the noise level, (n, 2 FREQUENCIES)."""
+    angle = 2 * jnp.pi * c_noise[:, None] * jnp.asarray(FREQUENCIES, jnp.float32)
+    return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], -1)
+
+
 def apply_dense(layer, x):
     return x @ layer["w"] + layer["b"]
 
@@ -68,8 +77,7 @@ def layer_norm(x):
 
 def network(params, x, c_noise):
     """The raw network F(x; c_noise)."""
-    angle = 2 * jnp.pi * c_noise[:, None] * jnp.asarray(FREQUENCIES, jnp.float32)
-    noise = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], -1)
+    noise = fourier(c_noise)
     for layer in params["noise"]:
         noise = jax.nn.silu(apply_dense(layer, noise))
 
@@ -82,16 +90,13 @@ def network(params, x, c_noise):
     return apply_dense(params["out"], jax.nn.silu(layer_norm(x)))
 
 
-def coefficients(sigma):
-    """EDM's c_skip, c_out, c_in, c_noise."""
-    total = sigma**2 + SIGMA_DATA**2
-    c_skip = SIGMA_DATA**2 / total
-    c_out = sigma * SIGMA_DATA * jax.lax.rsqrt(total)
-    return c_skip, c_out, jax.lax.rsqrt(total), jnp.log(sigma) / 4
+denoise = partial(edm.denoise, network)
 
 
-def denoise(params, x, sigma):
-    """D(x; sigma), the estimate of the clean window; sigma has one entry per window."""
-    c_skip, c_out, c_in, c_noise = coefficients(sigma)
-    wide = (slice(None), None, None)
-    return c_skip[wide] * x + c_out[wide] * network(params, c_in[wide] * x, c_noise)
+def draw(genome, key, n):
+    """n windows at random positions."""
+    first = jax.random.randint(key, (n, 1), 0, genome.shape[0] - WINDOW)
+    return encode(genome[first + jnp.arange(WINDOW)]), ()
+
+
+TASK = Task(init, draw, denoise)

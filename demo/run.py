@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 import arms
 import dna
+import model
 import plots
 import summary as summaries
 from sampler import generate
@@ -59,7 +60,7 @@ def run_arm(arm, settings, genome, judge, seed):
             bar.set_postfix(notes, refresh=False)
             bar.update(settings.chunk * settings.batch)
 
-        train(arm, settings, genome.train, seed, watch)
+        train(model.TASK, arm, settings, genome.train, seed, watch)
     record["seconds"] = time.perf_counter() - began
     return record
 

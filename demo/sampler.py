@@ -1,5 +1,7 @@
 """Generated windows: Heun's method on EDM's grid, the same for every arm."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,28 +20,38 @@ def edm_grid(steps=STEPS, sigma_min=0.002, sigma_max=80.0):
     return np.append(ramp, 0.0).astype(np.float32)
 
 
-def heun(params, x, steps=STEPS):
-    """Follow the probability flow from pure noise x down to sigma = 0."""
-    grid = edm_grid(steps)
+def follow(denoise, x, grid):
+    """Follow the probability flow of denoise(x, sigma) from x = grid[0] * noise down the grid, whose last entry is 0.
 
-    def slope(x, sigma):
-        return (x - denoise(params, x, jnp.full(x.shape[0], sigma))) / sigma
+    The last step is Euler's: 2 n - 3 calls of the denoiser for a grid of n entries with its 0. Returns the
+    denoised estimates on the way, one for each entry but the 0; the last one is the sample.
+    """
+    grid = jnp.asarray(grid)
+
+    def estimate(x, sigma):
+        return denoise(x, jnp.full(x.shape[0], sigma))
 
     def step(x, pair):
         here, there = pair
-        first = slope(x, here)
+        clean = estimate(x, here)
+        first = (x - clean) / here
         guess = x + (there - here) * first
-        second = slope(guess, there)
-        return x + (there - here) * (first + second) / 2, None
+        second = (guess - estimate(guess, there)) / there
+        return x + (there - here) * (first + second) / 2, clean
 
     pairs = jnp.stack([grid[:-2], grid[1:-1]], 1)
-    x, _ = jax.lax.scan(step, x, pairs)
-    return x - grid[-2] * slope(x, grid[-2])
+    x, cleans = jax.lax.scan(step, x, pairs)
+    return jnp.concatenate([cleans, estimate(x, grid[-2])[None]])
+
+
+def heun(denoise, x, grid):
+    """The sample alone."""
+    return follow(denoise, x, grid)[-1]
 
 
 @jax.jit
 def _generate(params, noise):
-    return jax.lax.map(lambda x: jnp.argmax(heun(params, x), -1), noise)
+    return jax.lax.map(lambda x: jnp.argmax(heun(partial(denoise, params), x, edm_grid()), -1), noise)
 
 
 def generate(params, n, seed):

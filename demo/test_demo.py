@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import arms
 import dna
+import edm
 import model
 import run
 import sampler
@@ -86,7 +87,7 @@ def test_judge_ranks_real_windows_over_random_letters():
 
 
 def test_preconditioning_limits():
-    skip, out, scale, noise = model.coefficients(jnp.array([1e-4, 0.5, 1e4]))
+    skip, out, scale, noise = edm.coefficients(jnp.array([1e-4, 0.5, 1e4]))
     np.testing.assert_allclose(skip, [1, 0.5, 0], atol=1e-6)
     np.testing.assert_allclose(out, [1e-4, 0.5 / np.sqrt(2), 0.5], rtol=1e-5)
     np.testing.assert_allclose(scale, [2, np.sqrt(2), 1e-4], rtol=1e-5)
@@ -102,18 +103,17 @@ def test_model_size_and_start():
 
 
 def test_every_arm_starts_from_the_same_weights():
-    starts = [train.start(arm, 3)["params"] for arm in (arms.edm(), arms.loguniform())]
+    starts = [train.start(model.TASK, arm, 3)["params"] for arm in (arms.edm(), arms.loguniform())]
     assert all(jax.tree.leaves(jax.tree.map(np.array_equal, *starts)))
 
 
-def test_heun_follows_the_exact_flow_of_a_gaussian(monkeypatch):
-    def exact(params, x, sigma):
+def test_heun_follows_the_exact_flow_of_a_gaussian():
+    def exact(x, sigma):
         return x * (0.25 / (0.25 + sigma**2))[:, None, None]
 
-    monkeypatch.setattr(sampler, "denoise", exact)
     x = jnp.full((1, 2, 4), 80.0)
     end = 80 * 0.5 / np.hypot(0.5, 80)
-    coarse, fine = (abs(float(sampler.heun(None, x, steps)[0, 0, 0]) / end - 1) for steps in (18, 72))
+    coarse, fine = (abs(float(sampler.heun(exact, x, sampler.edm_grid(n))[0, 0, 0]) / end - 1) for n in (18, 72))
     assert coarse < 0.08 and fine < coarse / 8  # second order: a sixteenth of the error
 
 

@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Callable, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-import model
-from dna import WINDOW
+
+class Task(NamedTuple):
+    """What is trained, on data of any kind."""
+
+    init: Callable  # key -> params
+    draw: Callable  # data, key, n -> clean samples (n, ...), and a tuple of what else the network is given
+    denoise: Callable  # params, noisy, sigma (n,), *given -> estimate of the clean samples
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,7 @@ class Settings:
     learning_rate: float = 1e-3
     ema_share: float = 0.05
     samples: int = 1024
+    min_count: int = 50
 
     def __post_init__(self):
         if self.steps < 18 or self.steps % 18:
@@ -45,9 +52,9 @@ class Settings:
         return self.refresh_every if odd else half
 
 
-def start(arm, seed):
+def start(task, arm, seed):
     """The carry at step 0. Weights depend on the seed alone, so every arm begins with the same ones."""
-    params = model.init(jax.random.key(seed))
+    params = task.init(jax.random.key(seed))
     return {
         "params": params,
         "ema": jax.tree.map(jnp.copy, params),
@@ -57,18 +64,17 @@ def start(arm, seed):
     }
 
 
-def train_step(arm, settings, genome, seed, carry):
+def train_step(task, arm, settings, data, seed, carry):
     """One optimizer step; the keys depend on the seed and the step alone: same data and noise in every arm."""
     key = jax.random.fold_in(jax.random.key(seed), carry["step"])
-    key_window, key_noise, key_sigma = jax.random.split(key, 3)
+    key_data, key_noise, key_sigma = jax.random.split(key, 3)
 
-    first = jax.random.randint(key_window, (settings.batch, 1), 0, genome.shape[0] - WINDOW)
-    x0 = model.encode(genome[first + jnp.arange(WINDOW)])
+    x0, given = task.draw(data, key_data, settings.batch)
     schedule, sigma = arm.draw(carry["schedule"], key_sigma, settings.batch)
-    noisy = x0 + sigma[:, None, None] * jax.random.normal(key_noise, x0.shape)
+    noisy = x0 + sigma.reshape(-1, *[1] * (x0.ndim - 1)) * jax.random.normal(key_noise, x0.shape)
 
     def loss(params):
-        error = jnp.mean((model.denoise(params, noisy, sigma) - x0) ** 2, axis=(1, 2))
+        error = jnp.mean((task.denoise(params, noisy, sigma, *given) - x0) ** 2, axis=range(1, x0.ndim))
         return jnp.mean(arm.weight(sigma) * error), error
 
     (value, error), gradient = jax.value_and_grad(loss, has_aux=True)(carry["params"])
@@ -83,20 +89,20 @@ def train_step(arm, settings, genome, seed, carry):
     return {"params": params, "ema": ema, "adam": adam, "schedule": schedule, "step": step}, value
 
 
-def train(arm, settings, bases, seed, watch):
+def train(task, arm, settings, data, seed, watch):
     """Train one arm, calling `watch(carry, loss)` after every chunk."""
-    genome = jnp.asarray(bases)
+    data = jax.tree.map(jnp.asarray, data)
 
     @partial(jax.jit, donate_argnums=0)
-    def chunk(carry, genome):
+    def chunk(carry, data, seed):
         def body(carry, _):
-            return train_step(arm, settings, genome, seed, carry)
+            return train_step(task, arm, settings, data, seed, carry)
 
         carry, losses = jax.lax.scan(body, carry, length=settings.chunk)
         return carry, losses.mean()
 
-    carry = start(arm, seed)
+    carry = start(task, arm, seed)
     for _ in range(settings.steps // settings.chunk):
-        carry, loss = chunk(carry, genome)
+        carry, loss = chunk(carry, data, seed)
         watch(carry, float(loss))
     return carry

@@ -131,6 +131,9 @@ def rank(number, world):
     report = loss_fn.scheduler.report()
     assert report["observations"] == report["draws"] == 12 * 64 * world and report["refreshes"] > 0
     print(f"{loss_fn.scheduler.digest():016x}")
+    # Without this the interpreter may end while gloo's threads run, and abort.
+    dist.barrier()
+    dist.destroy_process_group()
 
 
 if len(sys.argv) > 2:

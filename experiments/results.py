@@ -1,0 +1,141 @@
+"""The paper's questions at the scale of two cores: `make results`, some hours. Goes on where it was stopped.
+
+    python experiments/results.py                          # every training that is missing, then the report
+    python experiments/results.py --only fashion-7 --seeds 1
+    python experiments/results.py --smoke --out out/smoke  # a minute of everything, which shows nothing but that it runs
+
+Each training is a process of its own on one core, and leaves OUT/STUDY.ARM.SEED.json,
+and .state, the schedule that the finished model's own errors ask for.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "demo"))
+import one  # noqa: E402
+import report  # noqa: E402
+import studies  # noqa: E402
+from fashion import FOLDER  # noqa: E402
+
+
+class Run(NamedTuple):
+    study: str
+    arm: str
+    seed: int
+
+    def path(self, out):
+        return out / f"{self.study}.{self.arm}.{self.seed}.json"
+
+    def source(self, out):
+        """What must be there before: the run whose final schedule this one takes over."""
+        return Run("fashion-14", "infonoise-edm", self.seed).path(out) if self.arm == "transferred" else None
+
+
+def plan(seeds, only, smoke=False):
+    """All runs, a seed at a time, so that a stop leaves whole comparisons. A smoke test takes the arms that differ in kind."""
+    unknown = set(only) - set(studies.STUDIES)
+    if unknown:
+        raise SystemExit(f"no study is called {', '.join(sorted(unknown))}: there are {', '.join(studies.STUDIES)}")
+    chosen = {name: arms for name, (_, arms) in studies.STUDIES.items() if not only or name in only}
+    if smoke:
+        kinds = {name: {"edm", "transferred", report.shown(name), report.EMERGING.get(name)} for name in chosen}
+        chosen = {name: [arm for arm in arms if arm in kinds[name]] for name, arms in chosen.items()}
+    return [Run(name, arm, seed) for seed in range(seeds) for name, arms in chosen.items() for arm in arms]
+
+
+def rounded(value):
+    """Arrays and numbers as JSON has them, to six digits; what is not a number is null."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [rounded(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def execute(run, options):
+    """One training, in this process."""
+    scale = studies.SMOKE if options.smoke else studies.Scale()
+    study, floor = studies.make(run.study, scale, options.data)
+    source = run.source(options.out)
+    density = json.loads(source.read_text())["schedule"][-1]["density"] if source else None
+    record, offline = one.train_one(study, floor, run.arm, run.seed, scale, density)
+    path = run.path(options.out)
+    partial = path.with_suffix(".partial")
+    path.with_suffix(".state").write_bytes(offline.save())
+    partial.write_text(json.dumps(rounded(record), allow_nan=False) + "\n", encoding="utf-8")
+    partial.rename(path)
+
+
+def start(run, core, options):
+    """One training as a process that keeps to one core; what it prints goes to a file."""
+    command = [sys.executable, __file__, "--run", run.study, run.arm, str(run.seed), "--out", options.out, "--data", options.data]
+    # What one of them compiles serves the others.
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(options.out / "compiled"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    with open(run.path(options.out).with_suffix(".log"), "w") as log:
+        return subprocess.Popen(
+            command + ["--smoke"] * options.smoke,
+            env={**os.environ, **cache},
+            stdout=log,
+            stderr=log,
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        )
+
+
+def execute_all(runs, options):
+    """Every run that has left no record yet, one a core at a time."""
+    left = [run for run in runs if not run.path(options.out).exists()]
+    cores, working, failed = sorted(os.sched_getaffinity(0))[: options.workers], {}, []
+    with tqdm(total=len(runs), initial=len(runs) - len(left), desc="trainings", unit="run") as bar:
+        while left or working:
+            for core in cores:
+                ready = [run for run in left if not (source := run.source(options.out)) or source.exists()]
+                if core not in working and ready:
+                    left.remove(ready[0])
+                    working[core] = ready[0], start(ready[0], core, options)
+            if not working:
+                raise SystemExit(f"{left[0].path(options.out)} needs {left[0].source(options.out)}: leave out --only")
+            time.sleep(0.2)
+            for core, (run, process) in list(working.items()):
+                if process.poll() is not None:
+                    del working[core]
+                    bar.update()
+                    bar.set_postfix_str(f"{run.study} {run.arm} {run.seed}", refresh=False)
+                    if process.returncode:
+                        failed.append(run.path(options.out).with_suffix(".log"))
+            if failed and not working:
+                raise SystemExit(f"{len(failed)} failed, see {', '.join(map(str, failed))}")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("out/results"), help="folder of the records (default out/results)")
+    parser.add_argument("--data", type=Path, default=FOLDER, help=f"folder of Fashion-MNIST's four files (default {FOLDER})")
+    parser.add_argument("--seeds", type=int, default=3, help="how many seeds (default 3)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="STUDY", help="these studies alone")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="trainings at a time, each on its core (default all cores)")
+    parser.add_argument("--smoke", action="store_true", help="a few steps of everything")
+    parser.add_argument("--report", type=Path, help="folder for the report and its pictures (default: where the records are)")
+    parser.add_argument("--run", nargs=3, metavar=("STUDY", "ARM", "SEED"), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.run:
+        study, arm, seed = options.run
+        return execute(Run(study, arm, int(seed)), options)
+    runs = plan(options.seeds, options.only, options.smoke)
+    execute_all(runs, options)
+    report.write(options.out, runs, options.report or options.out)
+
+
+if __name__ == "__main__":
+    main()

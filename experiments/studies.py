@@ -1,0 +1,124 @@
+"""The six trainings behind the results: each a task with its data, its judge and the arms that compete in it."""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import dna
+import edm
+import fashion
+import mlp
+import model
+from judge import STEPS, Judge
+from sampler import heun
+from train import Settings, Task
+
+DISCRETE = ["edm", "loguniform", "loguniform-edm", "infonoise", "infonoise-edm", "no-gate", "fixed-pivot"]
+CONTINUOUS = ["edm", "loguniform-edm", "infonoise-edm", "infonoise-edm-samples"]
+RESOLUTION = ["edm", "infonoise-edm", "transferred"]
+
+# Study -> its title and its arms. The first adaptive arm is the one that the pictures show.
+STUDIES = {
+    "dna": ("DNA, 64-base windows", DISCRETE),
+    "fashion-binary": ("binarised Fashion-MNIST, 14 x 14", [*DISCRETE, "infonoise-edm-samples"]),
+    "fashion-14": ("Fashion-MNIST, 14 x 14", CONTINUOUS),
+    "fashion-classes": ("Fashion-MNIST, 14 x 14, given the class", RESOLUTION[:2]),
+    "fashion-28": ("Fashion-MNIST, 28 x 28", RESOLUTION),
+    "fashion-7": ("Fashion-MNIST, 7 x 7", RESOLUTION),
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of everything; the smoke test takes less."""
+
+    dna: Settings = Settings()
+    images: Settings = Settings(steps=2700, samples=2048)
+    judge_steps: int = STEPS
+    offline: int = 2**15
+    trajectories: int = 512
+
+
+SMOKE = Scale(Settings(18, 256, samples=64, min_count=1), Settings(18, 256, samples=128, min_count=1), 20, 2**10, 64)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    name: str
+    settings: Settings
+    task: Task
+    endpoint: str
+    data: Any  # what the task draws from
+    shape: tuple  # of one sample
+    given: Callable  # n -> what else the network is given for n generated samples, a tuple
+    score: Callable  # generated samples, as the network gives them -> {name: number}, the first one counts
+
+    @cached_property
+    def generator(self):
+        """The jitted sampler: params, noise (batches, n, *shape), grid, given -> samples."""
+        @jax.jit
+        def generate(params, noise, grid, given):
+            def one(batch):
+                x, given = batch
+                return heun(lambda x, sigma: self.task.denoise(params, x, sigma, *given), x, grid)
+
+            return jax.lax.map(one, (noise * grid[0], given))
+
+        return generate
+
+    def generate(self, params, n, seed, grid, batch=128):
+        """n samples down the grid of sigmas, whose last is 0; in batches that stay in the cache."""
+        batch = min(n, batch)
+        noise = jax.random.normal(jax.random.key(seed), (-(-n // batch), batch, *self.shape))
+        given = jax.tree.map(lambda x: jnp.resize(x, noise.shape[:2]), self.given(n))
+        samples = self.generator(params, noise, jnp.asarray(grid), given)
+        return np.asarray(samples).reshape(-1, *self.shape)[:n]
+
+
+def make(name, scale, folder):
+    """The study of this name; `folder` holds Fashion-MNIST."""
+    if name == "dna":
+        return letters(scale)
+    return images(name, scale, folder)
+
+
+def letters(scale):
+    genome = dna.load()
+    judge = dna.Judge(genome)
+    floor = judge(dna.windows(genome.held_out, scale.dna.samples, np.random.default_rng(0)))
+    return Study(
+        "dna", scale.dna, model.TASK, "discrete", genome.train, (dna.WINDOW, 4), lambda n: (),
+        lambda x: judge(np.argmax(x, -1)),
+    ), floor  # fmt: skip
+
+
+def images(name, scale, folder):
+    binary, classes = name == "fashion-binary", name == "fashion-classes"
+    side = {"fashion-28": 28, "fashion-7": 7}.get(name, 14)
+    train, test = fashion.load(folder, side, binary)
+    judge = Judge(train, scale.judge_steps)
+
+    def draw(data, key, n):
+        chosen = jax.random.randint(key, (n,), 0, len(data.x))
+        return data.x[chosen], (data.label[chosen],) if classes else ()
+
+    def given(n):
+        return (jnp.arange(n) % fashion.CLASSES,) if classes else ()
+
+    def score(x):
+        x = np.where(x > 0, 1, -1).astype(np.float32) if binary else x
+        known = {"recognised": judge.recognised(x, np.asarray(given(len(x))[0]))} if classes else {}
+        return {"distance": judge(x), **known}
+
+    init = jax.jit(partial(mlp.init, side * side, fashion.CLASSES if classes else 0))
+    task = Task(init, draw, partial(edm.denoise, mlp.network))
+    chosen = np.random.default_rng(0).choice(len(test.x), min(scale.images.samples, len(test.x)), replace=False)
+    floor = {"distance": judge(test.x[chosen])}
+    if classes:
+        floor["recognised"] = judge.recognised(test.x[chosen], test.label[chosen])
+    endpoint = "discrete" if binary else "continuous"
+    return Study(name, scale.images, task, endpoint, train, (side * side,), given, score), floor

@@ -1,0 +1,123 @@
+"""The harness behind docs/results.md: its parts, and all of it on a few steps of made-up images."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+sys.path[:0] = [str(ROOT / "experiments"), str(ROOT / "demo")]
+
+import contenders
+import fashion
+import judge
+import report
+import results
+import studies
+
+
+def write_idx(path, array):
+    path.write_bytes(b"\0\0\x08" + bytes([array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes())
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A folder as Fashion-MNIST's: squares, whose size is their class."""
+    folder, rng = tmp_path_factory.mktemp("fashion"), np.random.default_rng(0)
+    for part, n in (("train", 2000), ("t10k", 500)):
+        label = rng.integers(0, 10, n).astype(np.uint8)
+        reach = np.maximum.outer(*[np.abs(np.arange(28) - 13.5)] * 2)
+        pixels = 255 * (reach < 3 + label[:, None, None]) - rng.integers(0, 30, (n, 28, 28))
+        write_idx(folder / f"{part}-images-idx3-ubyte", np.clip(pixels, 0, 255).astype(np.uint8))
+        write_idx(folder / f"{part}-labels-idx1-ubyte", label)
+    return folder
+
+
+def test_images_at_every_side_are_the_same_pictures(data):
+    (full, _), (half, _), (seventh, _) = (fashion.load(data, side) for side in (28, 14, 7))
+    assert abs(full.x.mean()) < 1e-4 and abs(full.x.std() - 0.5) < 1e-4
+    np.testing.assert_allclose(half.x.reshape(-1, 7, 2, 7, 2).mean((2, 4)).reshape(-1, 49), seventh.x, atol=1e-5)
+    assert set(np.unique(fashion.load(data, 14, binary=True)[1].x)) == {-1, 1}
+
+
+def test_files_that_are_not_images_are_refused(tmp_path, data):
+    with pytest.raises(FileNotFoundError, match="apt-get install dataset-fashion-mnist, or|apt-get install"):
+        fashion.load(tmp_path, 14)
+    (tmp_path / "x").write_bytes((data / "t10k-labels-idx1-ubyte").read_bytes()[:-1])
+    with pytest.raises(ValueError, match="not an IDX file"):
+        fashion.read_idx(tmp_path / "x")
+
+
+def test_frechet_of_known_normals():
+    rng = np.random.default_rng(0)
+    a, b = (m @ m.T for m in rng.normal(size=(2, 5, 5)))
+    zero, one = np.zeros(5), np.ones(5)
+    assert judge.frechet((zero, a), (zero, a)) == pytest.approx(0, abs=1e-9)
+    assert judge.frechet((zero, a), (one, 4 * a)) == pytest.approx(5 + np.trace(a))  # (2 - 1)^2 tr a
+    values, vectors = np.linalg.eigh(a)
+    root = vectors * np.sqrt(values) @ vectors.T
+    middle = np.sqrt(np.linalg.eigvalsh(root @ b @ root)).sum()
+    assert judge.frechet((zero, a), (zero, b)) == pytest.approx(np.trace(a + b) - 2 * middle)
+
+
+def test_the_rule_for_examples_to_the_target():
+    def records(*curves):
+        return [{"examples": [10, 20, 30], "scores": [{"distance": x} for x in curve]} for curve in curves]
+
+    arms = {
+        "edm": records([5, 4, 3], [9, 9, 9]),
+        "loguniform": records([6, 2, 4], [8, 4, 6]),  # its best is not its last
+        "infonoise": records([3, 1, 1], [9, 8, 7]),
+    }
+    rows = report.compared(arms)
+    assert rows["loguniform"]["examples"] == [20, 20] and rows["loguniform"]["speed"] == [1, 1]
+    assert rows["infonoise"]["examples"] == [15, 30]  # halfway from 3 to 1; the whole budget
+    assert rows["infonoise"]["reached"] == [True, False]
+    assert rows["infonoise"]["speed"] == [pytest.approx(20 / 15), pytest.approx(2 / 3)]
+    assert rows["edm"]["final"] == [3, 9]
+    assert report.spread([1, 2, 3]) == "2 (1 to 3)"
+    assert report.evenness([0.25] * 4) == pytest.approx(4) and report.evenness([1, 0]) == 1
+
+
+@pytest.mark.parametrize("name", contenders.LABELS)
+def test_arms_draw_and_learn_as_they_are_named(name):
+    import jax
+    import jax.numpy as jnp
+
+    settings = studies.SMOKE.images
+    density = np.arange(1.0, 65)
+    arm = contenders.make(name, "continuous", settings, density)
+    assert arm.name == name
+    state, sigma = arm.draw(arm.start(0), jax.random.key(0), 20_000)
+    for _ in range(4):
+        state = arm.learn(state, sigma, 0.25 * sigma**2 / (0.25 + sigma**2))
+    _, after = arm.draw(state, jax.random.key(1), 20_000)
+    moved = abs(float(jnp.log(after).mean() - jnp.log(sigma).mean())) > 0.1
+    assert moved == contenders.adapts(name)
+    uniform = np.log(40000) / 64
+    if name == "transferred":
+        bins = np.clip(np.log(np.asarray(sigma) / 0.002) // uniform, 0, 63)
+        assert bins.mean() == pytest.approx(np.average(np.arange(64), weights=density), rel=0.02)
+    assert float(arm.weight(jnp.array(0.5))) == (8 if "edm" in name or name == "transferred" else 1)
+
+
+def test_everything_runs(tmp_path, data):
+    command = [sys.executable, ROOT / "experiments/results.py", "--smoke", "--seeds", "1", "--data", data, "--out", tmp_path]
+    quick = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    subprocess.run(command, check=True, env=quick, timeout=600)
+    runs = results.plan(1, [], smoke=True)
+    assert len(runs) > 10 and all(run.path(tmp_path).exists() for run in runs)
+    record = json.loads(results.Run("dna", "infonoise", 0).path(tmp_path).read_text())
+    assert record["examples"] == [768 * i for i in range(1, 7)] and len(record["scores"]) == 6
+    assert record["schedule"][-1]["refreshes"] > 0
+    page = (tmp_path / "results.md").read_text()
+    assert "{{" not in page and page.count("\n| EDM recipe |") >= 5
+    for name in ("discrete", "continuous", "sides", "emerging", "grids", "pace", "resolution"):
+        assert (tmp_path / f"images/results-{name}.png").stat().st_size > 10_000
+    # A second call finds every record and trains nothing.
+    before = {run: run.path(tmp_path).stat().st_mtime_ns for run in runs}
+    subprocess.run(command, check=True, env=quick, timeout=120)
+    assert before == {run: run.path(tmp_path).stat().st_mtime_ns for run in runs}
