@@ -11,6 +11,7 @@ import numpy as np
 import arms
 import contenders
 from sampler import edm_grid, follow
+from studies import shown
 from train import train
 
 NFE = (7, 11, 17, 35)
@@ -40,7 +41,7 @@ def train_one(study, floor, arm_name, seed, scale, density=None):
     params = carry["ema"]
     offline = looked_at(study, params, seed, scale.offline)
     record["offline"] = {**offline.report(), **offline.profile()}
-    if arm_name in ("infonoise", "infonoise-edm"):
+    if arm_name == shown(study.name):
         state = carry["schedule"]
         record["pace"] = paces(study, params, seed, state, offline, scale.trajectories)
         record["grids"] = {

@@ -65,7 +65,7 @@ def curves(found, studies, path):
 
 def emerging(found, arms, path):
     """The density in force at six points of training, against the offline profile of the finished model."""
-    arms = {study: arm for study, arm in arms.items() if study in found}
+    arms = {study: arm for study, arm in arms.items() if arm in found.get(study, ())}
     figure, panels = plt.subplots(1, len(arms), figsize=(5.6 * len(arms), 4.2), layout="constrained", squeeze=False)
     for panel, (study, arm) in zip(panels[0], arms.items()):
         record = found[study][arm][0]

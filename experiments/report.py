@@ -14,7 +14,7 @@ import pictures
 from contenders import FIXED, LABELS
 from one import NFE
 from pictures import first
-from studies import STUDIES
+from studies import STUDIES, shown
 from summary import examples_to
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,11 +25,6 @@ GRIDS = {"karras": "Karras, rho = 7", "info a=1": "InfoGrid, a = 1", "info a=0":
 # The studies whose draws follow the information itself, so that they compare with the offline profile.
 EMERGING = {"dna": "infonoise", "fashion-binary": "infonoise", "fashion-14": "infonoise-edm-samples"}
 SIDES = ("fashion-28", "fashion-14", "fashion-7")
-
-
-def shown(study):
-    """The adaptive arm that the pictures of a study show."""
-    return "infonoise" if "infonoise" in STUDIES[study][1] else "infonoise-edm"
 
 
 def gather(out, runs):
@@ -90,7 +85,7 @@ def emerging(found):
     """How far the density in force lies from the final model's offline profile, at the six milestones."""
     rows = []
     for study, arm in EMERGING.items():
-        if study in found:
+        if arm in found.get(study, ()):
             records = found[study][arm]
             distances = [
                 [np.abs(np.subtract(entry["density"], record["offline"]["density"])).sum() / 2 for entry in record["schedule"]]
@@ -208,6 +203,7 @@ def write(out, runs, folder):
         "bands": bands(found),
         "diagnoses": diagnoses(found, out),
         "recognised": recognised(found["fashion-classes"]) if "fashion-classes" in found else "",
+        "count": sum(len(records) for arms in found.values() for records in arms.values()),
         "hours": f"{sum(r['seconds'] for arms in found.values() for rs in arms.values() for r in rs) / 3600:.1f}",
     }
     for study in STUDIES:

@@ -1,7 +1,7 @@
 """The six trainings behind the results: each a task with its data, its judge and the arms that compete in it."""
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, Callable
 
 import jax
@@ -32,12 +32,17 @@ STUDIES = {
 }
 
 
+def shown(study):
+    """The adaptive arm that is looked at closely."""
+    return "infonoise" if "infonoise" in STUDIES[study][1] else "infonoise-edm"
+
+
 @dataclass(frozen=True)
 class Scale:
     """How much of everything; the smoke test takes less."""
 
     dna: Settings = Settings()
-    images: Settings = Settings(steps=2700, samples=2048)
+    images: Settings = Settings(samples=2048)
     judge_steps: int = STEPS
     offline: int = 2**15
     trajectories: int = 512
@@ -79,8 +84,9 @@ class Study:
         return np.asarray(samples).reshape(-1, *self.shape)[:n]
 
 
+@cache
 def make(name, scale, folder):
-    """The study of this name; `folder` holds Fashion-MNIST."""
+    """The study of this name, and what real samples score; `folder` holds Fashion-MNIST."""
     if name == "dna":
         return letters(scale)
     return images(name, scale, folder)
