@@ -107,6 +107,15 @@ def test_shards_concatenate_to_the_global_batch():
     assert len({inj.digest(state) for state, _ in parts}) == 1
 
 
+def test_integers_of_any_kind_say_which_shard():
+    state = inj.init(CONFIG, 3)
+    _, expected = inj.sample(state, 3, rank=1, world=4)
+    for integer in (np.int64, np.uint8, jnp.int32, np.array):
+        _, sigma = inj.sample(state, integer(3), rank=integer(1), world=integer(4))
+        assert (sigma == expected).all()
+        assert (infonoise.Scheduler(CONFIG, 3).sample(integer(3), rank=integer(1), world=integer(4)) == expected).all()
+
+
 def test_a_traced_rank_draws_its_shard():
     """As under shard_map, where the rank is jax.lax.axis_index."""
     _, whole = inj.sample(inj.init(CONFIG, 3), 12)
@@ -198,12 +207,22 @@ def test_masks_and_dtypes():
     assert inj.report(inj.observe(state, sigma, error))["observations"] == 4
 
 
-def test_small_negative_float64_errors_are_rejected():
+def test_errors_of_float64_are_the_same_however_they_come():
+    """NumPy's, lists and JAX's own, with x64 mode and without: one answer and one digest."""
+    error = np.array([1e-45, -1e-45, -0.0, 1e-39, -1e-300, -1e-60])
+    # Epsilon errors at a large sigma: what was too small for float32 would not be in x0 space.
+    config = infonoise.Config.epsilon()
+    expected = infonoise.Scheduler(config)
+    assert expected.observe(np.full(6, 14.0), error) == 3
+
+    def observed(error):
+        return inj.digest(inj.observe(inj.init(config, 0), np.full(6, 14.0), error))
+
     with jax.enable_x64(True):
-        error = jnp.array([1e-45, -1e-45, -0.0, 1e-39, -1e-300])
-        assert error.dtype == jnp.float64
-        report = inj.report(inj.observe(inj.init(CONFIG, 0), jnp.ones(5), error))
-    assert (report["observations"], report["rejected"]) == (3, 2)
+        assert jnp.asarray(error).dtype == jnp.float64
+        found = [observed(jnp.asarray(error)), observed(error)]
+    found += [observed(error), observed(error.tolist())]
+    assert found == [expected.digest()] * len(found)
 
 
 def test_report_is_the_same_inside_and_outside(errors):
@@ -262,6 +281,8 @@ def test_a_custom_baseline_and_weight():
         (lambda s: inj.sample(s.words, 3), TypeError, "must be an infonoise.jax.State"),
         (lambda s: inj.sample(s, 2.5), TypeError, "n must be a static"),
         (lambda s: inj.sample(s, 2, rank=2, world=2), ValueError, "rank = 2 of world = 2"),
+        (lambda s: inj.sample(s, 2, world=4.0), TypeError, "world must be a static integer, the number of ranks, got 4.0"),
+        (lambda s: inj.observe(s, jnp.ones(3), np.ma.masked_less([1.0, 2, 3], 2)), TypeError, "error has masked entries"),
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(4)), ValueError, "same shape"),
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(3, int)), TypeError, "error must be floating point"),
         (lambda s: inj.from_words(np.zeros(99, np.uint32)), ValueError, "does not hold a scheduler"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import infonoise
+from test_python import Lender
 
 CONFIG = infonoise.Config.discrete(warmup_steps=20, refresh_every=7, min_count=5)
 
@@ -51,6 +52,52 @@ def test_a_recorded_run_is_the_unrecorded_one_and_replays(tmp_path):
     assert path.stat().st_size < 60 * 1100 + 20_000
     with pytest.raises(ValueError, match="closed"):
         journal.step()
+
+
+class Tensor:
+    """What PyTorch's have: a size that is a method."""
+
+    device, dtype = type("Device", (), {"type": "cpu"}), "torch.float32"
+
+    def __init__(self, array):
+        self.array = array
+
+    def detach(self):
+        return self
+
+    def size(self):
+        return self.array.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.array, dtype)
+
+
+@pytest.mark.parametrize("lend", [Tensor, Lender, np.ndarray.tolist])
+def test_advance_takes_what_the_schedulers_takes(lend, tmp_path):
+    plain, recorded = infonoise.Scheduler(CONFIG, seed=4), infonoise.Scheduler(CONFIG, seed=4)
+    with infonoise.Journal(tmp_path / "run.journal", recorded) as journal:
+        sigma = plain.sample(60)
+        journal.sample(60)
+        for _ in range(3):
+            following = journal.advance(lend(sigma), lend(errors(sigma)))
+            sigma = plain.advance(sigma, errors(sigma))
+            assert np.array_equal(following, sigma)
+    assert infonoise.replay(tmp_path / "run.journal").scheduler.digest() == plain.digest()
+
+
+def test_a_refused_advance_records_nothing(tmp_path):
+    path, scheduler = tmp_path / "run.journal", infonoise.Scheduler(CONFIG, seed=4)
+    with infonoise.Journal(path, scheduler) as journal:
+        before, length = scheduler.digest(), path.stat().st_size
+        for refused, message in [
+            (([1.0], [0.1], 2**33), "world \\* n <= 2"),
+            (([1.0], [0.1], 2**32), "below 2\\^32"),
+            (([1.0], [0.1], -1), "non-negative"),
+            (([1.0], [0.1, 0.2]), "same shape"),
+        ]:
+            with pytest.raises((TypeError, ValueError), match=message):
+                journal.advance(*refused)
+            assert scheduler.digest() == before and path.stat().st_size == length
 
 
 def test_events_hold_the_sigmas(tmp_path):

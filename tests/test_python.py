@@ -135,6 +135,37 @@ def test_what_can_be_observed(lend):
     assert (one.advance(lend(sigma), lend(error)) == other.advance(sigma, error)).all()
 
 
+def test_what_only_float64_holds_is_screened_before_it_is_narrowed():
+    """Negative errors are rejected, however small; float32 would make -0 of them."""
+    error = np.array([1e-45, -1e-45, -0.0, 1e-39, -1e-300, -1e-60])
+    one, other = trained(steps=0), trained(steps=0)
+    assert one.observe(np.ones(6), error) == other.observe(np.ones(6), error.tolist()) == 3
+    assert one.digest() == other.digest() and one.report()["observations"] == 3
+
+
+def test_what_is_no_real_number_is_refused():
+    gaps = np.ma.masked_array(np.ones(3, np.float32), [False, True, False])
+    dates = np.array(["2020-01-01"] * 3, "datetime64[D]")
+    for call in (infonoise.Scheduler.observe, infonoise.Scheduler.advance):
+        for bad, message in [
+            (gaps, "error has masked entries, which would count"),
+            (dates, "error must be real numbers, got datetime64"),
+            (dates - dates, "timedelta64"),
+            (["1", "2", "3"], "error must be real numbers, got <U1"),
+            (np.ones(3, complex), "complex128"),
+            ([1.0, None, 2.0], "object"),
+        ]:
+            scheduler = trained(steps=0)
+            before = scheduler.digest()
+            with pytest.raises(TypeError, match=message):
+                call(scheduler, np.ones(3, np.float32), bad)
+            with pytest.raises(TypeError, match=message.replace("error", "sigma")):
+                call(scheduler, bad, np.ones(3, np.float32))
+            assert scheduler.digest() == before
+    assert trained(steps=0).observe(np.ones(3), np.ma.masked_array([1.0, 2.0, 3.0])) == 0
+    assert trained(steps=0).observe(np.ones(3), np.ones(3, bool)) == 0
+
+
 def test_draws_are_lent_without_a_copy():
     sigma = trained().sample(16)
     lent = np.from_dlpack(sigma)
@@ -262,6 +293,9 @@ def test_diagnosis_ranks_schedules():
         (lambda s: s.observe(np.ones((2, 3)), np.ones((3, 2))), ValueError, "same shape"),
         (lambda s: infonoise.Config(weight=[]), ValueError, "weight has 0 numbers"),
         (lambda s: s.sample(-1), TypeError, "n must be a static, non-negative integer, got -1"),
+        (lambda s: s.sample(4, world=4.0), TypeError, "world must be a static integer, the number of ranks, got 4.0"),
+        (lambda s: s.sample(4, rank=0.0), TypeError, "rank must be one integer, got 0.0"),
+        (lambda s: s.advance([1.0], [1.0], 2**33), ValueError, "n = 8589934592"),
         (lambda s: s.info_grid(1), ValueError, "n = 1 must be at least 2"),
         (lambda s: s.info_grid(4, power=99), ValueError, "power = 99 must be from -64 to 64"),
         (lambda s: s.to_entropic_time(float("nan")), ValueError, "NaN"),

@@ -11,14 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from infonoise import _native
-from infonoise.scheduler import (
-    Scheduler,
-    check_shard,
-    checked_count,
-    empty_words,
-    native_pairs,
-    native_reconfiguration,
-)
+from infonoise.arrays import empty_words, native_pairs
+from infonoise.scheduler import Scheduler, checked_shard, native_reconfiguration
 
 #: Draws on a page of the memory that lets a journal name sigmas by number.
 PAGE = 16384
@@ -109,12 +103,7 @@ class Journal:
 
     def sample(self, n: int, *, rank: int = 0, world: int = 1) -> np.ndarray:
         """As ``Scheduler.sample``; the whole of a global batch can then be observed by number."""
-        check_shard(n, rank, world)
-        if n * world >= 2**32:
-            raise ValueError(f"world * n = {n * world} must be below 2^32 in a journal")
-        sigma = np.empty(n, np.float32)
-        self._record(_native.journal_sample, sigma, rank, world)
-        return sigma
+        return self._draw(*_room(n, rank, world))
 
     def observe(self, sigma, error, mask=None) -> int:
         """As ``Scheduler.observe``."""
@@ -127,10 +116,16 @@ class Journal:
 
     def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
         """As ``Scheduler.advance``."""
-        following = np.size(sigma) if next_n is None else checked_count(next_n)
-        self.observe(sigma, error, mask)
+        # All that may be refused comes first: a batch must not be recorded of a call that failed.
+        pairs = native_pairs(sigma, error, mask)
+        room = _room(pairs[0].size if next_n is None else next_n)
+        self._record(_native.journal_observe, *pairs)
         self._record(_native.journal_step)
-        return self.sample(following)
+        return self._draw(*room)
+
+    def _draw(self, sigma: np.ndarray, rank: int, world: int) -> np.ndarray:
+        self._record(_native.journal_sample, sigma, rank, world)
+        return sigma
 
     def freeze(self) -> None:
         """As ``Scheduler.freeze``."""
@@ -289,6 +284,14 @@ def replay(path: str | os.PathLike) -> Replay:
     for _ in done.events(sigmas=False):
         pass
     return done
+
+
+def _room(n, rank=0, world=1) -> tuple[np.ndarray, int, int]:
+    """Memory for the draws of a rank, and the checked rank and world."""
+    n, rank, world = checked_shard(n, rank, world)
+    if n * world >= 2**32:
+        raise ValueError(f"world * n = {n * world} must be below 2^32 in a journal")
+    return np.empty(n, np.float32), rank, world
 
 
 def _cut(replay: Replay, file, closing: bytes, steps: int) -> None:
