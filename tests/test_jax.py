@@ -174,9 +174,26 @@ print("equal")
 
 def test_batched_states_ask_for_vmap():
     batch = jax.vmap(partial(inj.init, CONFIG))(jnp.arange(2))
-    for call in (inj.step, inj.digest, lambda s: inj.sample(s, 3), lambda s: inj.observe(s, jnp.ones(2), jnp.ones(2))):
+    for call in (inj.step, lambda s: inj.sample(s, 3), lambda s: inj.observe(s, jnp.ones(2), jnp.ones(2))):
         with pytest.raises(ValueError, match="jax.vmap"):
             call(batch)
+
+
+@pytest.mark.parametrize("call", [inj.digest, inj.profile, inj.estimate, lambda s: inj.info_grid(s, 4)])
+def test_what_reads_on_the_host_asks_for_one_of_a_batch(call):
+    batch = jax.vmap(partial(inj.init, CONFIG))(jnp.arange(3))
+    remedy = r"take one of a batch by jax.tree.map\(lambda words: words\[i\], batch\)"
+    with pytest.raises(ValueError, match=rf"reads one state on the host, got a batch of shape \(3,\): {remedy}"):
+        call(batch)
+    for inside in (jax.vmap(call), jax.jit(call)):
+        with pytest.raises(TypeError, match=f"call it outside jit and vmap; {remedy}"):
+            inside(batch)
+    assert inj.digest(jax.tree.map(lambda words: words[1], batch)) == inj.digest(inj.init(CONFIG, 1))
+
+
+def test_states_are_compared_by_identity_and_hashed():
+    state = inj.init(CONFIG)
+    assert state == state and state != inj.init(CONFIG) and {state: 1}[state] == 1
 
 
 def test_gradients_do_not_flow_through_the_schedule():
@@ -250,6 +267,19 @@ def test_words_round_trip():
     state, _ = inj.sample(inj.init(CONFIG, 7), 5)
     again = inj.from_words(np.asarray(state.words))
     assert inj.digest(again) == inj.digest(state) and (again.bins, again.window) == (64, 256)
+    batch = jax.vmap(jax.vmap(partial(inj.init, CONFIG)))(jnp.arange(6).reshape(2, 3))
+    again = inj.from_words(np.asarray(batch.words))
+    assert (again.words == batch.words).all() and (again.bins, again.window) == (64, 256)
+    one, other = (inj.init(infonoise.Config(bins=b, window=w, min_count=1)).words for b, w in [(16, 32), (32, 16)])
+    size = max(one.size, other.size)
+    mixed = np.stack([np.resize(np.append(x, np.zeros(size, np.uint32)), size) for x in (one, other)])
+    for bad, message in [
+        (np.array(batch.words) * 0, "does not hold a scheduler"),
+        (mixed, "blocks of one configuration, got bins = 16 and window = 32, bins = 32 and window = 16"),
+        (np.empty((0, size), np.uint32), "got no block"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            inj.from_words(bad)
 
 
 def test_a_custom_baseline_and_weight():
@@ -274,9 +304,9 @@ def test_a_custom_baseline_and_weight():
         (lambda s: infonoise.Config(bins=64.5), ValueError, "bins = 64.5 must be an integer"),
         (lambda s: inj.init(CONFIG, -1), ValueError, "seed = -1"),
         (lambda s: infonoise.Config(weight=[1.0]), ValueError, "weight has 1 numbers, must have bins = 64"),
-        (lambda s: infonoise.Config(weight=[0.0] * 64), ValueError, "weights are one positive, finite factor"),
+        (lambda s: infonoise.Config(weight=[0.0] * 64), ValueError, r"weight\[0\] = 0 must be positive and finite: it is the factor"),
         (lambda s: infonoise.Config(baseline="table"), ValueError, "baseline"),
-        (lambda s: inj.reconfigure(s, infonoise.Config()), ValueError, "endpoint = 0 must be left at 1"),
+        (lambda s: inj.reconfigure(s, infonoise.Config()), ValueError, "endpoint = continuous must be left at discrete"),
         (lambda s: inj.init("edm"), TypeError, "must be an infonoise.Config, got str"),
         (lambda s: inj.sample(s.words, 3), TypeError, "must be an infonoise.jax.State"),
         (lambda s: inj.sample(s, 2.5), TypeError, "n must be a static"),
@@ -338,6 +368,26 @@ def test_freeze_and_reconfigure(errors):
     assert inj.report(state)["refreshes"] == 1
     state = inj.reconfigure(state, dataclasses.replace(CONFIG, refresh_every=1, pivot="fixed", pivot_value=0.25))
     assert inj.report(inj.step(state))["pivot"] == pytest.approx(0.25)
+
+
+def test_reconfigure_names_what_is_fixed_inside_jit_too():
+    table = np.linspace(1, 2, 64)
+    config = infonoise.Config(baseline="table", baseline_table=table)
+    state = inj.init(config)
+    batch = jax.tree.map(lambda words: jnp.stack([words, words]), state)
+    for changes, message in [
+        ({"draw": "stratified"}, "draw = stratified must be left at independent: it is fixed at init"),
+        ({"baseline_table": table[::-1]}, r"baseline_table\[0\] = 2 must be left at 1: it is fixed at init"),
+        ({"bins": 32, "baseline_table": table[:32]}, "bins = 32 must be left at 64"),
+    ]:
+        reconfigure = partial(inj.reconfigure, config=dataclasses.replace(config, **changes))
+        with pytest.raises(ValueError, match=message):
+            reconfigure(state)
+        for call, states in [(jax.jit(reconfigure), state), (jax.vmap(reconfigure), batch)]:
+            with pytest.raises(Exception, match=message):
+                jax.block_until_ready(call(states))
+    again = jax.jit(partial(inj.reconfigure, config=dataclasses.replace(config, refresh_every=7)))(state)
+    assert infonoise.Scheduler.from_state(np.asarray(again.words)).config.refresh_every == 7
 
 
 def test_snap():

@@ -1,5 +1,6 @@
 """Journals in Python: recorded, replayed, resumed, damaged."""
 
+import gc
 import os
 import resource
 import signal
@@ -50,8 +51,29 @@ def test_a_recorded_run_is_the_unrecorded_one_and_replays(tmp_path):
     assert done.scheduler.digest() == plain.digest()
     assert done.digests == recorded.report()["refreshes"] + 1 and done.torn_bytes == 0
     assert path.stat().st_size < 60 * 1100 + 20_000
-    with pytest.raises(ValueError, match="closed"):
-        journal.step()
+    for verb in (journal.step, journal.sync):
+        with pytest.raises(ValueError, match="the journal is closed"):
+            verb()
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+def test_replays_close_their_file(tmp_path):
+    path, scheduler = tmp_path / "run.journal", infonoise.Scheduler(CONFIG, seed=4)
+    with infonoise.Journal(path, scheduler) as journal:
+        run(journal, 30)
+    done = infonoise.replay(path)
+    infonoise.Journal.resume(path, scheduler).close()
+    infonoise.History.from_journal(path)
+    with infonoise.Replay(path) as replay:
+        next(replay.events())
+    for closed in (done, replay):
+        with pytest.raises(ValueError, match="this replay is closed: begin another"):
+            list(closed.events())
+    path.write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="not a journal"):
+        infonoise.Replay(path)
+    del done, replay, closed
+    gc.collect()
 
 
 class Tensor:
@@ -105,7 +127,8 @@ def test_events_hold_the_sigmas(tmp_path):
     with infonoise.Journal(path, scheduler) as journal:
         drawn = run(journal, 30)
         shard = journal.sample(64, rank=2, world=4)
-    events = list(infonoise.Replay(path).events())
+    with infonoise.Replay(path) as replay:
+        events = list(replay.events())
     sampled = [event["sigma"] for event in events if event["kind"] == "sampled"]
     assert np.array_equal(np.concatenate(sampled[:-1]), drawn)
     assert np.array_equal(sampled[-1][128:192], shard)

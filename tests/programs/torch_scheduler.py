@@ -63,6 +63,7 @@ def tensors():
         drawn = torch.from_numpy(journal.sample(64))
         journal.observe(drawn, (drawn * 0.1).requires_grad_())
         journal.step()
+        assert journal.advance(drawn, (drawn * 0.1).requires_grad_()).shape == (64,)
     assert infonoise.replay(FOLDER / "torch.journal").scheduler.digest() == journal.scheduler.digest()
 
 

@@ -7,6 +7,8 @@ import numpy as np
 #: The smallest normal float32.
 SMALLEST = float(np.finfo(np.float32).tiny)
 
+ONE_OF_A_BATCH = "take one of a batch by jax.tree.map(lambda words: words[i], batch)"
+
 
 def empty_words(length: int) -> np.ndarray:
     """uint32 words whose memory is 8-aligned, as a block needs it."""
@@ -21,6 +23,17 @@ def own_words(words) -> np.ndarray:
     copy = empty_words(words.size)
     copy[...] = words
     return copy
+
+
+def one_block(state) -> np.ndarray:
+    """The words of a ``Scheduler`` or an ``infonoise.jax.State``, or the words themselves."""
+    words = getattr(state, "words", getattr(state, "state", state))
+    name, shape = type(state).__name__, getattr(words, "shape", None)
+    if getattr(words, "dtype", None) != np.uint32 or not shape:
+        raise TypeError(f"a Scheduler or one infonoise.jax.State is needed, got {name}")
+    if len(shape) != 1:
+        raise ValueError(f"one schedule is needed, got {name} of a batch of shape {shape[:-1]}: {ONE_OF_A_BATCH}")
+    return np.asarray(words)
 
 
 def as_array(values) -> np.ndarray:

@@ -35,9 +35,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from infonoise import _native
-from infonoise.arrays import as_numbers, empty_words, narrowed, own_words
+from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
 from infonoise.config import Config
-from infonoise.scheduler import checked_count, checked_seed, checked_shard
+from infonoise.scheduler import checked_count, checked_seed, checked_shard, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 
 __all__ = [
@@ -78,7 +78,7 @@ NAMES = {name: names for name in _COUNTS if (names := _native.report_names(name)
 @functools.partial(
     jax.tree_util.register_dataclass, data_fields=["words"], meta_fields=["bins", "window"]
 )
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, eq=False)  # equal schedules have one digest; arrays have no truth value
 class State:
     """A schedule: ``words`` is uint32[N] (with leading dimensions under vmap)."""
 
@@ -208,16 +208,16 @@ def reconfigure(state: State, config: Config) -> State:
     """Takes on ``config`` from the next refresh on: cadence, rate, gate, pivot, guard,
     coverage, counts and weight may differ; what is fixed at init is refused by name."""
     _check_config(config)
-    weight = config.tables()[0]
-    weight = np.ones(config.bins) if weight is None else weight
+    arguments = native_reconfiguration(config)
 
     def apply(words):
-        _native.reconfigure(words, config, weight)
+        _native.reconfigure(words, *arguments)
 
     words = _words(state)
-    if not isinstance(words, jax.core.Tracer) and words.ndim == 1:
-        apply(own_words(words))  # a copy: finds the field to name
-    return _update(state, "infonoise_reconfigure", apply, config=_record(config), weight=_table_words(weight))
+    if not isinstance(words, jax.core.Tracer):
+        apply(own_words(words))  # a copy: ValueError here, where JAX would raise its own later
+    weight, baseline = map(_table_words, arguments[1:])
+    return _update(state, "infonoise_reconfigure", apply, config=_record(config), weight=weight, baseline=baseline)
 
 
 def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -295,11 +295,17 @@ def digest(state: State) -> int:
 
 
 def from_words(words) -> State:
-    """A state from a uint32 array that holds a block (checked completely), outside jit."""
-    words = own_words(words)
-    _native.validate(words)
-    fields = _native.config_get(words)
-    return State(jnp.asarray(words), fields["bins"], fields["window"])
+    """A state from a uint32 array that holds a block (checked completely), outside jit; from
+    one with leading dimensions a batch of states, as under ``vmap``."""
+    words = np.asarray(words)
+    blocks = [own_words(block) for block in words.reshape(-1, words.shape[-1])] if words.ndim > 1 else [own_words(words)]
+    for block in blocks:
+        _native.validate(block)
+    sizes = {(fields["bins"], fields["window"]) for fields in map(_native.config_get, blocks)}
+    if len(sizes) != 1:
+        found = ", ".join(f"bins = {bins} and window = {window}" for bins, window in sorted(sizes)) or "no block"
+        raise ValueError(f"words must be blocks of one configuration, got {found}")
+    return State(jnp.asarray(words), *sizes.pop())
 
 
 def _call(name, results, host, *operands, input_output_aliases=None, **attributes):
@@ -357,9 +363,12 @@ def _kind(array) -> str:
 
 
 def _concrete(state: State, call: str) -> np.ndarray:
-    words = _words(state)
+    words = _words(state, batched=True)
+    name = f"infonoise.jax.{call} reads one state on the host"
     if isinstance(words, jax.core.Tracer):
-        raise TypeError(f"infonoise.jax.{call} reads the state on the host: call it outside jit")
+        raise TypeError(f"{name}: call it outside jit and vmap; {ONE_OF_A_BATCH}")
+    if words.ndim != 1:
+        raise ValueError(f"{name}, got a batch of shape {words.shape[:-1]}: {ONE_OF_A_BATCH}")
     return np.asarray(words)
 
 

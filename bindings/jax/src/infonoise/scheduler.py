@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import os
 from collections.abc import Mapping
 
 import numpy as np
@@ -51,10 +52,11 @@ class Scheduler:
 
     @classmethod
     def load(cls, image: bytes) -> Scheduler:
-        """The scheduler of an image, which is checked completely."""
-        scheduler = cls.__new__(cls)
-        scheduler.state = empty_words(_native.image_words(bytes(image)))
-        _native.load(scheduler.state, bytes(image))
+        """The scheduler of an image, which is checked completely. It may also be an array or a
+        tensor of uint8, as some checkpointers keep bytes."""
+        scheduler, image = cls.__new__(cls), image_bytes(image)
+        scheduler.state = empty_words(_native.image_words(image))
+        _native.load(scheduler.state, image)
         return scheduler
 
     def state_dict(self) -> dict[str, bytes]:
@@ -62,28 +64,25 @@ class Scheduler:
         return {"image": self.save()}
 
     def load_state_dict(self, state: Mapping[str, bytes]) -> None:
-        """Becomes the schedule of a ``state_dict``, its configuration included; a bad one changes
-        nothing. The image may also be an array or a tensor of uint8, as some checkpointers keep bytes."""
+        """Becomes the schedule of a ``state_dict``, its configuration included; a bad one changes nothing."""
         if not isinstance(state, Mapping) or set(state) != {"image"}:
             keys = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
             raise ValueError(f"state must be what state_dict() gave, a dict with the key 'image', got {keys}")
-        image = state["image"]
-        if not isinstance(image, bytes | bytearray):
-            image = as_array(image)
-            if image.dtype != np.uint8:
-                raise TypeError(f"image must be bytes or an array of uint8, got {image.dtype}")
-        self.state, self.seed = self.load(bytes(image)).state, type(self).seed
+        self.state, self.seed = self.load(state["image"]).state, type(self).seed
 
-    def __getstate__(self) -> np.ndarray:
-        return self.state.copy()
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "state": self.state.copy()}
 
-    def __setstate__(self, words: np.ndarray) -> None:
-        self.state = own_words(words)
-        _native.validate(self.state)
+    def __setstate__(self, state: dict | np.ndarray) -> None:
+        if not isinstance(state, dict):
+            state = {"state": state}  # older pickles hold the words alone
+        words = own_words(state["state"])
+        _native.validate(words)
+        self.__dict__.update(state, state=words)
 
     @property
     def config(self) -> Config:
-        """The configuration in force; the grid's ends are the float32 ones."""
+        """The configuration in force, equal to the one that the schedule was made from."""
         fields, (weight, baseline) = _native.config_get(self.state), _native.tables(self.state)
         plain = all(factor == 1.0 for factor in weight)
         table = baseline if fields["baseline"] == "table" else None
@@ -132,7 +131,8 @@ class Scheduler:
     def reconfigure(self, **changes) -> None:
         """Changes fields that do not touch the grid or the meaning of the errors, from the
         next refresh on: cadence, rate, gate, pivot, guard, coverage, counts, ``weight``."""
-        _native.reconfigure(self.state, *native_reconfiguration(self, changes))
+        config = dataclasses.replace(self.config, **changes)
+        _native.reconfigure(self.state, *native_reconfiguration(config))
 
     def report(self) -> dict:
         """A flat dict for the logger."""
@@ -175,10 +175,23 @@ class Scheduler:
         return _native.digest(self.state)
 
 
-def native_reconfiguration(scheduler: Scheduler, changes: dict) -> tuple[Config, np.ndarray]:
-    """The configuration and the weights that ``changes`` make of a scheduler's."""
-    config = dataclasses.replace(scheduler.config, **changes)
-    return config, np.ones(config.bins) if config.weight is None else np.array(config.weight)
+def image_bytes(image) -> bytes:
+    """The bytes of an image, whatever holds them."""
+    if isinstance(image, bytes):
+        return image
+    if isinstance(image, str | os.PathLike | int | None):
+        name = type(image).__name__
+        raise TypeError(f"image must be bytes, got {name}: of a file pass its content, pathlib.Path(path).read_bytes()")
+    array = as_array(memoryview(image) if isinstance(image, bytearray) else image)
+    if array.dtype != np.uint8:
+        raise TypeError(f"image must be bytes, got an array of {array.dtype}: pass what save() gave, or uint8")
+    return array.tobytes()
+
+
+def native_reconfiguration(config: Config) -> tuple[Config, np.ndarray, np.ndarray | None]:
+    """What a block must be told to take on ``config``: that, its weights, and its baseline's table."""
+    weight, baseline = config.tables()
+    return config, np.ones(config.bins) if weight is None else weight, baseline
 
 
 def info_grid(words: np.ndarray, n: int, power: float, gated: bool, coordinate: str) -> np.ndarray:
