@@ -9,8 +9,22 @@ import pytest
 from conftest import ROOT
 from matplotlib import pyplot
 
-#: Pages whose every block marked ``python`` runs, without anything of the reader's.
-PAGES = ["docs/jax.md", "docs/method.md", "docs/choosing.md", "docs/pytorch.md"]
+#: Pages whose every block marked ``python`` runs, and what their output starts with.
+PAGES = {
+    "docs/guide.md": "lognormal(-1.2, 1.2) puts",
+    "docs/jax.md": "adapting",
+    "docs/method.md": "",
+    "docs/choosing.md": "",
+    "docs/pytorch.md": "adapting",
+}
+#: What is the reader's on one of them.
+YOURS = """
+import infonoise, numpy as np
+steps = 40
+data = np.random.default_rng(0).standard_normal((100, 2))
+def train(sigma):
+    return sigma**2 / (1 + sigma**2)
+"""
 #: Those that need PyTorch.
 TORCH = {"docs/pytorch.md"}
 #: Those whose pictures `make pictures` makes.
@@ -31,16 +45,18 @@ def blocks(page: str) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_block_runs(page, tmp_path, request):
+@pytest.mark.parametrize("page, first", PAGES.items(), ids=PAGES)
+def test_every_block_runs(page, first, tmp_path, request):
     code = blocks(page)
     assert len(re.findall(r"^```python$", (ROOT / page).read_text(), re.M)) > 1
     # A process of its own: pages configure JAX, and register types.
-    program = "import pathlib, sys\nfolder = pathlib.Path.cwd()\nexec(compile(sys.stdin.read(), sys.argv[1], 'exec'))"
+    program = "import pathlib, sys\nfolder = pathlib.Path.cwd()\n" + (YOURS if page == "docs/guide.md" else "")
+    program += "exec(compile(sys.stdin.read(), sys.argv[1], 'exec'))"
     launch = request.getfixturevalue("with_torch") if page in TORCH else partial(start, sys.executable)
     process = launch("-c", program, ROOT / page, stdin=subprocess.PIPE, cwd=tmp_path)
-    _, error = process.communicate(code, timeout=120)
+    out, error = process.communicate(code, timeout=120)
     assert process.returncode == 0, error
+    assert out.startswith(first), out
 
 
 def start(*command, **options) -> subprocess.Popen:

@@ -1,5 +1,8 @@
 """infonoise.exact against independent answers, and the library against infonoise.exact."""
 
+import subprocess
+import sys
+
 import infonoise
 import numpy as np
 import pytest
@@ -11,6 +14,13 @@ from scipy.special import softmax, xlogy
 from sklearn.datasets import load_digits
 
 SKEWED = [0.1, 0.2, 0.3, 0.4]  # a prior over four letters
+
+
+def test_without_scipy_the_error_says_what_to_install():
+    program = "import sys; sys.modules['scipy'] = None; import infonoise; infonoise.History; import infonoise.exact"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("ImportError: infonoise.exact needs SciPy: pip install 'infonoise[exact]'")
 
 
 def integral(model, low, high, points=600):

@@ -107,6 +107,15 @@ def test_shards_concatenate_to_the_global_batch():
     assert len({inj.digest(state) for state, _ in parts}) == 1
 
 
+def test_integers_of_any_kind_say_which_shard():
+    state = inj.init(CONFIG, 3)
+    _, expected = inj.sample(state, 3, rank=1, world=4)
+    for integer in (np.int64, np.uint8, jnp.int32, np.array):
+        _, sigma = inj.sample(state, integer(3), rank=integer(1), world=integer(4))
+        assert (sigma == expected).all()
+        assert (infonoise.Scheduler(CONFIG, 3).sample(integer(3), rank=integer(1), world=integer(4)) == expected).all()
+
+
 def test_a_traced_rank_draws_its_shard():
     """As under shard_map, where the rank is jax.lax.axis_index."""
     _, whole = inj.sample(inj.init(CONFIG, 3), 12)
@@ -165,9 +174,26 @@ print("equal")
 
 def test_batched_states_ask_for_vmap():
     batch = jax.vmap(partial(inj.init, CONFIG))(jnp.arange(2))
-    for call in (inj.step, inj.digest, lambda s: inj.sample(s, 3), lambda s: inj.observe(s, jnp.ones(2), jnp.ones(2))):
+    for call in (inj.step, lambda s: inj.sample(s, 3), lambda s: inj.observe(s, jnp.ones(2), jnp.ones(2))):
         with pytest.raises(ValueError, match="jax.vmap"):
             call(batch)
+
+
+@pytest.mark.parametrize("call", [inj.digest, inj.profile, inj.estimate, lambda s: inj.info_grid(s, 4)])
+def test_what_reads_on_the_host_asks_for_one_of_a_batch(call):
+    batch = jax.vmap(partial(inj.init, CONFIG))(jnp.arange(3))
+    remedy = r"take one of a batch by jax.tree.map\(lambda words: words\[i\], batch\)"
+    with pytest.raises(ValueError, match=rf"reads one state on the host, got a batch of shape \(3,\): {remedy}"):
+        call(batch)
+    for inside in (jax.vmap(call), jax.jit(call)):
+        with pytest.raises(TypeError, match=f"call it outside jit and vmap; {remedy}"):
+            inside(batch)
+    assert inj.digest(jax.tree.map(lambda words: words[1], batch)) == inj.digest(inj.init(CONFIG, 1))
+
+
+def test_states_are_compared_by_identity_and_hashed():
+    state = inj.init(CONFIG)
+    assert state == state and state != inj.init(CONFIG) and {state: 1}[state] == 1
 
 
 def test_gradients_do_not_flow_through_the_schedule():
@@ -198,12 +224,22 @@ def test_masks_and_dtypes():
     assert inj.report(inj.observe(state, sigma, error))["observations"] == 4
 
 
-def test_small_negative_float64_errors_are_rejected():
+def test_errors_of_float64_are_the_same_however_they_come():
+    """NumPy's, lists and JAX's own, with x64 mode and without: one answer and one digest."""
+    error = np.array([1e-45, -1e-45, -0.0, 1e-39, -1e-300, -1e-60])
+    # Epsilon errors at a large sigma: what was too small for float32 would not be in x0 space.
+    config = infonoise.Config.epsilon()
+    expected = infonoise.Scheduler(config)
+    assert expected.observe(np.full(6, 14.0), error) == 3
+
+    def observed(error):
+        return inj.digest(inj.observe(inj.init(config, 0), np.full(6, 14.0), error))
+
     with jax.enable_x64(True):
-        error = jnp.array([1e-45, -1e-45, -0.0, 1e-39, -1e-300])
-        assert error.dtype == jnp.float64
-        report = inj.report(inj.observe(inj.init(CONFIG, 0), jnp.ones(5), error))
-    assert (report["observations"], report["rejected"]) == (3, 2)
+        assert jnp.asarray(error).dtype == jnp.float64
+        found = [observed(jnp.asarray(error)), observed(error)]
+    found += [observed(error), observed(error.tolist())]
+    assert found == [expected.digest()] * len(found)
 
 
 def test_report_is_the_same_inside_and_outside(errors):
@@ -231,6 +267,19 @@ def test_words_round_trip():
     state, _ = inj.sample(inj.init(CONFIG, 7), 5)
     again = inj.from_words(np.asarray(state.words))
     assert inj.digest(again) == inj.digest(state) and (again.bins, again.window) == (64, 256)
+    batch = jax.vmap(jax.vmap(partial(inj.init, CONFIG)))(jnp.arange(6).reshape(2, 3))
+    again = inj.from_words(np.asarray(batch.words))
+    assert (again.words == batch.words).all() and (again.bins, again.window) == (64, 256)
+    one, other = (inj.init(infonoise.Config(bins=b, window=w, min_count=1)).words for b, w in [(16, 32), (32, 16)])
+    size = max(one.size, other.size)
+    mixed = np.stack([np.resize(np.append(x, np.zeros(size, np.uint32)), size) for x in (one, other)])
+    for bad, message in [
+        (np.array(batch.words) * 0, "does not hold a scheduler"),
+        (mixed, "blocks of one configuration, got bins = 16 and window = 32, bins = 32 and window = 16"),
+        (np.empty((0, size), np.uint32), "got no block"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            inj.from_words(bad)
 
 
 def test_a_custom_baseline_and_weight():
@@ -255,13 +304,15 @@ def test_a_custom_baseline_and_weight():
         (lambda s: infonoise.Config(bins=64.5), ValueError, "bins = 64.5 must be an integer"),
         (lambda s: inj.init(CONFIG, -1), ValueError, "seed = -1"),
         (lambda s: infonoise.Config(weight=[1.0]), ValueError, "weight has 1 numbers, must have bins = 64"),
-        (lambda s: infonoise.Config(weight=[0.0] * 64), ValueError, "weights are one positive, finite factor"),
+        (lambda s: infonoise.Config(weight=[0.0] * 64), ValueError, r"weight\[0\] = 0 must be positive and finite: it is the factor"),
         (lambda s: infonoise.Config(baseline="table"), ValueError, "baseline"),
-        (lambda s: inj.reconfigure(s, infonoise.Config()), ValueError, "endpoint = 0 must be left at 1"),
+        (lambda s: inj.reconfigure(s, infonoise.Config()), ValueError, "endpoint = continuous must be left at discrete"),
         (lambda s: inj.init("edm"), TypeError, "must be an infonoise.Config, got str"),
         (lambda s: inj.sample(s.words, 3), TypeError, "must be an infonoise.jax.State"),
         (lambda s: inj.sample(s, 2.5), TypeError, "n must be a static"),
         (lambda s: inj.sample(s, 2, rank=2, world=2), ValueError, "rank = 2 of world = 2"),
+        (lambda s: inj.sample(s, 2, world=4.0), TypeError, "world must be a static integer, the number of ranks, got 4.0"),
+        (lambda s: inj.observe(s, jnp.ones(3), np.ma.masked_less([1.0, 2, 3], 2)), TypeError, "error has masked entries"),
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(4)), ValueError, "same shape"),
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(3, int)), TypeError, "error must be floating point"),
         (lambda s: inj.from_words(np.zeros(99, np.uint32)), ValueError, "does not hold a scheduler"),
@@ -317,6 +368,26 @@ def test_freeze_and_reconfigure(errors):
     assert inj.report(state)["refreshes"] == 1
     state = inj.reconfigure(state, dataclasses.replace(CONFIG, refresh_every=1, pivot="fixed", pivot_value=0.25))
     assert inj.report(inj.step(state))["pivot"] == pytest.approx(0.25)
+
+
+def test_reconfigure_names_what_is_fixed_inside_jit_too():
+    table = np.linspace(1, 2, 64)
+    config = infonoise.Config(baseline="table", baseline_table=table)
+    state = inj.init(config)
+    batch = jax.tree.map(lambda words: jnp.stack([words, words]), state)
+    for changes, message in [
+        ({"draw": "stratified"}, "draw = stratified must be left at independent: it is fixed at init"),
+        ({"baseline_table": table[::-1]}, r"baseline_table\[0\] = 2 must be left at 1: it is fixed at init"),
+        ({"bins": 32, "baseline_table": table[:32]}, "bins = 32 must be left at 64"),
+    ]:
+        reconfigure = partial(inj.reconfigure, config=dataclasses.replace(config, **changes))
+        with pytest.raises(ValueError, match=message):
+            reconfigure(state)
+        for call, states in [(jax.jit(reconfigure), state), (jax.vmap(reconfigure), batch)]:
+            with pytest.raises(Exception, match=message):
+                jax.block_until_ready(call(states))
+    again = jax.jit(partial(inj.reconfigure, config=dataclasses.replace(config, refresh_every=7)))(state)
+    assert infonoise.Scheduler.from_state(np.asarray(again.words)).config.refresh_every == 7
 
 
 def test_snap():

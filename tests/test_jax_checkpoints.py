@@ -80,6 +80,13 @@ def test_a_resumed_run_is_the_run_that_did_not_stop(way, tmp_path):
     assert bits(run(restored, 20)) == bits(whole)
 
 
+@pytest.mark.parametrize("way", [with_orbax, with_flax, with_numpy], ids=lambda way: way.__name__)
+def test_a_batch_of_states_is_restored(way, tmp_path):
+    batch = jax.vmap(lambda seed: inj.init(CONFIG, seed))(jnp.arange(3))
+    restored = way({"schedule": batch}, {"schedule": jax.tree.map(jnp.zeros_like, batch)}, tmp_path)["schedule"]
+    assert (restored.words == batch.words).all() and (restored.bins, restored.window) == (16, 256)
+
+
 # Orbax leaves its other reads unfinished when one is refused.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_checkpoint_of_another_configuration_is_refused(tmp_path):

@@ -1,5 +1,6 @@
 """Journals in Python: recorded, replayed, resumed, damaged."""
 
+import gc
 import os
 import resource
 import signal
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import infonoise
+from test_python import Lender
 
 CONFIG = infonoise.Config.discrete(warmup_steps=20, refresh_every=7, min_count=5)
 
@@ -49,8 +51,75 @@ def test_a_recorded_run_is_the_unrecorded_one_and_replays(tmp_path):
     assert done.scheduler.digest() == plain.digest()
     assert done.digests == recorded.report()["refreshes"] + 1 and done.torn_bytes == 0
     assert path.stat().st_size < 60 * 1100 + 20_000
-    with pytest.raises(ValueError, match="closed"):
-        journal.step()
+    for verb in (journal.step, journal.sync):
+        with pytest.raises(ValueError, match="the journal is closed"):
+            verb()
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+def test_replays_close_their_file(tmp_path):
+    path, scheduler = tmp_path / "run.journal", infonoise.Scheduler(CONFIG, seed=4)
+    with infonoise.Journal(path, scheduler) as journal:
+        run(journal, 30)
+    done = infonoise.replay(path)
+    infonoise.Journal.resume(path, scheduler).close()
+    infonoise.History.from_journal(path)
+    with infonoise.Replay(path) as replay:
+        next(replay.events())
+    for closed in (done, replay):
+        with pytest.raises(ValueError, match="this replay is closed: begin another"):
+            list(closed.events())
+    path.write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="not a journal"):
+        infonoise.Replay(path)
+    del done, replay, closed
+    gc.collect()
+
+
+class Tensor:
+    """What PyTorch's have: a size that is a method."""
+
+    device, dtype = type("Device", (), {"type": "cpu"}), "torch.float32"
+
+    def __init__(self, array):
+        self.array = array
+
+    def detach(self):
+        return self
+
+    def size(self):
+        return self.array.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.array, dtype)
+
+
+@pytest.mark.parametrize("lend", [Tensor, Lender, np.ndarray.tolist])
+def test_advance_takes_what_the_schedulers_takes(lend, tmp_path):
+    plain, recorded = infonoise.Scheduler(CONFIG, seed=4), infonoise.Scheduler(CONFIG, seed=4)
+    with infonoise.Journal(tmp_path / "run.journal", recorded) as journal:
+        sigma = plain.sample(60)
+        journal.sample(60)
+        for _ in range(3):
+            following = journal.advance(lend(sigma), lend(errors(sigma)))
+            sigma = plain.advance(sigma, errors(sigma))
+            assert np.array_equal(following, sigma)
+    assert infonoise.replay(tmp_path / "run.journal").scheduler.digest() == plain.digest()
+
+
+def test_a_refused_advance_records_nothing(tmp_path):
+    path, scheduler = tmp_path / "run.journal", infonoise.Scheduler(CONFIG, seed=4)
+    with infonoise.Journal(path, scheduler) as journal:
+        before, length = scheduler.digest(), path.stat().st_size
+        for refused, message in [
+            (([1.0], [0.1], 2**33), "world \\* n <= 2"),
+            (([1.0], [0.1], 2**32), "below 2\\^32"),
+            (([1.0], [0.1], -1), "non-negative"),
+            (([1.0], [0.1, 0.2]), "same shape"),
+        ]:
+            with pytest.raises((TypeError, ValueError), match=message):
+                journal.advance(*refused)
+            assert scheduler.digest() == before and path.stat().st_size == length
 
 
 def test_events_hold_the_sigmas(tmp_path):
@@ -58,7 +127,8 @@ def test_events_hold_the_sigmas(tmp_path):
     with infonoise.Journal(path, scheduler) as journal:
         drawn = run(journal, 30)
         shard = journal.sample(64, rank=2, world=4)
-    events = list(infonoise.Replay(path).events())
+    with infonoise.Replay(path) as replay:
+        events = list(replay.events())
     sampled = [event["sigma"] for event in events if event["kind"] == "sampled"]
     assert np.array_equal(np.concatenate(sampled[:-1]), drawn)
     assert np.array_equal(sampled[-1][128:192], shard)

@@ -107,6 +107,7 @@ def test_density_against_others(run):
     named = lines(plot.density(scheduler, [law.cosine(), law.table(curves["density"])]))
     np.testing.assert_allclose(named["table"], named["density in force"])
     assert "cosine" in named
+    assert "lognormal(-1.2, 1.2)" in lines(plot.density(scheduler, law.lognormal()))
 
 
 def test_masses_of_a_schedule():
@@ -188,9 +189,11 @@ def test_before_the_first_refresh():
     new = infonoise.Scheduler(CONFIG)
     assert "no refresh yet" in plot.profile(new).texts[0].get_text()
     assert "warm-up" in lines(plot.density(new))
+    pyplot.close("all")
     for call in (lambda: plot.info_grid(new, 8), lambda: plot.profile(new, estimate=True)):
         with pytest.raises(ValueError, match="not ready"):
             call()
+    assert not pyplot.get_fignums()  # a call that fails leaves no empty figure
 
 
 @pytest.mark.parametrize("low, high", [(0.002, 80), (0.5, 5), (1, 1.2), (1e-6, 1e6)])
@@ -201,12 +204,19 @@ def test_ticks_are_few_and_within(low, high):
 
 
 def test_misuse(run):
-    for call, words in [
-        (lambda: plot.density(np.ones(3)), "a Scheduler or one infonoise.jax.State"),
-        (lambda: plot.density(run[0], against=["cosine"]), "must come from infonoise.schedules"),
+    batch = inj.State(jnp.stack([run[0].state] * 3), 64, 256)
+    for call, error, words in [
+        (lambda: plot.density(np.ones(3)), TypeError, "a Scheduler or one infonoise.jax.State"),
+        (lambda: plot.density(run[0], against=["cosine"]), TypeError, "must come from infonoise.schedules"),
+        (lambda: plot.history(run[0]), TypeError, "History or a journal's path, got Scheduler.*record"),
+        (lambda: plot.info_grid(run[0], 10, rho=0), ValueError, "rho = 0 must be positive"),
+        (lambda: plot.profile(batch), ValueError, r"State of a batch of shape \(3,\): take one of a batch by jax.tree.map"),
+        (lambda: infonoise.History().record(batch), ValueError, r"batch of shape \(3,\)"),
+        (lambda: infonoise.diagnose(batch, law.cosine()), ValueError, r"batch of shape \(3,\)"),
     ]:
-        with pytest.raises(TypeError, match=words):
+        with pytest.raises(error, match=words):
             call()
+    assert not pyplot.get_fignums()
 
 
 def test_without_matplotlib_the_error_says_what_to_install():

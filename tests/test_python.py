@@ -1,5 +1,6 @@
 """infonoise.Scheduler and what surrounds it, without JAX."""
 
+import copy
 import dataclasses
 import pickle
 
@@ -70,6 +71,27 @@ def test_pickling_and_state_are_the_whole_of_it():
         infonoise.Scheduler.from_state(np.zeros(1000, np.uint32))
 
 
+class Tagged(infonoise.Scheduler):
+    """A user's own, with a field of its own."""
+
+    def __init__(self, config, seed, name):
+        super().__init__(config, seed)
+        self.name = name
+
+
+def test_copies_keep_every_attribute():
+    scheduler = Tagged(infonoise.Config.discrete(), 5, "mine")
+    scheduler.tag = ["x"]
+    pickled = [pickle.loads(pickle.dumps(scheduler, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for twin in [copy.copy(scheduler), copy.deepcopy(scheduler), *pickled]:
+        assert (type(twin), twin.name, twin.tag, twin.seed) == (Tagged, "mine", ["x"], 5)
+        twin.sample(3)
+        assert twin.digest() != scheduler.digest()  # its words are its own
+    old = infonoise.Scheduler.__new__(infonoise.Scheduler)
+    old.__setstate__(scheduler.state)  # as pickles of earlier versions call it
+    assert old.digest() == scheduler.digest() and old.seed == 0
+
+
 def test_images_are_the_whole_of_it_and_damage_is_named():
     scheduler = trained()
     image = scheduler.save()
@@ -103,7 +125,7 @@ def test_state_dicts_are_the_whole_of_it():
         ({}, ValueError, "what state_dict"),
         ({"image": state["image"], "step": 3}, ValueError, r"'image', got \['image', 'step'\]"),
         (state["image"], ValueError, "got bytes"),
-        ({"image": scheduler.state}, TypeError, "array of uint8, got uint32"),
+        ({"image": scheduler.state}, TypeError, "image must be bytes, got an array of uint32"),
         ({"image": state["image"][:-1]}, ValueError, "end early"),
     ]:
         with pytest.raises(error, match=message):
@@ -133,6 +155,37 @@ def test_what_can_be_observed(lend):
     assert other.observe(lend(other.sample(64)), lend(error), lend(np.asarray(sigma > 1, np.uint8))) == 0
     assert one.digest() == other.digest()
     assert (one.advance(lend(sigma), lend(error)) == other.advance(sigma, error)).all()
+
+
+def test_what_only_float64_holds_is_screened_before_it_is_narrowed():
+    """Negative errors are rejected, however small; float32 would make -0 of them."""
+    error = np.array([1e-45, -1e-45, -0.0, 1e-39, -1e-300, -1e-60])
+    one, other = trained(steps=0), trained(steps=0)
+    assert one.observe(np.ones(6), error) == other.observe(np.ones(6), error.tolist()) == 3
+    assert one.digest() == other.digest() and one.report()["observations"] == 3
+
+
+def test_what_is_no_real_number_is_refused():
+    gaps = np.ma.masked_array(np.ones(3, np.float32), [False, True, False])
+    dates = np.array(["2020-01-01"] * 3, "datetime64[D]")
+    for call in (infonoise.Scheduler.observe, infonoise.Scheduler.advance):
+        for bad, message in [
+            (gaps, "error has masked entries, which would count"),
+            (dates, "error must be real numbers, got datetime64"),
+            (dates - dates, "timedelta64"),
+            (["1", "2", "3"], "error must be real numbers, got <U1"),
+            (np.ones(3, complex), "complex128"),
+            ([1.0, None, 2.0], "object"),
+        ]:
+            scheduler = trained(steps=0)
+            before = scheduler.digest()
+            with pytest.raises(TypeError, match=message):
+                call(scheduler, np.ones(3, np.float32), bad)
+            with pytest.raises(TypeError, match=message.replace("error", "sigma")):
+                call(scheduler, bad, np.ones(3, np.float32))
+            assert scheduler.digest() == before
+    assert trained(steps=0).observe(np.ones(3), np.ma.masked_array([1.0, 2.0, 3.0])) == 0
+    assert trained(steps=0).observe(np.ones(3), np.ones(3, bool)) == 0
 
 
 def test_draws_are_lent_without_a_copy():
@@ -181,9 +234,9 @@ def test_freeze_reconfigure_and_config_round_trip():
         ({"bins": 32}, "bins|weight"),
         ({"window": 128}, "window = 128 must be left at 256"),
         ({"sigma_max": 90.0}, "sigma_max = 90 must be left at 80"),
-        ({"objective": "epsilon"}, "objective = 2 must be left at 0"),
-        ({"draw": "stratified"}, "draw = 1 must be left at 0"),
-        ({"baseline": "lognormal", "coverage": 0.1}, "baseline = 1 must be left at 0"),
+        ({"objective": "epsilon"}, "objective = epsilon must be left at x0"),
+        ({"draw": "stratified"}, "draw = stratified must be left at independent"),
+        ({"baseline": "lognormal", "coverage": 0.1}, "baseline = lognormal must be left at loguniform"),
         ({"min_count": 999}, "min_count = 999"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -191,6 +244,27 @@ def test_freeze_reconfigure_and_config_round_trip():
     assert scheduler.digest() == before
     scheduler.reconfigure(weight=None)
     assert scheduler.config.weight is None
+
+
+def test_the_baselines_table_is_fixed_at_init(tmp_path):
+    table = np.linspace(1, 2, 64)
+    scheduler = infonoise.Scheduler(infonoise.Config(baseline="table", baseline_table=table))
+    with infonoise.Journal(tmp_path / "run.journal", scheduler) as journal:
+        for verbs in (scheduler, journal):
+            before = scheduler.digest()
+            with pytest.raises(ValueError, match=r"baseline_table\[0\] = 2 must be left at 1: it is fixed at init"):
+                verbs.reconfigure(baseline_table=table[::-1])
+            assert scheduler.digest() == before
+            verbs.reconfigure(baseline_table=table, refresh_every=7)
+
+
+def test_configurations_come_back_as_they_were_given():
+    for name in ("default", "discrete", "edm", "flow", "epsilon", "paper"):
+        config = infonoise.Config.preset(name)
+        assert infonoise.Scheduler(config).config == config
+    config = infonoise.Config(sigma_min=0.1, sigma_max=1 / 3, weight=np.linspace(1, 2, 64))
+    assert (config.sigma_min, config.sigma_max) == (0.1, 0.33333334)  # the shortest decimal of the float32
+    assert infonoise.Scheduler(config).config == config
 
 
 def test_a_new_run_starts_from_another_runs_density():
@@ -251,6 +325,10 @@ def test_diagnosis_ranks_schedules():
         infonoise.diagnose(infonoise.Scheduler(infonoise.Config()), law.cosine())
 
 
+def masses(table, **changes):
+    return infonoise.Config(baseline="table", baseline_table=table, **changes)
+
+
 @pytest.mark.parametrize(
     "call, error, words",
     [
@@ -261,7 +339,23 @@ def test_diagnosis_ranks_schedules():
         (lambda s: s.advance(np.ones(2, np.float32), None), TypeError, "got None"),
         (lambda s: s.observe(np.ones((2, 3)), np.ones((3, 2))), ValueError, "same shape"),
         (lambda s: infonoise.Config(weight=[]), ValueError, "weight has 0 numbers"),
+        (lambda s: infonoise.Config(weight=[1.0] * 63 + [0.0]), ValueError, r"weight\[63\] = 0 must be positive and finite"),
+        (lambda s: masses([1.0] * 63), ValueError, "baseline_table has 63 numbers, must have bins = 64"),
+        (lambda s: masses([1.0] * 63 + [-1]), ValueError, r"baseline_table\[63\] = -1 must be finite and not negative"),
+        (lambda s: masses([float("nan")] * 64), ValueError, r"baseline_table\[0\] = nan must be finite and not negative"),
+        (lambda s: masses([0.0] + [1.0] * 63, coverage=0.0), ValueError, r"baseline_table\[0\] = 0 must be positive .* coverage"),
+        (lambda s: masses([0.0] * 64), ValueError, "a table cannot be used.* one positive"),
+        (lambda s: infonoise.Config(weight=[1j] * 64), TypeError, "weight must be real numbers, got complex128"),
+        (lambda s: infonoise.Config(weight="abc"), TypeError, "weight must be real numbers, got <U3"),
+        (lambda s: infonoise.diagnose(s, infonoise.schedules.table([-1] * 64)), ValueError, "schedule table makes no sense"),
+        (lambda s: infonoise.diagnose(s, infonoise.schedules.lognormal(0, -1)), ValueError, r"lognormal\(0, -1\) makes no"),
+        (lambda s: infonoise.Scheduler.from_state(s.state[:-2]), ValueError, "pass all words of one block"),
+        (lambda s: infonoise.Scheduler.load("ckpt.bin"), TypeError, r"image must be bytes, got str: .* pathlib.Path\(path\).read_bytes"),
+        (lambda s: infonoise.Scheduler.load(5), TypeError, "image must be bytes, got int"),
         (lambda s: s.sample(-1), TypeError, "n must be a static, non-negative integer, got -1"),
+        (lambda s: s.sample(4, world=4.0), TypeError, "world must be a static integer, the number of ranks, got 4.0"),
+        (lambda s: s.sample(4, rank=0.0), TypeError, "rank must be one integer, got 0.0"),
+        (lambda s: s.advance([1.0], [1.0], 2**33), ValueError, "n = 8589934592"),
         (lambda s: s.info_grid(1), ValueError, "n = 1 must be at least 2"),
         (lambda s: s.info_grid(4, power=99), ValueError, "power = 99 must be from -64 to 64"),
         (lambda s: s.to_entropic_time(float("nan")), ValueError, "NaN"),

@@ -8,7 +8,7 @@
 //! ```
 
 use crate::baseline::normal_mass;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, LEFT_AT};
 use crate::maths::ln;
 
 /// Gives a `repr(u32)` enum its code, its name and the way back.
@@ -493,11 +493,22 @@ impl Config {
             Some((field, old, new)) => Err(ConfigError {
                 field,
                 value: new,
-                must: "left at",
+                must: LEFT_AT,
                 bound: Some(old),
                 remedy: "it is fixed at init; start a new block to change it",
             }),
         }
+    }
+}
+
+/// The name behind a code of the field, where that is fixed at init and holds codes.
+pub(crate) fn code_name(field: &str, code: u32) -> Option<&'static str> {
+    match field {
+        "objective" => Objective::from_code(code).map(Objective::name),
+        "endpoint" => Endpoint::from_code(code).map(Endpoint::name),
+        "draw" => Draw::from_code(code).map(Draw::name),
+        "baseline" => Baseline::from_code(code).map(Baseline::name),
+        _ => None,
     }
 }
 
@@ -545,6 +556,8 @@ mod tests {
         assert!(message(Config { ema_rate: f64::NAN, ..base }).starts_with("ema_rate = NaN must be above 0"));
         assert!(message(Config { objective: Objective::Edm, ..base }).starts_with("sigma_data = 0"));
         assert!(message(Config { sigma_min: 1.0, sigma_max: 1.000001, ..base }).contains("f32 cannot hold"));
+        let other = base.may_become(&Config { objective: Objective::Epsilon, ..base }).unwrap_err();
+        assert!(other.to_string().starts_with("objective = epsilon must be left at x0: it is fixed at init"));
         let mut record = base.to_record();
         record.pivot = 9;
         assert_eq!(

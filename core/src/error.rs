@@ -11,7 +11,11 @@
 //! assert_eq!(Error::from(error).code(), 7);
 //! ```
 
+use crate::config::code_name;
 use core::fmt;
+
+/// What a field that is fixed at init must be.
+pub(crate) const LEFT_AT: &str = "left at";
 
 /// A configuration field that cannot be used: its value, the bound, the remedy.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,15 +37,24 @@ impl ConfigError {
     pub fn message(&self, put: &mut impl FnMut(&str)) {
         put(self.field);
         put(" = ");
-        number(self.value, put);
+        self.value(self.value, put);
         put(" must be ");
         put(self.must);
         if let Some(bound) = self.bound {
             put(" ");
-            number(bound, put);
+            self.value(bound, put);
         }
         put(": ");
         put(self.remedy);
+    }
+
+    /// Writes a value of the field: its name where it is the code of one. Codes that are out
+    /// of range have none, and neither does their bound.
+    fn value(&self, value: f64, put: &mut impl FnMut(&str)) {
+        match code_name(self.field, value as u32) {
+            Some(name) if self.must == LEFT_AT => put(name),
+            _ => number(value, put),
+        }
     }
 }
 

@@ -63,6 +63,7 @@ def tensors():
         drawn = torch.from_numpy(journal.sample(64))
         journal.observe(drawn, (drawn * 0.1).requires_grad_())
         journal.step()
+        assert journal.advance(drawn, (drawn * 0.1).requires_grad_()).shape == (64,)
     assert infonoise.replay(FOLDER / "torch.journal").scheduler.digest() == journal.scheduler.digest()
 
 
@@ -83,7 +84,7 @@ def checkpoints():
         drawn = other.sample(100)
         assert expected is None or (drawn == expected).all()
         expected = drawn
-    refused(lambda: other.load_state_dict({"image": torch.ones(5)}), TypeError, "uint8, got float32")
+    refused(lambda: other.load_state_dict({"image": torch.ones(5)}), TypeError, "must be bytes, got an array of float32")
     print("checkpoints", len(one.save()), "bytes")
 
 

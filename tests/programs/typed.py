@@ -20,6 +20,7 @@ assert_type(scheduler.save(), bytes)
 infonoise.Scheduler("edm")  # type: ignore[arg-type]
 infonoise.Config(bins="64")  # type: ignore[arg-type]
 scheduler.sample("4")  # type: ignore[arg-type]
+infonoise.Config(weight=np.ones(64), baseline="table", baseline_table=[1.0] * 64)
 scheduler.draw(4)  # type: ignore[attr-defined]
 
 state = inj.init(config, seed=0)

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fields.h"
+#include "messages.h"
 
 namespace infonoise::python {
 
@@ -28,7 +29,7 @@ using Doubles = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Name = const char* (*)(std::uint32_t);
 
 inline void check(infonoise_status status) {
-  if (status != INFONOISE_OK) throw nb::value_error(infonoise_status_message(status));
+  if (status != INFONOISE_OK) throw nb::value_error(message_of(status));
 }
 
 template <typename Array>
@@ -141,20 +142,19 @@ inline const double* table_of(const std::optional<Table>& table, const char* nam
 
 // The record of a configuration that a block may take on; ValueError names a
 // field that is invalid or fixed at init.
-inline infonoise_config checked_for(const Words& state, const nb::object& config) {
+inline infonoise_config checked_for(const Words& state, const nb::object& config,
+                                    const std::optional<Table>& baseline) {
   infonoise_config record = record_of(config);
-  char message[512];
-  infonoise_status status =
-      infonoise_reconfigure_check(state.data(), bytes_of(state), &record, message, sizeof(message));
-  if (status == INFONOISE_INVALID_CONFIG) throw nb::value_error(message);
-  check(status);
+  const double* table = table_of(baseline, "baseline_table", record.bins);
+  if (auto message = reconfiguration_error(state.data(), bytes_of(state), record, table))
+    throw nb::value_error(message->c_str());
   return record;
 }
 
 // As check, for bytes that another version may have written.
 inline void check(infonoise_status status, const void* data, std::size_t bytes) {
   if (status == INFONOISE_IMAGE_VERSION || status == INFONOISE_JOURNAL_VERSION) {
-    std::string text = std::string(infonoise_status_message(status)) + " (version " +
+    std::string text = std::string(message_of(status)) + " (version " +
                        std::to_string(infonoise_version_of(data, bytes)) + ")";
     throw nb::value_error(text.c_str());
   }

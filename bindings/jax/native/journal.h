@@ -81,8 +81,8 @@ inline void journal_set_frozen(int file, Words journal, Words state, bool frozen
 }
 
 inline void journal_reconfigure(int file, Words journal, Words state, const nb::object& config,
-                                std::optional<Table> weight) {
-  infonoise_config record = checked_for(state, config);
+                                std::optional<Table> weight, std::optional<Table> baseline) {
+  infonoise_config record = checked_for(state, config, baseline);
   const double* table = table_of(weight, "weight", record.bins);
   recorded(file, infonoise_record_bytes(0), [&](void* out, std::size_t n, std::size_t* used) {
     return infonoise_journal_reconfigure(journal.data(), bytes_of(journal), state.data(), bytes_of(state), &record,
@@ -125,7 +125,7 @@ inline std::optional<nb::dict> replay_next(Words journal, Words state, Bytes log
                                                   log.data() + at, log.shape(0) - at, &used, &event);
   if (status == INFONOISE_TRUNCATED) return std::nullopt;
   if (status != INFONOISE_OK && status != INFONOISE_DIFFERS) {
-    std::string text = "at byte " + std::to_string(offset + at) + ": " + infonoise_status_message(status);
+    std::string text = "at byte " + std::to_string(offset + at) + ": " + message_of(status);
     throw nb::value_error(text.c_str());
   }
   nb::dict fields;

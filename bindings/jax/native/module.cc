@@ -24,7 +24,7 @@ void init(Words state, const nb::object& config, std::uint64_t seed, std::option
   infonoise_config record = checked(config);
   infonoise_status status =
       infonoise_init_with(state.data(), bytes_of(state), &record, seed, table_of(weight, "weight", record.bins),
-                          table_of(baseline, "baseline", record.bins));
+                          table_of(baseline, "baseline_table", record.bins));
   check(status);
 }
 
@@ -41,8 +41,8 @@ nb::tuple tables(WordsIn state) {
   return nb::make_tuple(lists[0], lists[1]);
 }
 
-void reconfigure(Words state, const nb::object& config, std::optional<Table> weight) {
-  infonoise_config record = checked_for(state, config);
+void reconfigure(Words state, const nb::object& config, std::optional<Table> weight, std::optional<Table> baseline) {
+  infonoise_config record = checked_for(state, config, baseline);
   check(infonoise_reconfigure(state.data(), bytes_of(state), &record, table_of(weight, "weight", record.bins)));
 }
 
@@ -122,8 +122,9 @@ nb::dict profile(WordsIn state, std::uint32_t which) {
   return fields;
 }
 
-nb::dict diagnose(WordsIn state, std::uint32_t which, const std::string& kind, double a, double b,
-                  std::optional<Table> table) {
+// `name` is how the schedule is called in messages.
+nb::dict diagnose(WordsIn state, std::uint32_t which, const std::string& name, const std::string& kind, double a,
+                  double b, std::optional<Table> table) {
   infonoise_config config = {};
   config.struct_size = sizeof(config);
   check(infonoise_config_get(state.data(), bytes_of(state), &config));
@@ -136,8 +137,8 @@ nb::dict diagnose(WordsIn state, std::uint32_t which, const std::string& kind, d
   infonoise_status status = infonoise_diagnose(state.data(), bytes_of(state), which, code, a, b,
                                                table_of(table, "table", config.bins), &record);
   if (status == INFONOISE_ARGUMENT) {
-    std::string text = "schedule " + kind + "(" + std::to_string(a) + ", " + std::to_string(b) +
-                       ") makes no sense: deviations and shifts are positive, low is below high, masses are not "
+    std::string text = "schedule " + name +
+                       " makes no sense: deviations and shifts are positive, low is below high, masses are not "
                        "negative and not all zero";
     throw nb::value_error(text.c_str());
   }
@@ -257,8 +258,9 @@ NB_MODULE(_native, m) {
   m.def("set_frozen", [](Words state, bool frozen) {
     check(infonoise_set_frozen(state.data(), bytes_of(state), frozen));
   });
-  m.def("reconfigure", &reconfigure, "state"_a, "config"_a, "weight"_a = nb::none());
-  m.def("diagnose", &diagnose, "state"_a, "which"_a, "kind"_a, "a"_a, "b"_a, "table"_a = nb::none());
+  m.def("reconfigure", &reconfigure, "state"_a, "config"_a, "weight"_a = nb::none(),
+        "baseline"_a = nb::none());
+  m.def("diagnose", &diagnose, "state"_a, "which"_a, "name"_a, "kind"_a, "a"_a, "b"_a, "table"_a = nb::none());
   m.def("save", &save);
   m.def("image_words", &image_words);
   m.def("load", [](Words state, nb::bytes image) {

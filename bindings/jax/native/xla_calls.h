@@ -9,6 +9,7 @@
 #include <string>
 
 #include "fields.h"
+#include "messages.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace infonoise::xla_calls {
@@ -18,9 +19,12 @@ using U32 = ffi::Buffer<ffi::U32>;
 using F32 = ffi::Buffer<ffi::F32>;
 using U8 = ffi::Buffer<ffi::U8>;
 
+inline ffi::Error failure(const char* call, const std::string& message) {
+  return ffi::Error(ffi::ErrorCode::kInvalidArgument, std::string("infonoise.jax.") + call + ": " + message);
+}
+
 inline ffi::Error failure(const char* call, infonoise_status status) {
-  std::string text = std::string("infonoise.jax.") + call + ": " + infonoise_status_message(status);
-  return ffi::Error(ffi::ErrorCode::kInvalidArgument, text);
+  return failure(call, python::message_of(status));
 }
 
 // Rows of the last dimension, and how many there are.
@@ -55,21 +59,23 @@ ffi::Error for_each_state(const char* call, U32 state, ffi::Result<U32> next, Bo
   return ffi::Error::Success();
 }
 
+// A table of doubles as its bits; a span of another length stands for none.
+inline const double* table_of(ffi::Span<const std::int64_t> words, const infonoise_config& record) {
+  return words.size() == record.bins ? reinterpret_cast<const double*>(words.begin()) : nullptr;
+}
+
 inline ffi::Error init(U32 seed, ffi::Span<const std::int64_t> config, ffi::Span<const std::int64_t> weight,
                        ffi::Span<const std::int64_t> baseline, ffi::Result<U32> state) {
   infonoise_config record;
   if (config.size() * 8 != sizeof(record)) return failure("init", INFONOISE_STRUCT_SIZE);
   std::memcpy(&record, config.begin(), sizeof(record));
-  const auto table = [&](ffi::Span<const std::int64_t> words) {
-    return words.size() == record.bins ? reinterpret_cast<const double*>(words.begin()) : nullptr;
-  };
   Rows rows(*state), seeds(seed);
   if (seeds.length != 2 || seeds.count != rows.count) return failure("init", INFONOISE_LENGTH);
   for (std::size_t i = 0; i < rows.count; ++i) {
     const std::uint32_t* halves = seed.typed_data() + 2 * i;
     infonoise_status status = infonoise_init_with(
         state->typed_data() + i * rows.length, 4 * rows.length, &record,
-        (std::uint64_t{halves[1]} << 32) | halves[0], table(weight), table(baseline));
+        (std::uint64_t{halves[1]} << 32) | halves[0], table_of(weight, record), table_of(baseline, record));
     if (status != INFONOISE_OK) return failure("init", status);
   }
   return ffi::Error::Success();
@@ -149,12 +155,18 @@ inline ffi::Error set_frozen(U32 state, std::uint32_t frozen, ffi::Result<U32> n
 }
 
 inline ffi::Error reconfigure(U32 state, ffi::Span<const std::int64_t> config, ffi::Span<const std::int64_t> weight,
-                              ffi::Result<U32> next) {
+                              ffi::Span<const std::int64_t> baseline, ffi::Result<U32> next) {
   infonoise_config record;
   if (config.size() * 8 != sizeof(record)) return failure("reconfigure", INFONOISE_STRUCT_SIZE);
   std::memcpy(&record, config.begin(), sizeof(record));
-  const double* table =
-      weight.size() == record.bins ? reinterpret_cast<const double*>(weight.begin()) : nullptr;
+  const double *table = table_of(weight, record), *masses = table_of(baseline, record);
+  // Before anything is changed, so that the field is named.
+  Rows rows(state);
+  for (std::size_t i = 0; i < rows.count; ++i) {
+    const std::uint32_t* words = state.typed_data() + i * rows.length;
+    if (auto message = python::reconfiguration_error(words, 4 * rows.length, record, masses))
+      return failure("reconfigure", *message);
+  }
   return for_each_state("reconfigure", state, next, [&](std::size_t, std::uint32_t* words, std::size_t bytes) {
     return infonoise_reconfigure(words, bytes, &record, table);
   });
@@ -172,11 +184,8 @@ inline ffi::Error snap(F32 sigma, F32 table, ffi::Result<F32> snapped, ffi::Resu
     infonoise_status status =
         infonoise_snap(snapped->typed_data() + i * rows.length, index->typed_data() + i * rows.length, rows.length,
                        table.typed_data() + i * tables.length, tables.length);
-    if (status != INFONOISE_OK) {
-      return ffi::Error(ffi::ErrorCode::kInvalidArgument,
-                        "infonoise.jax.snap: sigma and table must be positive and finite, and the table strictly "
-                        "monotone");
-    }
+    if (status != INFONOISE_OK)
+      return failure("snap", "sigma and table must be positive and finite, and the table strictly monotone");
   }
   return ffi::Error::Success();
 }
@@ -238,6 +247,7 @@ XLA_FFI_DEFINE_HANDLER(kReconfigure, reconfigure,
                            .Arg<U32>()
                            .Attr<ffi::Span<const std::int64_t>>("config")
                            .Attr<ffi::Span<const std::int64_t>>("weight")
+                           .Attr<ffi::Span<const std::int64_t>>("baseline")
                            .Ret<U32>());
 XLA_FFI_DEFINE_HANDLER(kSnap, snap, ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Ret<F32>().Ret<U32>());
 XLA_FFI_DEFINE_HANDLER(kReport, report, ffi::Ffi::Bind().Arg<U32>().Ret<U32>().Ret<F32>());

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from infonoise import _native
+from infonoise.arrays import one_block
 from infonoise.config import Config
 from infonoise.scheduler import Scheduler
 from infonoise.schedules import Schedule
@@ -29,11 +30,8 @@ def diagnose(state, schedule: Schedule, *, estimate: bool = False) -> dict:
     """
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule must come from infonoise.schedules, got {type(schedule).__name__}")
-    words = np.asarray(getattr(state, "words", getattr(state, "state", state)))
-    if words.ndim != 1:
-        raise ValueError(f"state must be one schedule, got an array of shape {words.shape}")
     table = None if schedule.table is None else np.asarray(schedule.table, np.float64)
-    found = _native.diagnose(words, int(estimate), schedule.kind, schedule.a, schedule.b, table)
+    found = _native.diagnose(one_block(state), int(estimate), str(schedule), schedule.kind, schedule.a, schedule.b, table)
     found["emphasis"] = np.array(found["emphasis"])
     found["verdict"] = (
         f"{schedule} puts {found['inside_band']:.0%} of its draws between sigma {found['band_low']:.3g} and "

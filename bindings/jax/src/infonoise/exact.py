@@ -37,8 +37,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import log_softmax, logsumexp
+
+try:
+    from scipy.optimize import brentq
+    from scipy.special import log_softmax, logsumexp
+except ImportError as error:
+    raise ImportError("infonoise.exact needs SciPy: pip install 'infonoise[exact]'") from error
 
 __all__ = [
     "Gaussian",

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from infonoise.arrays import one_block
 from infonoise.journal import Replay
 from infonoise.scheduler import Scheduler
 
@@ -52,19 +53,15 @@ class History:
     @classmethod
     def from_journal(cls, path: str | os.PathLike) -> History:
         """The history of a journal's run, by executing it again."""
-        replay, history = Replay(path), cls()
-        history.record(replay.scheduler)
-        for event in replay.events(sigmas=False):
-            if event["kind"] == "stepped":
-                history.record(replay.scheduler)
+        history = cls()
+        with Replay(path) as replay:
+            history.record(replay.scheduler)
+            for event in replay.events(sigmas=False):
+                if event["kind"] == "stepped":
+                    history.record(replay.scheduler)
         return history
 
 
 def as_scheduler(state) -> Scheduler:
     """A ``Scheduler``, or one on a copy of the words of an ``infonoise.jax.State``."""
-    if isinstance(state, Scheduler):
-        return state
-    words = np.asarray(getattr(state, "words", state))
-    if words.dtype != np.uint32 or words.ndim != 1:
-        raise TypeError(f"a Scheduler or one infonoise.jax.State is needed, got {type(state).__name__}")
-    return Scheduler.from_state(words)
+    return state if isinstance(state, Scheduler) else Scheduler.from_state(one_block(state))

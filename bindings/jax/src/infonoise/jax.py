@@ -35,8 +35,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from infonoise import _native
+from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
 from infonoise.config import Config
-from infonoise.scheduler import check_shard, checked_count, checked_seed, empty_words, own_words
+from infonoise.scheduler import checked_count, checked_seed, checked_shard, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 
 __all__ = [
@@ -77,7 +78,7 @@ NAMES = {name: names for name in _COUNTS if (names := _native.report_names(name)
 @functools.partial(
     jax.tree_util.register_dataclass, data_fields=["words"], meta_fields=["bins", "window"]
 )
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, eq=False)  # equal schedules have one digest; arrays have no truth value
 class State:
     """A schedule: ``words`` is uint32[N] (with leading dimensions under vmap)."""
 
@@ -129,7 +130,7 @@ def sample(state: State, n: int, *, rank: int | jax.Array = 0, world: int = 1) -
     """Draws float32[n] sigmas; with ``rank`` and ``world``, that rank's slice of a
     global batch of ``world * n``. The rank may be traced (``jax.lax.axis_index``)."""
     words = _words(state)
-    rank = _checked_rank(rank, n, world)
+    n, rank, world = _checked_shard(n, rank, world)
 
     def host(words, rank):
         words, sigma = own_words(words), np.empty(n, np.float32)
@@ -207,16 +208,16 @@ def reconfigure(state: State, config: Config) -> State:
     """Takes on ``config`` from the next refresh on: cadence, rate, gate, pivot, guard,
     coverage, counts and weight may differ; what is fixed at init is refused by name."""
     _check_config(config)
-    weight = config.tables()[0]
-    weight = np.ones(config.bins) if weight is None else weight
+    arguments = native_reconfiguration(config)
 
     def apply(words):
-        _native.reconfigure(words, config, weight)
+        _native.reconfigure(words, *arguments)
 
     words = _words(state)
-    if not isinstance(words, jax.core.Tracer) and words.ndim == 1:
-        apply(own_words(words))  # a copy: finds the field to name
-    return _update(state, "infonoise_reconfigure", apply, config=_record(config), weight=_table_words(weight))
+    if not isinstance(words, jax.core.Tracer):
+        apply(own_words(words))  # a copy: ValueError here, where JAX would raise its own later
+    weight, baseline = map(_table_words, arguments[1:])
+    return _update(state, "infonoise_reconfigure", apply, config=_record(config), weight=weight, baseline=baseline)
 
 
 def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -294,11 +295,17 @@ def digest(state: State) -> int:
 
 
 def from_words(words) -> State:
-    """A state from a uint32 array that holds a block (checked completely), outside jit."""
-    words = own_words(words)
-    _native.validate(words)
-    fields = _native.config_get(words)
-    return State(jnp.asarray(words), fields["bins"], fields["window"])
+    """A state from a uint32 array that holds a block (checked completely), outside jit; from
+    one with leading dimensions a batch of states, as under ``vmap``."""
+    words = np.asarray(words)
+    blocks = [own_words(block) for block in words.reshape(-1, words.shape[-1])] if words.ndim > 1 else [own_words(words)]
+    for block in blocks:
+        _native.validate(block)
+    sizes = {(fields["bins"], fields["window"]) for fields in map(_native.config_get, blocks)}
+    if len(sizes) != 1:
+        found = ", ".join(f"bins = {bins} and window = {window}" for bins, window in sorted(sizes)) or "no block"
+        raise ValueError(f"words must be blocks of one configuration, got {found}")
+    return State(jnp.asarray(words), *sizes.pop())
 
 
 def _call(name, results, host, *operands, input_output_aliases=None, **attributes):
@@ -356,9 +363,12 @@ def _kind(array) -> str:
 
 
 def _concrete(state: State, call: str) -> np.ndarray:
-    words = _words(state)
+    words = _words(state, batched=True)
+    name = f"infonoise.jax.{call} reads one state on the host"
     if isinstance(words, jax.core.Tracer):
-        raise TypeError(f"infonoise.jax.{call} reads the state on the host: call it outside jit")
+        raise TypeError(f"{name}: call it outside jit and vmap; {ONE_OF_A_BATCH}")
+    if words.ndim != 1:
+        raise ValueError(f"{name}, got a batch of shape {words.shape[:-1]}: {ONE_OF_A_BATCH}")
     return np.asarray(words)
 
 
@@ -366,38 +376,38 @@ def _like(words) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(words.shape, words.dtype)
 
 
-def _checked_rank(rank, n, world) -> jax.Array:
-    """The rank as the call's operand, which checks itself what is traced."""
+def _checked_shard(n, rank, world) -> tuple[int, jax.Array, int]:
+    """n, the rank as the call's operand, which checks itself what is traced, and the world."""
     traced = isinstance(rank, jax.core.Tracer)
-    if isinstance(world, jax.core.Tracer):
-        raise TypeError("world must be a static integer, the number of ranks: mesh.size, say")
-    like = rank if hasattr(rank, "dtype") else np.asarray(rank)
-    if like.shape != () or not jnp.issubdtype(like.dtype, jnp.integer):
-        raise TypeError(f"rank must be one integer, got {_kind(like)}: under shard_map, jax.lax.axis_index gives it")
-    check_shard(n, 0 if traced else int(rank), world)
-    return jnp.asarray(rank if traced else int(rank), jnp.uint32).reshape(1)
+    if traced and (rank.shape != () or not jnp.issubdtype(rank.dtype, jnp.integer)):
+        raise TypeError(f"rank must be one integer, got {_kind(rank)}: under shard_map, jax.lax.axis_index gives it")
+    n, known, world = checked_shard(n, 0 if traced else rank, world)
+    return n, jnp.asarray(rank if traced else known, jnp.uint32).reshape(1), world
 
 
 def _pairs(sigma, error, mask) -> list[jax.Array]:
     """A batch as flat float32 (and uint8) operands that no gradient flows into."""
-    if sigma is None or error is None:
-        raise TypeError("sigma and error must be arrays, got None")
-    operands = [jnp.asarray(x) for x in (sigma, error, mask) if x is not None]
+    operands = [_numbers("sigma", sigma), _numbers("error", error)]
+    for name, operand in zip(("sigma", "error"), operands):
+        if not jnp.issubdtype(operand.dtype, jnp.floating):
+            raise TypeError(f"{name} must be floating point, got {operand.dtype}")
+    # On the host what is NumPy's: without x64 mode JAX would have lost the digits before.
+    operands[1] = narrowed(operands[1], jnp if isinstance(operands[1], jax.Array) else np)
+    operands = [jnp.asarray(x) for x in (*operands, mask) if x is not None]
     if any(operand.shape != operands[0].shape for operand in operands):
         shapes = ", ".join(str(operand.shape) for operand in operands)
         raise ValueError(
             f"sigma, error and mask must have the same shape, got {shapes}: "
             "pass one error for each sigma, reduced over the data's dimensions"
         )
-    for name, operand in zip(("sigma", "error"), operands):
-        if not jnp.issubdtype(operand.dtype, jnp.floating):
-            raise TypeError(f"{name} must be floating point, got {operand.dtype}")
-    if operands[1].dtype == jnp.float64:
-        # XLA flushes what is too small for float32; the sign must survive, since negative
-        # errors are rejected.
-        operands[1] = jnp.where(operands[1] < 0, -1.0, operands[1])
     pairs = [jax.lax.stop_gradient(x).astype(jnp.float32).ravel() for x in operands[:2]]
     return pairs + [(x != 0).astype(jnp.uint8).ravel() for x in operands[2:]]
+
+
+def _numbers(name: str, values):
+    """JAX's arrays, or lists of them, as one array of JAX; everything else as one of NumPy."""
+    leaves = jax.tree.leaves(values)
+    return jnp.asarray(values) if any(isinstance(x, jax.Array) for x in leaves) else as_numbers(name, values)
 
 
 def _update(state: State, name: str, apply, *operands, **attributes) -> State:

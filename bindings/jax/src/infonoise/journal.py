@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import itertools
 import os
@@ -11,14 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from infonoise import _native
-from infonoise.scheduler import (
-    Scheduler,
-    check_shard,
-    checked_count,
-    empty_words,
-    native_pairs,
-    native_reconfiguration,
-)
+from infonoise.arrays import empty_words, native_pairs
+from infonoise.scheduler import Scheduler, checked_shard, native_reconfiguration
 
 #: Draws on a page of the memory that lets a journal name sigmas by number.
 PAGE = 16384
@@ -72,16 +67,16 @@ class Journal:
         file = open(path, "r+b", buffering=0)
         try:
             _lock(file)
-            replay = Replay(path)
-            steps, digest = scheduler.report()["steps"], scheduler.digest()
-            if not replay.seek(steps, digest):
-                ends = replay.scheduler.report()["steps"]
-                raise ValueError(
-                    f"{replay.path} never was where this schedule is (step {steps}, digest {digest:016x}), and ends "
-                    f"at step {ends}: pass the checkpoint of that run, or begin a new journal"
-                )
-            closing = _native.journal_digest(replay.memory, scheduler.state)
-            _cut(replay, file, closing, steps)
+            with Replay(path) as replay:
+                steps, digest = scheduler.report()["steps"], scheduler.digest()
+                if not replay.seek(steps, digest):
+                    ends = replay.scheduler.report()["steps"]
+                    raise ValueError(
+                        f"{replay.path} never was where this schedule is (step {steps}, digest {digest:016x}), and "
+                        f"ends at step {ends}: pass the checkpoint of that run, or begin a new journal"
+                    )
+                closing = _native.journal_digest(replay.memory, scheduler.state)
+                _cut(replay, file, closing, steps)
             journal = cls.__new__(cls)
             journal._open(file, replay.memory, scheduler)
             file.write(closing)
@@ -96,8 +91,7 @@ class Journal:
 
     def _record(self, verb, *arguments):
         """A verb of the scheduler and its record, in one call."""
-        if self._file.closed:
-            raise ValueError("the journal is closed: call the scheduler itself, or resume the journal")
+        self._check_open()
         if os.getpid() != self._process:
             raise ValueError("the journal belongs to the process that opened it: resume it there, or begin another here")
         try:
@@ -107,14 +101,13 @@ class Journal:
             self._file.close()
             raise
 
+    def _check_open(self) -> None:
+        if self._file.closed:
+            raise ValueError("the journal is closed: call the scheduler itself, or resume the journal")
+
     def sample(self, n: int, *, rank: int = 0, world: int = 1) -> np.ndarray:
         """As ``Scheduler.sample``; the whole of a global batch can then be observed by number."""
-        check_shard(n, rank, world)
-        if n * world >= 2**32:
-            raise ValueError(f"world * n = {n * world} must be below 2^32 in a journal")
-        sigma = np.empty(n, np.float32)
-        self._record(_native.journal_sample, sigma, rank, world)
-        return sigma
+        return self._draw(*_room(n, rank, world))
 
     def observe(self, sigma, error, mask=None) -> int:
         """As ``Scheduler.observe``."""
@@ -127,10 +120,16 @@ class Journal:
 
     def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
         """As ``Scheduler.advance``."""
-        following = np.size(sigma) if next_n is None else checked_count(next_n)
-        self.observe(sigma, error, mask)
+        # All that may be refused comes first: a batch must not be recorded of a call that failed.
+        pairs = native_pairs(sigma, error, mask)
+        room = _room(pairs[0].size if next_n is None else next_n)
+        self._record(_native.journal_observe, *pairs)
         self._record(_native.journal_step)
-        return self.sample(following)
+        return self._draw(*room)
+
+    def _draw(self, sigma: np.ndarray, rank: int, world: int) -> np.ndarray:
+        self._record(_native.journal_sample, sigma, rank, world)
+        return sigma
 
     def freeze(self) -> None:
         """As ``Scheduler.freeze``."""
@@ -142,11 +141,13 @@ class Journal:
 
     def reconfigure(self, **changes) -> None:
         """As ``Scheduler.reconfigure``."""
-        self._record(_native.journal_reconfigure, *native_reconfiguration(self.scheduler, changes))
+        config = dataclasses.replace(self.scheduler.config, **changes)
+        self._record(_native.journal_reconfigure, *native_reconfiguration(config))
 
     def sync(self) -> None:
         """Waits until what was recorded is on the disk: before a checkpoint that must
         survive the machine, not only the process."""
+        self._check_open()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -175,10 +176,10 @@ class ReplayError(ValueError):
 class Replay:
     """A journal, executed again record by record.
 
-        replay = infonoise.Replay("run.journal")
-        for event in replay.events():           # raises ReplayError at the first difference
-            if event["kind"] == "sampled":
-                print(event["steps"], event["sigma"])
+        with infonoise.Replay("run.journal") as replay:
+            for event in replay.events():       # raises ReplayError at the first difference
+                if event["kind"] == "sampled":
+                    print(event["steps"], event["sigma"])
         replay.scheduler.digest()
 
     ``scheduler`` is the schedule so far, ``digests`` how many digests agreed,
@@ -191,9 +192,23 @@ class Replay:
         self.digests = self.torn_bytes = 0
         self._file = open(path, "rb")
         self._piece, self._at = b"", 0
-        while (head := self._begin()) is None:
-            pass
+        try:
+            while (head := self._begin()) is None:
+                pass
+        except BaseException:
+            self.close()
+            raise
         self.memory, self.scheduler, self.position = head
+
+    def close(self) -> None:
+        """Closes the file; the scheduler stays where the replay stands."""
+        self._file.close()
+
+    def __enter__(self) -> Replay:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
 
     def _begin(self):
         """The memory, the scheduler and the length of the journal's start; None if more of
@@ -213,6 +228,8 @@ class Replay:
 
     def _read(self) -> bool:
         """Reads a further piece of the file; False at its end."""
+        if self._file.closed:
+            raise ValueError(f"this replay is closed: begin another, infonoise.Replay({self.path!r})")
         more = self._file.read(_PIECE)
         self._piece, self._at = self._piece[self._at :] + more, 0
         return bool(more)
@@ -285,10 +302,18 @@ class Replay:
 def replay(path: str | os.PathLike) -> Replay:
     """Executes a whole journal and compares every digest: ``replay(path).scheduler`` is the
     schedule at its end. Raises ReplayError where the run is not what the journal says."""
-    done = Replay(path)
-    for _ in done.events(sigmas=False):
-        pass
+    with Replay(path) as done:
+        for _ in done.events(sigmas=False):
+            pass
     return done
+
+
+def _room(n, rank=0, world=1) -> tuple[np.ndarray, int, int]:
+    """Memory for the draws of a rank, and the checked rank and world."""
+    n, rank, world = checked_shard(n, rank, world)
+    if n * world >= 2**32:
+        raise ValueError(f"world * n = {n * world} must be below 2^32 in a journal")
+    return np.empty(n, np.float32), rank, world
 
 
 def _cut(replay: Replay, file, closing: bytes, steps: int) -> None:

@@ -12,6 +12,7 @@ or on a new figure, and returns the Axes. Nothing is shown or saved.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -43,8 +44,9 @@ def profile(state, *, estimate: bool = False, ax: Axes | None = None) -> Axes:
 
     ``estimate`` shows what the losses in memory would give now instead of what is in force.
     """
-    scheduler, ax = as_scheduler(state), ax or _axes()
+    scheduler = as_scheduler(state)
     curves, report = scheduler.estimate() if estimate else scheduler.profile(), scheduler.report()
+    ax = ax or _axes()
     ax.set_ylabel("entropy rate\n(nats per dimension per unit ln sigma)")
     sigma_axis(ax, curves["edges"])
     if not estimate and not report["refreshes"]:
@@ -66,16 +68,21 @@ def profile(state, *, estimate: bool = False, ax: Axes | None = None) -> Axes:
 
 
 def density(
-    state, against: Mapping[str, Schedule] | Iterable[Schedule] = (), *, ax: Axes | None = None
+    state, against: Schedule | Mapping[str, Schedule] | Iterable[Schedule] = (), *, ax: Axes | None = None
 ) -> Axes:
     """Where the draws go, with their quantiles, against the ``infonoise.schedules`` that others use.
 
-    ``against`` is a list of them, or a dict from names to them. All are densities of the
+    ``against`` is one, a list of them, or a dict from names to them. All are densities of the
     draws, not of the emphasis that a weight makes of them.
     """
-    scheduler, ax = as_scheduler(state), ax or _axes()
+    scheduler = as_scheduler(state)
     curves, report = scheduler.profile(), scheduler.report()
     edges = curves["edges"]
+    against = [against] if isinstance(against, Schedule) else against
+    named = against.items() if isinstance(against, Mapping) else [(str(other), other) for other in against]
+    others = [(name, *_curve(other, edges)) for name, other in named]
+    # Only now, so that a call that fails leaves no empty figure.
+    ax = ax or _axes()
     for low, high, alpha, name in [("q05", "q95", 0.13, "5 to 95%"), ("q25", "q75", 0.22, "25 to 75%")]:
         label = f"{name}: {report[low]:.3g} to {report[high]:.3g}"
         ax.axvspan(report[low], report[high], color=GREEN, alpha=alpha, lw=0, label=label)
@@ -83,12 +90,7 @@ def density(
     # Before the first refresh the draws follow the warm-up's baseline.
     label = "density in force" if report["refreshes"] else "warm-up"
     _stairs(ax, curves, _per_unit(curves["density"], edges), color=GREEN, lw=2.4, label=label)
-    named = against.items() if isinstance(against, Mapping) else [(str(other), other) for other in against]
-    for i, (name, other) in enumerate(named):
-        # A finer grid than the schedule's own draws a smooth curve; a table has a bin for each mass.
-        fine = edges if getattr(other, "table", None) else np.geomspace(edges[0], edges[-1], 257)
-        curve, centres = _per_unit(masses(other, fine), fine), np.sqrt(fine[1:] * fine[:-1])
-        colour, dashes = OTHERS[i % len(OTHERS)]
+    for (name, centres, curve), (colour, dashes) in zip(others, itertools.cycle(OTHERS)):
         ax.plot(centres, curve, color=colour, ls=dashes, lw=1.8, label=name)
     ax.set_ylabel("sampling density (per unit ln sigma)")
     ax.set_ylim(bottom=0)
@@ -101,6 +103,11 @@ def history(source: History | str | os.PathLike, *, ax: Axes | None = None) -> A
 
     ``source`` is an ``infonoise.History``, or the path of a journal, which is executed again.
     """
+    if not isinstance(source, History | str | os.PathLike):
+        raise TypeError(
+            f"source must be an infonoise.History or a journal's path, got {type(source).__name__}: a schedule does "
+            "not know its past; call record(scheduler) of a History after each optimizer step"
+        )
     seen = source if isinstance(source, History) else History.from_journal(source)
     if not seen.steps or seen.end <= seen.steps[0]:
         raise ValueError("the history holds no step: call record(scheduler) after each optimizer step")
@@ -129,10 +136,13 @@ def info_grid(state, n: int, *, power: float = 1.0, rho: float = 7.0, ax: Axes |
 
     Shaded is where 90 % of the training draws go.
     """
-    scheduler, ax = as_scheduler(state), ax or _axes()
+    if not 0 < rho < np.inf:
+        raise ValueError(f"rho = {rho} must be positive and finite: EDM's is 7")
+    scheduler = as_scheduler(state)
     ours, report = scheduler.info_grid(n, power=power), scheduler.report()
     karras = np.linspace(ours[0] ** (1 / rho), ours[-1] ** (1 / rho), n) ** rho
     low, high = report["q05"], report["q95"]
+    ax = ax or _axes()
     ax.axhspan(low, high, color=GREY, alpha=0.15, lw=0, label=f"band, 5 to 95% of the draws: {low:.3g} to {high:.3g}")
     styles = [(ours, GREEN, "o-", f"InfoGrid, power {power:g}"), (karras, ORANGE, "s--", f"EDM's grid, rho {rho:g}")]
     for grid, colour, marks, name in styles:
@@ -169,6 +179,13 @@ def _ticks(low: float, high: float) -> list[float]:
         if low < round_number < high and all(abs(np.log10(round_number / tick)) > 0.06 * decades for tick in ticks):
             ticks.append(round_number)
     return sorted(ticks)
+
+
+def _curve(other: Schedule, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sigmas on a schedule's grid, and another schedule's density there."""
+    # A finer grid than the schedule's own draws a smooth curve; a table has a bin for each mass.
+    fine = edges if getattr(other, "table", None) else np.geomspace(edges[0], edges[-1], 257)
+    return np.sqrt(fine[1:] * fine[:-1]), _per_unit(masses(other, fine), fine)
 
 
 def _per_unit(mass: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
+import os
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.ma import MaskedArray
 
 from infonoise import _native
+from infonoise.arrays import as_array, empty_words, native_pairs, own_words
 from infonoise.config import Config
 from infonoise.coordinates import from_sigma
 
@@ -48,10 +52,11 @@ class Scheduler:
 
     @classmethod
     def load(cls, image: bytes) -> Scheduler:
-        """The scheduler of an image, which is checked completely."""
-        scheduler = cls.__new__(cls)
-        scheduler.state = empty_words(_native.image_words(bytes(image)))
-        _native.load(scheduler.state, bytes(image))
+        """The scheduler of an image, which is checked completely. It may also be an array or a
+        tensor of uint8, as some checkpointers keep bytes."""
+        scheduler, image = cls.__new__(cls), image_bytes(image)
+        scheduler.state = empty_words(_native.image_words(image))
+        _native.load(scheduler.state, image)
         return scheduler
 
     def state_dict(self) -> dict[str, bytes]:
@@ -59,28 +64,25 @@ class Scheduler:
         return {"image": self.save()}
 
     def load_state_dict(self, state: Mapping[str, bytes]) -> None:
-        """Becomes the schedule of a ``state_dict``, its configuration included; a bad one changes
-        nothing. The image may also be an array or a tensor of uint8, as some checkpointers keep bytes."""
+        """Becomes the schedule of a ``state_dict``, its configuration included; a bad one changes nothing."""
         if not isinstance(state, Mapping) or set(state) != {"image"}:
             keys = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
             raise ValueError(f"state must be what state_dict() gave, a dict with the key 'image', got {keys}")
-        image = state["image"]
-        if not isinstance(image, bytes | bytearray):
-            image = as_array(image)
-            if image.dtype != np.uint8:
-                raise TypeError(f"image must be bytes or an array of uint8, got {image.dtype}")
-        self.state, self.seed = self.load(bytes(image)).state, type(self).seed
+        self.state, self.seed = self.load(state["image"]).state, type(self).seed
 
-    def __getstate__(self) -> np.ndarray:
-        return self.state.copy()
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "state": self.state.copy()}
 
-    def __setstate__(self, words: np.ndarray) -> None:
-        self.state = own_words(words)
-        _native.validate(self.state)
+    def __setstate__(self, state: dict | np.ndarray) -> None:
+        if not isinstance(state, dict):
+            state = {"state": state}  # older pickles hold the words alone
+        words = own_words(state["state"])
+        _native.validate(words)
+        self.__dict__.update(state, state=words)
 
     @property
     def config(self) -> Config:
-        """The configuration in force; the grid's ends are the float32 ones."""
+        """The configuration in force, equal to the one that the schedule was made from."""
         fields, (weight, baseline) = _native.config_get(self.state), _native.tables(self.state)
         plain = all(factor == 1.0 for factor in weight)
         table = baseline if fields["baseline"] == "table" else None
@@ -88,13 +90,16 @@ class Scheduler:
 
     def sample(self, n: int, *, rank: int = 0, world: int = 1) -> np.ndarray:
         """Draws float32[n]; with ``rank`` and ``world``, that rank's slice of the global batch."""
-        check_shard(n, rank, world)
+        n, rank, world = checked_shard(n, rank, world)
         sigma = np.empty(n, np.float32)
         _native.sample(self.state, sigma, rank, world)
         return sigma
 
     def observe(self, sigma, error, mask=None) -> int:
-        """Takes per-sample, unweighted errors; returns how many pairs were rejected."""
+        """Takes per-sample, unweighted errors; returns how many pairs were rejected.
+
+        Whatever is a row of real numbers on the host; masked entries of ``numpy.ma``, complex
+        numbers, texts and dates are refused. Integers and booleans count as the numbers they are."""
         return _native.observe(self.state, *native_pairs(sigma, error, mask))
 
     def step(self) -> dict:
@@ -104,12 +109,14 @@ class Scheduler:
 
     def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
         """observe, step and sample in one call: returns the sigmas of the next batch."""
-        if next_n is None and mask is None:
+        masked = isinstance(sigma, MaskedArray) or isinstance(error, MaskedArray)
+        if next_n is None and mask is None and not masked:
             following = _native.advance_rows(self.state, sigma, error)
             if following is not None:
                 return following
         sigma, error, *mask = native_pairs(sigma, error, mask)
-        following = np.empty(sigma.size if next_n is None else checked_count(next_n), np.float32)
+        n, *_ = checked_shard(sigma.size if next_n is None else next_n, 0, 1)
+        following = np.empty(n, np.float32)
         _native.advance(self.state, sigma, error, following, *mask)
         return following
 
@@ -124,7 +131,8 @@ class Scheduler:
     def reconfigure(self, **changes) -> None:
         """Changes fields that do not touch the grid or the meaning of the errors, from the
         next refresh on: cadence, rate, gate, pivot, guard, coverage, counts, ``weight``."""
-        _native.reconfigure(self.state, *native_reconfiguration(self, changes))
+        config = dataclasses.replace(self.config, **changes)
+        _native.reconfigure(self.state, *native_reconfiguration(config))
 
     def report(self) -> dict:
         """A flat dict for the logger."""
@@ -167,10 +175,23 @@ class Scheduler:
         return _native.digest(self.state)
 
 
-def native_reconfiguration(scheduler: Scheduler, changes: dict) -> tuple[Config, np.ndarray]:
-    """The configuration and the weights that ``changes`` make of a scheduler's."""
-    config = dataclasses.replace(scheduler.config, **changes)
-    return config, np.ones(config.bins) if config.weight is None else np.array(config.weight)
+def image_bytes(image) -> bytes:
+    """The bytes of an image, whatever holds them."""
+    if isinstance(image, bytes):
+        return image
+    if isinstance(image, str | os.PathLike | int | None):
+        name = type(image).__name__
+        raise TypeError(f"image must be bytes, got {name}: of a file pass its content, pathlib.Path(path).read_bytes()")
+    array = as_array(memoryview(image) if isinstance(image, bytearray) else image)
+    if array.dtype != np.uint8:
+        raise TypeError(f"image must be bytes, got an array of {array.dtype}: pass what save() gave, or uint8")
+    return array.tobytes()
+
+
+def native_reconfiguration(config: Config) -> tuple[Config, np.ndarray, np.ndarray | None]:
+    """What a block must be told to take on ``config``: that, its weights, and its baseline's table."""
+    weight, baseline = config.tables()
+    return config, np.ones(config.bins) if weight is None else weight, baseline
 
 
 def info_grid(words: np.ndarray, n: int, power: float, gated: bool, coordinate: str) -> np.ndarray:
@@ -183,11 +204,22 @@ def info_grid(words: np.ndarray, n: int, power: float, gated: bool, coordinate: 
     return sigma if coordinate == "sigma" else from_sigma(coordinate, sigma)
 
 
+def checked_integer(name: str, value, kind: str) -> int:
+    """What is one integer, NumPy's and JAX's included, as Python's."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:  # no integer, or a traced one
+        pass
+    raise TypeError(f"{name} must be {kind}, got {value!r}")
+
+
 def checked_count(n) -> int:
     """n as an integer that is not negative."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise TypeError(f"n must be a static, non-negative integer, got {n!r}")
-    return int(n)
+    kind = "a static, non-negative integer"
+    if (count := checked_integer("n", n, kind)) < 0:
+        raise TypeError(f"n must be {kind}, got {n!r}")
+    return count
 
 
 def checked_seed(seed) -> int:
@@ -199,56 +231,18 @@ def checked_seed(seed) -> int:
     return int(seed)
 
 
-def check_shard(n, rank, world) -> None:
-    """Whether ``rank`` of ``world`` may draw n."""
-    if not 0 <= rank < world < 2**32 or world * checked_count(n) > 2**32:
+def checked_shard(n, rank, world) -> tuple[int, int, int]:
+    """n, the rank and the world as integers, where that rank may draw n."""
+    n, rank = checked_count(n), checked_integer("rank", rank, "one integer")
+    world = checked_integer("world", world, "a static integer, the number of ranks")
+    if not 0 <= rank < world < 2**32 or world * n > 2**32:
         raise ValueError(
             f"rank = {rank} of world = {world}, n = {n}: needs 0 <= rank < world < 2^32 and world * n <= 2^32"
         )
+    return n, rank, world
 
 
 def check_power(power) -> None:
     """Whether ``power`` is one that entropic time knows."""
     if not abs(power) <= 64:
         raise ValueError(f"power = {power} must be from -64 to 64: 0 is entropic time, 1 suits images")
-
-
-def empty_words(length: int) -> np.ndarray:
-    """uint32 words whose memory is 8-aligned, as a block needs it."""
-    return np.empty((length + 1) // 2, np.uint64).view(np.uint32)[:length]
-
-
-def own_words(words) -> np.ndarray:
-    """A writable, 8-aligned copy of a block."""
-    words = np.asarray(words)
-    if words.dtype != np.uint32 or words.ndim != 1:
-        raise TypeError(f"words must be uint32[N], got {words.dtype}{list(words.shape)}")
-    copy = empty_words(words.size)
-    copy[...] = words
-    return copy
-
-
-def as_array(values) -> np.ndarray:
-    """What is an array, lends its memory (the buffer protocol, DLPack on the CPU) or can be
-    listed. Of PyTorch's tensors the numbers, without the gradient that they carry."""
-    if hasattr(values, "detach"):
-        values = values.detach()
-        if str(values.dtype) == "torch.bfloat16":  # NumPy has no such type; float32 holds each of its numbers.
-            values = values.float()
-        if values.device.type != "cpu":
-            raise TypeError(f"a tensor on {values.device} must come to the host first: pass tensor.cpu()")
-    elif hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
-        return np.from_dlpack(values)
-    return np.asarray(values)
-
-
-def native_pairs(sigma, error, mask) -> list[np.ndarray]:
-    if sigma is None or error is None:
-        raise TypeError("sigma and error must be arrays, got None")
-    pairs = [np.ascontiguousarray(as_array(x), np.float32) for x in (sigma, error)]
-    if mask is not None:
-        pairs.append(np.ascontiguousarray(as_array(mask) != 0, np.uint8))
-    if any(x.shape != pairs[0].shape for x in pairs):
-        shapes = ", ".join(str(x.shape) for x in pairs)
-        raise ValueError(f"sigma, error and mask must have the same shape, got {shapes}: pass one error for each sigma")
-    return [x.reshape(-1) for x in pairs]
