@@ -26,40 +26,39 @@ LABELS = {
 }
 
 
+def adapts(name):
+    return name not in FIXED
+
+
+def config(name, endpoint, **changes):
+    """The configuration of an adaptive arm for data of this endpoint."""
+    own = {
+        "infonoise": {},
+        "infonoise-edm": {},
+        "infonoise-edm-samples": {"emphasis": "samples"},
+        # Without the guard too, which would hold what comes of it.
+        "no-gate": {"pivot": "off", "guard": False},
+        "fixed-pivot": {"pivot": "fixed", "pivot_value": GUESSED_PIVOT},
+    }[name]
+    changes = {"endpoint": endpoint, "sigma_min": arms.SIGMA_MIN, "sigma_max": arms.SIGMA_MAX, **own, **changes}
+    return infonoise.Config.edm(edm.SIGMA_DATA, **changes) if "edm" in name else infonoise.Config(**changes)
+
+
 def make(name, endpoint, settings, density=None):
-    """The arm of this name for data of this endpoint; `density` holds the masses of the transferred schedule."""
-    shared = {
-        "sigma_min": arms.SIGMA_MIN,
-        "sigma_max": arms.SIGMA_MAX,
+    """The arm of this name; `density` holds the masses of the schedule that is transferred."""
+    timing = {
         "warmup_steps": settings.warmup_steps,
         "refresh_every": settings.refresh_every,
         "min_count": settings.min_count,
     }
-
-    def plain(**changes):
-        return arms.infonoise(infonoise.Config(endpoint=endpoint, **shared, **changes))
-
-    def weighted(**changes):
-        config = infonoise.Config.edm(edm.SIGMA_DATA, endpoint=endpoint, **shared, **changes)
-        return arms.infonoise(config)._replace(weight=edm.weight)
-
-    if name == "transferred":
-        config = infonoise.Config.edm(edm.SIGMA_DATA, **shared, baseline="table", baseline_table=density, coverage=0)
-        arm = weighted()._replace(start=lambda seed: inj.freeze(inj.init(config, seed=seed)))
+    if name == "edm":
+        arm = arms.edm()
+    elif name.startswith("loguniform"):
+        arm = arms.loguniform()
+    elif name == "transferred":
+        frozen = config("infonoise-edm", endpoint, **timing, baseline="table", baseline_table=density, coverage=0)
+        arm = arms.infonoise(frozen)._replace(start=lambda seed: inj.freeze(inj.init(frozen, seed=seed)))
     else:
-        arm = {
-            "edm": arms.edm,
-            "loguniform": arms.loguniform,
-            "loguniform-edm": lambda: arms.loguniform()._replace(weight=edm.weight),
-            "infonoise": plain,
-            "infonoise-edm": weighted,
-            "infonoise-edm-samples": lambda: weighted(emphasis="samples"),
-            # Without the guard too, which would hold what comes of it.
-            "no-gate": lambda: plain(pivot="off", guard=False),
-            "fixed-pivot": lambda: plain(pivot="fixed", pivot_value=GUESSED_PIVOT),
-        }[name]()
-    return arm._replace(name=name, label=LABELS[name])
-
-
-def adapts(name):
-    return name not in FIXED
+        arm = arms.infonoise(config(name, endpoint, **timing))
+    weight = edm.weight if "edm" in name or name == "transferred" else jnp.ones_like
+    return arm._replace(name=name, label=LABELS[name], weight=weight)

@@ -1,4 +1,4 @@
-"""The denoiser of images: three residual blocks of width 384 on flat pixels, 0.7 million parameters at 14 x 14."""
+"""The denoiser of images: three residual blocks of width 384 on flat pixels, 1.2 million parameters at 14 x 14."""
 
 import jax
 import jax.numpy as jnp

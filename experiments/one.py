@@ -1,5 +1,6 @@
-"""One training: an arm in a study from a seed, and everything that is measured on it. """
+"""One training: an arm in a study from a seed, and everything that is measured on it."""
 
+import datetime
 import time
 
 import infonoise
@@ -8,20 +9,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import arms
 import contenders
 from sampler import edm_grid, follow
-from studies import shown
+from studies import endpoint, shown
 from train import train
 
 NFE = (7, 11, 17, 35)
 LEVELS = 18
+FINE = 128
 
 
 def train_one(study, floor, arm_name, seed, scale, density=None):
-    """The record: scores and schedule at the milestones, and measurements of the final model; and its offline schedule."""
-    arm = contenders.make(arm_name, study.endpoint, study.settings, density)
-    settings, began = study.settings, time.perf_counter()
+    """The record: scores and schedule at the milestones, and what the finished model shows."""
+    arm = contenders.make(arm_name, endpoint(study.name), study.settings, density)
+    settings, began = study.settings, time.process_time()
     record = {"study": study.name, "arm": arm_name, "seed": seed, "floor": floor, "examples": [], "scores": [], "schedule": []}
     step = 0
 
@@ -36,26 +37,23 @@ def train_one(study, floor, arm_name, seed, scale, density=None):
                 record["schedule"].append({**report, "density": inj.profile(carry["schedule"])["density"]})
 
     carry = train(study.task, arm, settings, study.data, seed, watch)
-    jax.block_until_ready(carry)
-    record["train_seconds"] = time.perf_counter() - began
     params = carry["ema"]
-    offline = looked_at(study, params, seed, scale.offline)
-    record["offline"] = {**offline.report(), **offline.profile()}
-    if arm_name == shown(study.name):
-        state = carry["schedule"]
-        record["pace"] = paces(study, params, seed, state, offline, scale.trajectories)
+    record["errors"] = errors_at(study, params, seed, scale.offline)
+    if arm_name == shown(study.name) and inj.report(carry["schedule"])["refreshes"]:
+        compared = grids(carry["schedule"])
+        record["pace"] = paces(study, params, seed, compared, scale.trajectories)
         record["grids"] = {
             name: [study.score(study.generate(params, settings.samples, seed, grid((nfe + 1) // 2))) for nfe in NFE]
-            for name, grid in grids(state).items()
+            for name, grid in compared.items()
         }
-    record["seconds"] = time.perf_counter() - began
-    return record, offline
+    record["seconds"] = time.process_time() - began
+    record["made"] = {"date": datetime.date.today().isoformat(), "jax": jax.__version__, "steps": settings.steps}
+    return record
 
 
-def looked_at(study, params, seed, n):
-    """A scheduler after one refresh on the finished model's errors at n log-uniform noise levels: the offline profile."""
-    config = infonoise.Config(endpoint=study.endpoint, window=min(4096, n // 64), warmup_steps=1, min_count=1)
-    scheduler = infonoise.Scheduler(config, seed=seed)
+def errors_at(study, params, seed, n):
+    """The finished model's mean error in every bin, by n log-uniform noise levels: what an offline profile is made of."""
+    scheduler = infonoise.Scheduler(infonoise.Config(window=n // 64, warmup_steps=n, min_count=1, pivot="off", guard=False), seed=seed)
     data, batch = jax.tree.map(jnp.asarray, study.data), min(n, 512)
 
     @jax.jit
@@ -68,8 +66,8 @@ def looked_at(study, params, seed, n):
     for key in jax.random.split(jax.random.key(seed + 1000), n // batch):
         sigma = scheduler.sample(batch)
         scheduler.observe(sigma, errors(params, data, sigma, key))
-    scheduler.step()
-    return scheduler
+    profile = scheduler.estimate()
+    return {"sigma": profile["sigma"], "error": profile["error"]}
 
 
 def grids(state):
@@ -81,31 +79,23 @@ def grids(state):
     return {"karras": edm_grid, "info a=1": info(1.0), "info a=0": info(0.0)}
 
 
-def paces(study, params, seed, state, offline, n):
-    """For each grid of LEVELS noise levels the share of every step in what is resolved.
+def paces(study, params, seed, compared, n):
+    """For each grid of LEVELS noise levels, the share of every step in the squared change of the denoised estimate.
 
-    `resolved`: of the gated information of the offline profile between two levels. `moved`: of the squared
-    change of the denoised estimate along generated trajectories.
+    The estimates are those along one bundle of trajectories, on FINE levels: what is compared is where the grids
+    cut it, not the errors that a solver makes on them.
     """
-    found = {}
-    for name, make in grids(state).items():
-        grid = make(LEVELS)
-        # Offline and schedule share the grid's ends up to rounding.
-        inside = np.clip(grid[:-1], arms.SIGMA_MIN, arms.SIGMA_MAX).astype(np.float32)
-        resolved = -np.diff(offline.to_entropic_time(inside, power=0.0))
-        moved = estimates_move(study, params, seed, grid, n)
-        found[name] = {"sigma": grid[:-1], "resolved": resolved / resolved.sum(), "moved": moved / moved.sum()}
-    return found
-
-
-def estimates_move(study, params, seed, grid, n):
-    """The mean squared change of D from each level to the next along n trajectories."""
-    given = study.given(n)
+    given, fine = study.given(n), edm_grid(FINE)
 
     @jax.jit
-    def moves(params, x, grid):
-        estimates = follow(lambda x, sigma: study.task.denoise(params, x, sigma, *given), x * grid[0], grid)
-        return jnp.mean(jnp.diff(estimates, axis=0) ** 2, axis=range(1, estimates.ndim))
+    def estimates(params, x, grid):
+        return follow(lambda x, sigma: study.task.denoise(params, x, sigma, *given), x * grid[0], grid)
 
     noise = jax.random.normal(jax.random.key(seed + 2000), (n, *study.shape))
-    return np.asarray(moves(params, noise, jnp.asarray(grid)), np.float64)
+    seen = np.asarray(estimates(params, noise, jnp.asarray(fine))).reshape(FINE, -1)
+    found = {}
+    for name, make in compared.items():
+        grid = make(LEVELS)[:-1]
+        nearest = np.abs(np.log(grid[:, None] / fine[None, :-1])).argmin(1)
+        found[name] = {"sigma": grid, "moved": np.mean(np.diff(seen[nearest], axis=0) ** 2, 1)}
+    return found

@@ -11,59 +11,25 @@ import numpy as np
 from infonoise import schedules
 
 import pictures
-from contenders import FIXED, LABELS
+from contenders import LABELS
+from measures import SIDES, compared, evenness, first, gather, information, offline, shares
 from one import NFE
-from pictures import first
+from pictures import GRIDS
 from studies import STUDIES, shown
-from summary import examples_to
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benches"))
 from machine import machine  # noqa: E402
 
-GRIDS = {"karras": "Karras, rho = 7", "info a=1": "InfoGrid, a = 1", "info a=0": "InfoGrid, a = 0"}
-# The studies whose draws follow the information itself, so that they compare with the offline profile.
-EMERGING = {"dna": "infonoise", "fashion-binary": "infonoise", "fashion-14": "infonoise-edm-samples"}
-SIDES = ("fashion-28", "fashion-14", "fashion-7")
 
-
-def gather(out, runs):
-    """{study: {arm: [record of each seed]}}, with the seeds that are complete in every arm."""
-    found = {}
-    for study in dict.fromkeys(run.study for run in runs):
-        rows = [[run for run in runs if (run.study, run.seed) == (study, seed)] for seed in sorted({run.seed for run in runs})]
-        whole = [row for row in rows if all(run.path(out).exists() for run in row)]
-        for row in whole:
-            for run in row:
-                found.setdefault(study, {}).setdefault(run.arm, []).append(json.loads(run.path(out).read_text()))
-    return found
-
-
-def compared(arms):
-    """For one study {arm: final score, examples to the target and speed-up over the fixed ones, for each seed}.
-
-    The target of a seed is the best score that a fixed schedule reaches anywhere within the budget; who never
-    reaches it counts the whole budget.
-    """
-    curves = {arm: [first(record["scores"]) for record in records] for arm, records in arms.items()}
-    fixed = [arm for arm in arms if arm in FIXED]
-    rows = {arm: {"final": [], "examples": [], "reached": [], "speed": []} for arm in arms}
-    examples = next(iter(arms.values()))[0]["examples"]
-    for seed in range(len(next(iter(curves.values())))):
-        target = min(min(curves[arm][seed]) for arm in fixed)
-        needed = {arm: examples_to(target, examples, curves[arm][seed]) for arm in arms}
-        best = min(needed[arm] or examples[-1] for arm in fixed)
-        for arm, row in rows.items():
-            row["final"].append(curves[arm][seed][-1])
-            row["reached"].append(needed[arm] is not None)
-            row["examples"].append(needed[arm] or examples[-1])
-            row["speed"].append(best / row["examples"][-1])
-    return rows
+def number(x, digits):
+    """A number as people write it: 1,070,000 and not 1.07e+06; what rounding leaves of 0 is 0."""
+    return f"{float(f'{x:.{digits}g}') if abs(x) > 1e-9 else 0:,.10g}"
 
 
 def spread(values, digits=3):
     """The mean over seeds, and the lowest and the highest."""
-    mean, low, high = (f"{x:.{digits}g}" for x in (np.mean(values), min(values), max(values)))
+    mean, low, high = (number(x, digits) for x in (np.mean(values), min(values), max(values)))
     return mean if len(values) == 1 else f"{mean} ({low} to {high})"
 
 
@@ -76,22 +42,25 @@ def quality(arms):
     rows = []
     for arm, row in compared(arms).items():
         thousands = spread([n / 1000 for n in row["examples"]])
-        reached = f"{thousands}; {sum(row['reached'])} of {len(row['reached'])}"
-        rows.append([LABELS[arm], spread(row["final"]), reached, spread(row["speed"], 2)])
-    return table(["schedule", "final score", "thousand examples to the target; seeds that reached it", "speed-up"], rows)
+        reached = f"{sum(row['reached'])} of {len(row['reached'])}"
+        rows.append([LABELS[arm], spread(row["final"]), thousands, reached, spread(row["speed"], 2)])
+    head = ["schedule", "final score", "thousand examples to the target", "seeds that reached it", "speed-up"]
+    if "unclipped" in arms["edm"][0]["scores"][0]:
+        head += ["unclipped: final score", "speed-up"]
+        for row, other in zip(rows, compared(arms, "unclipped").values()):
+            row += [spread(other["final"]), spread(other["speed"], 2)]
+    return table(head, rows)
 
 
 def emerging(found):
-    """How far the density in force lies from the final model's offline profile, at the six milestones."""
+    """How far the density in force lies from what the finished model's errors ask for, at the six milestones."""
     rows = []
-    for study, arm in EMERGING.items():
-        if arm in found.get(study, ()):
-            records = found[study][arm]
-            distances = [
-                [np.abs(np.subtract(entry["density"], record["offline"]["density"])).sum() / 2 for entry in record["schedule"]]
-                for record in records
-            ]
-            rows.append([STUDIES[study][0], *(spread(column, 2) for column in zip(*distances))])
+    for study, arms in found.items():
+        distances = []
+        for record in arms[shown(study)]:
+            final = offline(record).profile()["density"]
+            distances.append([np.abs(entry["density"] - final).sum() / 2 for entry in record["schedule"]])
+        rows.append([STUDIES[study][0], *(spread(column, 2) for column in zip(*distances))])
     return table(["data", *(f"{i}/6" for i in range(1, 7))], rows)
 
 
@@ -99,67 +68,66 @@ def grids(found):
     rows = []
     for study, arms in found.items():
         records = arms[shown(study)]
-        for grid, label in GRIDS.items():
+        for grid, (label, *_) in GRIDS.items():
             columns = zip(*(first(record["grids"][grid]) for record in records))
             rows.append([STUDIES[study][0], label, *(spread(column) for column in columns)])
     return table(["model", "grid", *(f"NFE {n}" for n in NFE)], rows)
 
 
-def evenness(shares):
-    """How many steps of equal size would be as even: the exponential of the shares' entropy."""
-    shares = np.array([share for share in shares if share > 0])
-    return float(np.exp(-np.sum(shares * np.log(shares))))
-
-
 def pace(found):
     rows = []
     for study, arms in found.items():
-        records = [record["pace"] for record in arms[shown(study)]]
-        for grid, label in GRIDS.items():
+        for grid, (label, *_) in GRIDS.items():
+            every = [shares(record, grid) for record in arms[shown(study)]]
             cells = []
-            for what in ("resolved", "moved"):
-                shares = [record[grid][what] for record in records]
-                cells += [spread([evenness(share) for share in shares]), spread([100 * max(share) for share in shares], 2)]
+            for what in ("gated", "bare", "moved"):
+                cells.append(spread([evenness(parts[what]) for parts in every]))
+                cells.append(spread([100 * max(parts[what]) for parts in every], 2))
             rows.append([STUDIES[study][0], label, *cells])
-    head = ["model", "grid", "resolved: even steps of 17", "largest, %", "moved: even steps of 17", "largest, %"]
+    head = ["model", "grid"]
+    for what in ("gated information", "bare information", "movement"):
+        head += [f"{what}: even steps", "largest, %"]
     return table(head, rows)
 
 
 def bands(found):
-    """Where the band lies at each resolution, by the finished model's own errors."""
+    """Where the information lies at each resolution, by the finished models' own errors."""
     rows = []
     for study in SIDES:
         if study in found:
-            offline = [record["offline"] for record in found[study][shown(study)]]
-            cells = (spread([profile[key] for profile in offline]) for key in ("pivot", "q05", "q50", "q95"))
+            reports = [information(record, coverage=0).report() for record in found[study][shown(study)]]
+            cells = (spread([report[key] for report in reports]) for key in ("pivot", "q05", "q50", "q95"))
             rows.append([STUDIES[study][0], *cells])
     return table(["data", "pivot", "5 %", "median", "95 %"], rows)
 
 
-def diagnoses(found, out):
-    """What a schedule tuned at one resolution, or EDM's, wastes at another: the core's diagnosis, seed by seed."""
-    sides = [study for study in SIDES if study in found]
+def diagnoses(found):
+    """What a schedule tuned at one resolution, or a fixed one, wastes at another, under EDM's loss: the core's diagnosis."""
+    sides = {
+        study: {record["seed"]: offline(record, coverage=0) for record in found[study][shown(study)]}
+        for study in SIDES
+        if study in found
+    }
+    fixed = {"EDM's log-normal": schedules.lognormal(-1.2, 1.2), "log-uniform": schedules.loguniform()}
     rows = []
-    for there in sides:
-        arm = shown(there)
-        for name in [*sides, "EDM's log-normal", "log-uniform"]:
+    for there, states in sides.items():
+        for name in [*sides, *fixed]:
             cells = []
-            for record in found[there][arm]:
-                offline = infonoise.Scheduler.load((out / f"{there}.{arm}.{record['seed']}.state").read_bytes())
-                if name in found:
-                    tuned = next(r for r in found[name][shown(name)] if r["seed"] == record["seed"])
-                    schedule = schedules.table(tuned["offline"]["density"])
-                else:
-                    schedule = schedules.lognormal(-1.2, 1.2) if name.startswith("EDM") else schedules.loguniform()
-                cells.append(infonoise.diagnose(offline, schedule))
-            label = f"tuned at {STUDIES[name][0].split(', ')[1]}" if name in found else name
-            rows.append([
-                STUDIES[there][0].split(", ")[1], label,
-                spread([100 * cell["inside_band"] for cell in cells], 2),
-                spread([100 * cell["wasted"] for cell in cells], 2),
-                spread([cell["total_variation"] for cell in cells], 2),
-            ])  # fmt: skip
-    return table(["used at", "schedule", "draws inside the band, %", "wasted, %", "total variation"], rows)
+            for seed, state in states.items():
+                if name in fixed:
+                    cells.append(infonoise.diagnose(state, fixed[name]))
+                elif seed in sides[name]:
+                    tuned = schedules.table(sides[name][seed].profile()["density"])
+                    cells.append(infonoise.diagnose(state, tuned))
+            if cells:
+                label = name if name in fixed else f"tuned at {size(name)}"
+                percent = (spread([100 * cell[key] for cell in cells], 2) for key in ("inside_band", "wasted"))
+                rows.append([size(there), label, *percent, spread([cell["total_variation"] for cell in cells], 2)])
+    return table(["used at", "schedule", "draws inside the band, %", "wasted, %", "total variation of the emphasis"], rows)
+
+
+def size(study):
+    return STUDIES[study][0].split(", ")[1]
 
 
 def recognised(arms):
@@ -173,20 +141,14 @@ def recognised(arms):
 
 
 def compact(found):
-    """What the tables and pictures need, and no more: for docs/results.json."""
-    keep = ("phase", "pivot", "pivot_rule", "refreshes", "held", "hold_reason", "q05", "q50", "q95")
-    kept = {}
+    """What the tables are made of, for docs/results.json: the densities of the arms that are shown, and all else."""
     for study, arms in found.items():
         for arm, records in arms.items():
-            kept[f"{study} {arm}"] = [
-                {
-                    **{key: record[key] for key in ("seed", "examples", "scores", "floor", "seconds")},
-                    "schedule": [{key: entry[key] for key in keep} for entry in record["schedule"]],
-                    **{key: record[key] for key in ("grids", "pace") if key in record},
-                }
-                for record in records
-            ]
-    return kept
+            keep = {"phase", "pivot", "pivot_rule", "refreshes", "held", "hold_reason", "q05", "q50", "q95"}
+            keep |= {"density"} if arm == shown(study) else set()
+            for record in records:
+                schedule = [{key: value for key, value in entry.items() if key in keep} for entry in record["schedule"]]
+                yield {**record, "schedule": schedule}
 
 
 def write(out, runs, folder):
@@ -194,28 +156,32 @@ def write(out, runs, folder):
     found = gather(out, runs)
     if not found:
         raise SystemExit(f"{out} holds no study with all its arms: run experiments/results.py first")
+    records = [record for arms in found.values() for rows in arms.values() for record in rows]
+    scales = {record["made"]["steps"] for record in records}
+    if len(scales) > 1:
+        raise SystemExit(f"{out} mixes trainings of {' and '.join(map(str, sorted(scales)))} steps: give each a folder by --out")
     values = {
-        "date": datetime.date.today().isoformat(),
+        "date": " and ".join(sorted({record["made"]["date"] for record in records})),
+        "jax": " and ".join(sorted({record["made"]["jax"] for record in records})),
         "machine": machine(),
+        "count": len(records),
+        "hours": number(sum(record["seconds"] for record in records) / 3600, 2),
         "emerging": emerging(found),
         "grids": grids(found),
         "pace": pace(found),
         "bands": bands(found),
-        "diagnoses": diagnoses(found, out),
-        "recognised": recognised(found["fashion-classes"]) if "fashion-classes" in found else "",
-        "count": sum(len(records) for arms in found.values() for records in arms.values()),
-        "hours": f"{sum(r['seconds'] for arms in found.values() for rs in arms.values() for r in rs) / 3600:.1f}",
+        "diagnoses": diagnoses(found),
+        "recognised": recognised(found["fashion-classes"]) if "fashion-classes" in found else "not run",
     }
     for study in STUDIES:
         arms = found.get(study)
         values[study] = quality(arms) if arms else "not run"
-        values[f"{study}-floor"] = spread([next(iter(arms["edm"][0]["floor"].values()))]) if arms else "not run"
-        values[f"{study}-seeds"] = len(arms["edm"]) if arms else 0
+        values[f"{study}-floor"] = number(first([arms["edm"][-1]["floor"]])[0], 3) if arms else "not known"
+        values[f"{study}-seeds"] = len(arms["edm"]) if arms else "no"
     text = (ROOT / "experiments/results.md.in").read_text()
     page = re.sub(r"\{\{([\w-]+)\}\}", lambda match: str(values[match[1]]).strip(), text)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "results.md").write_text(page, encoding="utf-8")
-    lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in compact(found).items())
-    (folder / "results.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    pictures.all_of_them(found, EMERGING, shown, SIDES, folder / "images")
+    (folder / "results.json").write_text("[\n" + ",\n".join(map(json.dumps, compact(found))) + "\n]\n", encoding="utf-8")
+    pictures.all_of_them(found, folder / "images")
     print(f"written to {folder}: results.md, results.json and their pictures")

@@ -4,8 +4,7 @@
     python experiments/results.py --only fashion-7 --seeds 1
     python experiments/results.py --smoke --out out/smoke  # a minute of everything, which shows nothing but that it runs
 
-Each training is a process of its own on one core, and leaves OUT/STUDY.ARM.SEED.json,
-and .state, the schedule that the finished model's own errors ask for.
+Each training is a process of its own on one core, and leaves OUT/STUDY.ARM.SEED.json.
 """
 
 import argparse
@@ -35,9 +34,9 @@ class Run(NamedTuple):
     def path(self, out):
         return out / f"{self.study}.{self.arm}.{self.seed}.json"
 
-    def source(self, out):
-        """What must be there before: the run whose final schedule this one takes over."""
-        return Run("fashion-14", "infonoise-edm", self.seed).path(out) if self.arm == "transferred" else None
+    def source(self):
+        """The run that must come before, since this one takes over its final schedule."""
+        return Run("fashion-14", "infonoise-edm", self.seed) if self.arm == "transferred" else None
 
 
 def plan(seeds, only, smoke=False):
@@ -67,12 +66,11 @@ def execute(run, options):
     """One training, in this process."""
     scale = studies.SMOKE if options.smoke else studies.Scale()
     study, floor = studies.make(run.study, scale, options.data)
-    source = run.source(options.out)
-    density = json.loads(source.read_text())["schedule"][-1]["density"] if source else None
-    record, offline = one.train_one(study, floor, run.arm, run.seed, scale, density)
+    source = run.source()
+    density = json.loads(source.path(options.out).read_text())["schedule"][-1]["density"] if source else None
+    record = one.train_one(study, floor, run.arm, run.seed, scale, density)
     path = run.path(options.out)
     partial = path.with_suffix(".partial")
-    path.with_suffix(".state").write_bytes(offline.save())
     partial.write_text(json.dumps(rounded(record), allow_nan=False) + "\n", encoding="utf-8")
     partial.rename(path)
 
@@ -94,6 +92,7 @@ def start(run, core, options):
 
 def execute_all(runs, options):
     """Every run that has left no record yet, one a core at a time; with no workers, one after the other in this process."""
+    runs = list(dict.fromkeys(run for wanted in runs for run in (wanted.source(), wanted) if run))
     left = [run for run in runs if not run.path(options.out).exists()]
     if not options.workers:
         for run in tqdm(left, desc="trainings", unit="run"):
@@ -102,13 +101,11 @@ def execute_all(runs, options):
     cores, working, failed = sorted(os.sched_getaffinity(0))[: options.workers], {}, []
     with tqdm(total=len(runs), initial=len(runs) - len(left), desc="trainings", unit="run") as bar:
         while left or working:
-            for core in cores:
-                ready = [run for run in left if not (source := run.source(options.out)) or source.exists()]
+            for core in cores * (not failed):
+                ready = [run for run in left if not (source := run.source()) or source.path(options.out).exists()]
                 if core not in working and ready:
                     left.remove(ready[0])
                     working[core] = ready[0], start(ready[0], core, options)
-            if not working:
-                raise SystemExit(f"{left[0].path(options.out)} needs {left[0].source(options.out)}: leave out --only")
             time.sleep(0.2)
             for core, (run, process) in list(working.items()):
                 if process.poll() is not None:
@@ -123,13 +120,14 @@ def execute_all(runs, options):
 
 def parser():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--out", type=Path, default=Path("out/results"), help="folder of the records (default out/results)")
+    ask.add_argument("--out", type=Path, help="folder of the records (default out/results, or out/smoke)")
     ask.add_argument("--data", type=Path, default=FOLDER, help=f"folder of Fashion-MNIST's four files (default {FOLDER})")
     ask.add_argument("--seeds", type=int, default=3, help="how many seeds (default 3)")
     ask.add_argument("--only", nargs="+", default=[], metavar="STUDY", help="these studies alone")
     workers = "trainings at a time, each on its core (default all cores); 0: one after the other in this process"
     ask.add_argument("--workers", type=int, default=os.cpu_count(), help=workers)
     ask.add_argument("--smoke", action="store_true", help="a few steps of everything")
+    ask.add_argument("--report-only", action="store_true", help="train nothing, write the page from the records that are there")
     ask.add_argument("--report", type=Path, help="folder for the report and its pictures (default: where the records are)")
     ask.add_argument("--run", nargs=3, metavar=("STUDY", "ARM", "SEED"), help=argparse.SUPPRESS)
     return ask
@@ -137,12 +135,14 @@ def parser():
 
 def main(arguments=None):
     options = parser().parse_args(arguments)
+    options.out = options.out or Path("out/smoke" if options.smoke else "out/results")
     options.out.mkdir(parents=True, exist_ok=True)
     if options.run:
         study, arm, seed = options.run
         return execute(Run(study, arm, int(seed)), options)
     runs = plan(options.seeds, options.only, options.smoke)
-    execute_all(runs, options)
+    if not options.report_only:
+        execute_all(runs, options)
     report.write(options.out, runs, options.report or options.out)
 
 

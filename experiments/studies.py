@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import contenders
 import dna
 import edm
 import fashion
 import mlp
 import model
 from judge import STEPS, Judge
+from run import real_score
 from sampler import heun
 from train import Settings, Task
 
@@ -34,7 +36,11 @@ STUDIES = {
 
 def shown(study):
     """The adaptive arm that is looked at closely."""
-    return "infonoise" if "infonoise" in STUDIES[study][1] else "infonoise-edm"
+    return next(arm for arm in STUDIES[study][1] if contenders.adapts(arm))
+
+
+def endpoint(study):
+    return "discrete" if study in ("dna", "fashion-binary") else "continuous"
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Scale:
     images: Settings = Settings(samples=2048)
     judge_steps: int = STEPS
     offline: int = 2**15
-    trajectories: int = 512
+    trajectories: int = 128
 
 
 SMOKE = Scale(Settings(18, 256, samples=64, min_count=1), Settings(18, 256, samples=128, min_count=1), 20, 2**10, 64)
@@ -56,7 +62,6 @@ class Study:
     name: str
     settings: Settings
     task: Task
-    endpoint: str
     data: Any  # what the task draws from
     shape: tuple  # of one sample
     given: Callable  # n -> what else the network is given for n generated samples, a tuple
@@ -95,9 +100,9 @@ def make(name, scale, folder):
 def letters(scale):
     genome = dna.load()
     judge = dna.Judge(genome)
-    floor = judge(dna.windows(genome.held_out, scale.dna.samples, np.random.default_rng(0)))
+    floor = real_score(genome, judge, scale.dna.samples)
     return Study(
-        "dna", scale.dna, model.TASK, "discrete", genome.train, (dna.WINDOW, 4), lambda n: (),
+        "dna", scale.dna, model.TASK, genome.train, (dna.WINDOW, 4), lambda n: (),
         lambda x: judge(np.argmax(x, -1)),
     ), floor  # fmt: skip
 
@@ -115,10 +120,15 @@ def images(name, scale, folder):
     def given(n):
         return (jnp.arange(n) % fashion.CLASSES,) if classes else ()
 
+    # What no pixel can be is cut off, as it is when images are stored in bytes.
+    low, high = train.x.min(), train.x.max()
+
     def score(x):
-        x = np.where(x > 0, 1, -1).astype(np.float32) if binary else x
-        known = {"recognised": judge.recognised(x, np.asarray(given(len(x))[0]))} if classes else {}
-        return {"distance": judge(x), **known}
+        more = {} if binary else {"unclipped": judge(x)}
+        x = np.where(x > 0, 1, -1).astype(np.float32) if binary else np.clip(x, low, high)
+        if classes:
+            more["recognised"] = judge.recognised(x, np.asarray(given(len(x))[0]))
+        return {"distance": judge(x), **more}
 
     init = jax.jit(partial(mlp.init, side * side, fashion.CLASSES if classes else 0))
     task = Task(init, draw, partial(edm.denoise, mlp.network))
@@ -126,5 +136,4 @@ def images(name, scale, folder):
     floor = {"distance": judge(test.x[chosen])}
     if classes:
         floor["recognised"] = judge.recognised(test.x[chosen], test.label[chosen])
-    endpoint = "discrete" if binary else "continuous"
-    return Study(name, scale.images, task, endpoint, train, (side * side,), given, score), floor
+    return Study(name, scale.images, task, train, (side * side,), given, score), floor
