@@ -28,9 +28,9 @@ def number(x, digits):
 
 
 def spread(values, digits=3):
-    """The mean over seeds, and the lowest and the highest."""
+    """The mean over seeds, and the lowest and the highest where they differ."""
     mean, low, high = (number(x, digits) for x in (np.mean(values), min(values), max(values)))
-    return mean if len(values) == 1 else f"{mean} ({low} to {high})"
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def table(head, rows):
