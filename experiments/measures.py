@@ -30,9 +30,9 @@ def gather(out, runs):
     return found
 
 
-def offline(record, arm=None, **changes):
-    """The schedule that an arm, by default its own, would have after one refresh on the finished model's errors."""
-    study, arm = record["study"], arm or record["arm"]
+def offline(record, **changes):
+    """The schedule that the record's arm would have after one refresh on the finished model's errors."""
+    study, arm = record["study"], record["arm"]
     scheduler = infonoise.Scheduler(
         contenders.config(arm, endpoint(study), warmup_steps=1, min_count=1, guard=False, **changes)
     )

@@ -80,7 +80,7 @@ def grids(state):
 
 
 def paces(study, params, seed, compared, n):
-    """For each grid of LEVELS noise levels, the share of every step in the squared change of the denoised estimate.
+    """For each grid, LEVELS of its noise levels and the mean squared change of the denoised estimate at every step.
 
     The estimates are those along one bundle of trajectories, on FINE levels: what is compared is where the grids
     cut it, not the errors that a solver makes on them.

@@ -1,6 +1,5 @@
 """From the records of all trainings to docs/results.md, docs/results.json and the pictures."""
 
-import datetime
 import json
 import re
 import sys

@@ -70,6 +70,7 @@ class Study:
     @cached_property
     def generator(self):
         """The jitted sampler: params, noise (batches, n, *shape), grid, given -> samples."""
+
         @jax.jit
         def generate(params, noise, grid, given):
             def one(batch):

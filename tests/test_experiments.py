@@ -142,10 +142,6 @@ def test_everything_runs(tmp_path, data, quick_compile):
         results.main(arguments)
 
 
-def test_the_page_has_its_prose():
-    assert "PROSE" not in (ROOT / "experiments/results.md.in").read_text()
-
-
 def test_the_shares_of_steps_and_the_profile_behind_them():
     """Exact errors of two points: the information over a grid's steps, and the schedule that they ask for."""
     from infonoise import exact
