@@ -8,7 +8,6 @@ import argparse
 import ctypes
 import datetime
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,14 +15,12 @@ import sys
 import tomllib
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benches"))
 import growth  # noqa: E402
 import instructions  # noqa: E402
 import linked  # noqa: E402
-from machine import machine, output  # noqa: E402
+from machine import machine  # noqa: E402
 from share import share  # noqa: E402
 from timing import interleaved, undisturbed  # noqa: E402
 
@@ -39,6 +36,10 @@ def build(name, *flags):
     source = ROOT / f"benches/c/{name}.c"
     subprocess.run(["cc", "-O3", *flags, f"-I{ROOT / 'include'}", source, LIBRARY, "-o", target], check=True)
     return target
+
+
+def output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def ratios():

@@ -150,15 +150,9 @@ def compact(found):
                 yield {**record, "schedule": schedule}
 
 
-def write(out, runs, folder):
-    """The page, its numbers and its pictures, into `folder`."""
-    found = gather(out, runs)
-    if not found:
-        raise SystemExit(f"{out} holds no study with all its arms: run experiments/results.py first")
+def page(found):
+    """The text of docs/results.md."""
     records = [record for arms in found.values() for rows in arms.values() for record in rows]
-    scales = {record["made"]["steps"] for record in records}
-    if len(scales) > 1:
-        raise SystemExit(f"{out} mixes trainings of {' and '.join(map(str, sorted(scales)))} steps: give each a folder by --out")
     values = {
         "date": " and ".join(sorted({record["made"]["date"] for record in records})),
         "jax": " and ".join(sorted({record["made"]["jax"] for record in records})),
@@ -178,9 +172,19 @@ def write(out, runs, folder):
         values[f"{study}-floor"] = number(first([arms["edm"][-1]["floor"]])[0], 3) if arms else "not known"
         values[f"{study}-seeds"] = len(arms["edm"]) if arms else "no"
     text = (ROOT / "experiments/results.md.in").read_text()
-    page = re.sub(r"\{\{([\w-]+)\}\}", lambda match: str(values[match[1]]).strip(), text)
+    return re.sub(r"\{\{([\w-]+)\}\}", lambda match: str(values[match[1]]).strip(), text)
+
+
+def write(out, runs, folder):
+    """The page, its numbers and its pictures, into `folder`."""
+    found = gather(out, runs)
+    if not found:
+        raise SystemExit(f"{out} holds no study with all its arms: run experiments/results.py first")
+    scales = sorted({record["made"]["steps"] for arms in found.values() for rows in arms.values() for record in rows})
+    if len(scales) > 1:
+        raise SystemExit(f"{out} mixes trainings of {' and '.join(map(str, scales))} steps: give each a folder by --out")
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    (folder / "results.md").write_text(page, encoding="utf-8")
+    (folder / "results.md").write_text(page(found), encoding="utf-8")
     (folder / "results.json").write_text("[\n" + ",\n".join(map(json.dumps, compact(found))) + "\n]\n", encoding="utf-8")
     pictures.all_of_them(found, folder / "images")
     print(f"written to {folder}: results.md, results.json and their pictures")

@@ -160,6 +160,16 @@ def test_the_shares_of_steps_and_the_profile_behind_them():
     assert median == pytest.approx(1.02, rel=0.01)  # METHOD's number for these points
 
 
+def test_the_page_says_what_its_numbers_do():
+    """docs/results.md, made again from docs/results.json; only the machine may be another."""
+    found = {}
+    for record in json.loads((ROOT / "docs/results.json").read_text()):
+        found.setdefault(record["study"], {}).setdefault(record["arm"], []).append(record)
+    again, written = (text.splitlines() for text in (report.page(found), (ROOT / "docs/results.md").read_text()))
+    assert len(again) == len(written)
+    assert [pair for pair in zip(again, written) if pair[0] != pair[1] and "JAX" not in pair[0]] == []
+
+
 def test_a_missing_study_is_named():
     with pytest.raises(SystemExit, match="no study is called cifar: there are dna, fashion-binary"):
         results.plan(1, ["cifar"])
