@@ -64,6 +64,12 @@ def start(task, arm, seed):
     }
 
 
+def errors(task, params, x0, given, sigma, key):
+    """Each sample's squared error of the estimate of x0 from x0 + sigma noise, mean over dimensions."""
+    noisy = x0 + sigma.reshape(-1, *[1] * (x0.ndim - 1)) * jax.random.normal(key, x0.shape)
+    return jnp.mean((task.denoise(params, noisy, sigma, *given) - x0) ** 2, axis=range(1, x0.ndim))
+
+
 def train_step(task, arm, settings, data, seed, carry):
     """One optimizer step; the keys depend on the seed and the step alone: same data and noise in every arm."""
     key = jax.random.fold_in(jax.random.key(seed), carry["step"])
@@ -71,10 +77,9 @@ def train_step(task, arm, settings, data, seed, carry):
 
     x0, given = task.draw(data, key_data, settings.batch)
     schedule, sigma = arm.draw(carry["schedule"], key_sigma, settings.batch)
-    noisy = x0 + sigma.reshape(-1, *[1] * (x0.ndim - 1)) * jax.random.normal(key_noise, x0.shape)
 
     def loss(params):
-        error = jnp.mean((task.denoise(params, noisy, sigma, *given) - x0) ** 2, axis=range(1, x0.ndim))
+        error = errors(task, params, x0, given, sigma, key_noise)
         return jnp.mean(arm.weight(sigma) * error), error
 
     (value, error), gradient = jax.value_and_grad(loss, has_aux=True)(carry["params"])

@@ -10,7 +10,7 @@ from infonoise.plot import sigma_axis
 from arms import SIGMA_MAX, SIGMA_MIN, fixed_density
 from contenders import LABELS, adapts
 from measures import SIDES, first, information, offline, shares
-from one import NFE
+from training import NFE
 from studies import STUDIES, shown
 
 COLOURS = {

@@ -12,7 +12,7 @@ from infonoise import schedules
 import pictures
 from contenders import LABELS
 from measures import SIDES, compared, evenness, first, gather, information, offline, shares
-from one import NFE
+from training import NFE
 from pictures import GRIDS
 from studies import STUDIES, shown
 

@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "demo"))
-import one  # noqa: E402
+import training  # noqa: E402
 import report  # noqa: E402
 import studies  # noqa: E402
 from fashion import FOLDER  # noqa: E402
@@ -68,7 +68,7 @@ def execute(run, options):
     study, floor = studies.make(run.study, scale, options.data)
     source = run.source()
     density = json.loads(source.path(options.out).read_text())["schedule"][-1]["density"] if source else None
-    record = one.train_one(study, floor, run.arm, run.seed, scale, density)
+    record = training.measured(study, floor, run.arm, run.seed, scale, density)
     path = run.path(options.out)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(rounded(record), allow_nan=False) + "\n", encoding="utf-8")

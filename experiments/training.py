@@ -12,14 +12,14 @@ import numpy as np
 import contenders
 from sampler import edm_grid, follow
 from studies import endpoint, shown
-from train import train
+from train import errors, train
 
 NFE = (7, 11, 17, 35)
 LEVELS = 18
 FINE = 128
 
 
-def train_one(study, floor, arm_name, seed, scale, density=None):
+def measured(study, floor, arm_name, seed, scale, density=None):
     """The record: scores and schedule at the milestones, and what the finished model shows."""
     arm = contenders.make(arm_name, endpoint(study.name), study.settings, density)
     settings, began = study.settings, time.process_time()
@@ -57,15 +57,14 @@ def errors_at(study, params, seed, n):
     data, batch = jax.tree.map(jnp.asarray, study.data), min(n, 512)
 
     @jax.jit
-    def errors(params, data, sigma, key):
+    def drawn(params, data, sigma, key):
         key_data, key_noise = jax.random.split(key)
         x0, given = study.task.draw(data, key_data, batch)
-        noisy = x0 + sigma.reshape(-1, *[1] * (x0.ndim - 1)) * jax.random.normal(key_noise, x0.shape)
-        return jnp.mean((study.task.denoise(params, noisy, sigma, *given) - x0) ** 2, axis=range(1, x0.ndim))
+        return errors(study.task, params, x0, given, sigma, key_noise)
 
     for key in jax.random.split(jax.random.key(seed + 1000), n // batch):
         sigma = scheduler.sample(batch)
-        scheduler.observe(sigma, errors(params, data, sigma, key))
+        scheduler.observe(sigma, drawn(params, data, sigma, key))
     profile = scheduler.estimate()
     return {"sigma": profile["sigma"], "error": profile["error"]}
 
