@@ -1,6 +1,6 @@
 //! The report and the profile under the names of the C structs.
 
-use infonoise_core::{Profile, Report};
+use infonoise::{Profile, Report};
 use serde_json::{Map, Value, json};
 
 /// Lists fields by name.

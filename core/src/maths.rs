@@ -5,15 +5,13 @@
 //! so whatever could be subnormal is decided on bits, never by arithmetic.
 //!
 //! ```
-//! use infonoise_core::maths::{flush, narrow, widen};
+//! use infonoise::maths::{flush, narrow, widen};
 //! let tiny = f32::from_bits(1); // the smallest subnormal
 //! assert_eq!(widen(tiny), f64::powi(2.0, -149));
 //! assert_eq!(narrow(1e-40), Some(0.0)); // below 2^-126: stored as +0
 //! assert_eq!(narrow(1e300), None);
 //! assert_eq!(flush(1e-305), 0.0);
 //! ```
-
-pub use infonoise_loops::number::{narrow, widen};
 
 /// The largest number of bins a grid may have.
 pub const MAX_BINS: usize = 256;
@@ -52,6 +50,50 @@ pub fn flush(x: f64) -> f64 {
 #[inline]
 pub fn below(x: f32) -> f32 {
     f32::from_bits(x.to_bits().wrapping_sub(1))
+}
+/// Bits of 2^-126 as an f64: the smallest normal f32.
+const SMALLEST_F32: u64 = (1023 - 126) << 52;
+/// 2^-149, the unit of subnormal f32 mantissas.
+const SUBNORMAL_UNIT: f64 = f64::from_bits((1023 - 149) << 52);
+
+/// An f32 as f64, exact for subnormals whatever the float mode.
+#[inline]
+pub fn widen(x: f32) -> f64 {
+    let bits = x.to_bits();
+    let mantissa = bits & 0x007f_ffff;
+    if bits & 0x7f80_0000 == 0 {
+        let magnitude = f64::from(mantissa) * SUBNORMAL_UNIT;
+        if bits >> 31 == 0 { magnitude } else { -magnitude }
+    } else {
+        f64::from(x)
+    }
+}
+
+/// A non-negative f64 as the f32 that a ring stores: below 2^-126 (-0 too) it is
+/// +0, beyond the range of f32 (or NaN) there is none.
+#[inline]
+pub fn narrow(x: f64) -> Option<f32> {
+    if x.to_bits() << 1 < SMALLEST_F32 << 1 {
+        return Some(0.0);
+    }
+    let y = x as f32;
+    if y.is_finite() { Some(y) } else { None }
+}
+
+/// What a ring stores of an error that needs no conversion: [`narrow`] of it,
+/// none if it is negative. Normal numbers, which nearly all are, stay as they are.
+#[inline(always)]
+pub fn keep(x: f32) -> Option<f32> {
+    const SMALLEST: u32 = f32::MIN_POSITIVE.to_bits();
+    let normal = x.to_bits().wrapping_sub(SMALLEST) < f32::INFINITY.to_bits() - SMALLEST;
+    if normal { Some(x) } else { keep_odd(x) }
+}
+
+#[cold]
+#[inline(never)]
+fn keep_odd(x: f32) -> Option<f32> {
+    // Signs are read off the bits: denormals-are-zero hides small ones.
+    if x.to_bits() > (-0.0f32).to_bits() { None } else { narrow(widen(x)) }
 }
 
 /// Collects at most [`MAX_BINS`] numbers.
@@ -136,8 +178,8 @@ mod tests {
         assert_eq!(narrow(f64::from_bits(edge.to_bits() - 1)), Some(0.0));
         assert_eq!(narrow(f64::NAN), None);
         assert_eq!(narrow(-0.0).map(f32::to_bits), Some(0));
-        assert_eq!(infonoise_loops::number::keep(-0.0).map(f32::to_bits), Some(0));
-        assert_eq!(infonoise_loops::number::keep(-f32::from_bits(1)), None);
+        assert_eq!(super::keep(-0.0).map(f32::to_bits), Some(0));
+        assert_eq!(super::keep(-f32::from_bits(1)), None);
         assert_eq!(narrow(f64::from(f32::MAX)), Some(f32::MAX));
     }
 }

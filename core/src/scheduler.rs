@@ -1,7 +1,7 @@
 //! The scheduler: three verbs on a borrowed block.
 //!
 //! ```
-//! use infonoise_core::{block::state_words, Config, Phase, Scheduler};
+//! use infonoise::{state::block::state_words, Config, Phase, Scheduler};
 //! let config = Config { warmup_steps: 50, ..Config::DEFAULT };
 //! let mut words = vec![0; state_words(64, 256)];
 //! let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
@@ -19,25 +19,24 @@
 //! assert!((report.pivot - 0.495).abs() < 0.01); // the data's deviation is 1/2
 //! ```
 
-use crate::baseline::{baseline as warm_up, check_baseline};
-use crate::bin::{BinLookup, OFF_GRID};
-use crate::block::{self, Header, LAYOUT, MAGIC, Summary, ViewMut, state_words};
 use crate::config::{Baseline, Config, Draw, Objective};
-use crate::density::{check_weight, cover};
 use crate::error::{ConfigError, Error};
-use crate::grid::Grid;
-use crate::guard::Hold;
-use crate::image;
+use crate::hot::bin_lookup::{BinLookup, OFF_GRID};
+use crate::hot::draw::next_word;
+use crate::hot::ring::Rings;
+use crate::inspect::profile::{Profile, accepted_pivot, means};
+use crate::inspect::report::Report;
+use crate::inspect::state_ref::StateRef;
 use crate::maths::{at, collect, flush, narrow, peak, widen};
-use crate::objective::to_x0;
-use crate::profile::{Profile, accepted_pivot, means};
-use crate::quantile::{DrawTable, Entry};
-use crate::reader::Reader;
-use crate::refresh::Estimate;
-use crate::report::Report;
-use crate::ring::Rings;
+use crate::method::baseline::{baseline as warm_up, check_baseline};
+use crate::method::density::{check_weight, cover};
+use crate::method::grid::Grid;
+use crate::method::guard::Hold;
+use crate::method::refresh::Estimate;
+use crate::persist::snapshot;
+use crate::state::block::{self, Header, LAYOUT, MAGIC, Summary, ViewMut, state_words};
+use crate::state::draw_table::{DrawTable, Entry};
 use bytemuck::Zeroable;
-use infonoise_loops::draw::next_word;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -206,15 +205,15 @@ impl<'s> Scheduler<'s> {
         Ok(scheduler)
     }
 
-    /// Writes the schedule of an image into `words` and borrows it.
+    /// Writes the schedule of a snapshot into `words` and borrows it.
     ///
     /// # Errors
-    /// `NotAnImage`, `Truncated`, `ImageVersion`, `ImageSize`, `Checksum`,
+    /// `NotASnapshot`, `Truncated`, `SnapshotVersion`, `SnapshotSize`, `Checksum`,
     /// `Corrupt` (values out of range), `TooSmall` (`words`). Nothing is written
     /// then.
     #[inline(never)]
-    pub fn load(words: &'s mut [u64], image: &[u8]) -> Result<Self, Error> {
-        Ok(Scheduler { block: image::load(words, image)? })
+    pub fn load(words: &'s mut [u64], snapshot: &[u8]) -> Result<Self, Error> {
+        Ok(Scheduler { block: snapshot::load(words, snapshot)? })
     }
 
     /// Borrows an existing block after checking it completely.
@@ -240,8 +239,8 @@ impl<'s> Scheduler<'s> {
 
     /// The same block, for reading.
     #[inline]
-    pub fn reader(&self) -> Reader<'_> {
-        Reader { block: self.block.view() }
+    pub fn reader(&self) -> StateRef<'_> {
+        StateRef { block: self.block.view() }
     }
 
     /// Whether the block is what [`Scheduler::init_with`] makes of its
@@ -339,7 +338,7 @@ impl<'s> Scheduler<'s> {
                 Some(|sigma: f32, error: f32| {
                     // Signs are read off the bits: denormals-are-zero hides small ones.
                     let negative = error.to_bits() > (-0.0f32).to_bits();
-                    let x0 = widen(error) * to_x0(objective, sigma.into()) / dimensions;
+                    let x0 = widen(error) * objective.to_x0(sigma.into()) / dimensions;
                     if negative { None } else { narrow(x0) }
                 }),
             ),
@@ -512,7 +511,7 @@ impl<'s> Scheduler<'s> {
 mod tests {
     use super::*;
     use crate::config::Pivot;
-    use crate::report::Phase;
+    use crate::inspect::report::Phase;
 
     fn gaussian(sigma: &[f32]) -> Vec<f32> {
         sigma.iter().map(|s| s * s * 0.25 / (s * s + 0.25)).collect()

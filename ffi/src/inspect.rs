@@ -3,7 +3,7 @@
 use crate::memory::{self, copy_curve, input, optional, output, reader, sized_out};
 use crate::{Status, status};
 use core::ffi::c_void;
-use infonoise_core::{Mismatch, Profile, Reader, Report, Schedule, ScheduleKind};
+use infonoise::{Mismatch, Profile, Report, Schedule, ScheduleKind, StateRef};
 
 /// The K curves of a schedule: `infonoise_profile` of the C ABI. Point the
 /// members that you want at arrays, leave the others NULL, and set `bins` to
@@ -220,7 +220,7 @@ pub unsafe extern "C" fn infonoise_sampler_get(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_digest(state: *const c_void, bytes: usize, digest: *mut u64) -> Status {
     status(|| {
-        let state: Reader<'_> = unsafe { reader(state, bytes)? };
+        let state: StateRef<'_> = unsafe { reader(state, bytes)? };
         if let Some(digest) = unsafe { output(digest, 1)? }.first_mut() {
             *digest = state.digest();
         }

@@ -1,17 +1,17 @@
 //! What is printed against what the core computes.
 
-use crate::{folder, image_of, line, numbers, quick, refusal, trained, write};
-use infonoise_core::coordinate::from_sigma;
-use infonoise_core::{Config, Coordinate, Reader, Schedule, Scheduler, state_words};
+use crate::{folder, line, numbers, quick, refusal, snapshot_of, trained, write};
+use infonoise::coordinate::from_sigma;
+use infonoise::{Config, Coordinate, Schedule, Scheduler, StateRef, state_words};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 #[test]
 fn inspect_tells_what_the_core_reports() {
     let words = trained(&quick(), 75);
-    let path = write(&folder("report"), "state", image_of(&words));
+    let path = write(&folder("report"), "state", snapshot_of(&words));
     let json = line(&format!("inspect {path} --json")).json();
-    let reader = Reader::open(&words).unwrap();
+    let reader = StateRef::open(&words).unwrap();
     let (report, profile) = (reader.report(), reader.profile().unwrap());
     let fields = json["report"].as_object().unwrap();
     assert_eq!(fields.len(), 25);
@@ -56,12 +56,12 @@ fn inspect_tells_what_the_core_reports() {
 fn grids_are_the_core_s_bit_for_bit() {
     let words = trained(&quick(), 60);
     let folder = folder("grid");
-    let path = write(&folder, "state", image_of(&words));
+    let path = write(&folder, "state", snapshot_of(&words));
     for (flags, n, power, gated) in
         [("", 18, 1.0, true), ("--power 0", 40, 0.0, true), ("--bare --power -0.5", 7, -0.5, false)]
     {
         let mut expected = vec![0.0f32; n];
-        Reader::open(&words).unwrap().info_grid(&mut expected, power, gated).unwrap();
+        StateRef::open(&words).unwrap().info_grid(&mut expected, power, gated).unwrap();
         let text = line(&format!("grid {path} -n {n} {flags}")).out;
         let found: Vec<f32> = text.lines().map(|line| line.parse().unwrap()).collect();
         assert_eq!(found, expected);
@@ -71,7 +71,7 @@ fn grids_are_the_core_s_bit_for_bit() {
     }
     assert!(refusal(&format!("grid {path} -n 1")).starts_with("-n 1 must be 2 to"));
     assert!(refusal(&format!("grid {path} -n 9 --power 65")).starts_with("--power 65 must be -64 to 64"));
-    let fresh = write(&folder, "fresh", image_of(&trained(&quick(), 5)));
+    let fresh = write(&folder, "fresh", snapshot_of(&trained(&quick(), 5)));
     assert!(refusal(&format!("grid {fresh} -n 18")).starts_with(&format!("{fresh}: not ready")));
 }
 
@@ -81,7 +81,7 @@ fn simulated_schedules_find_the_exact_density() {
     let rows: String = (0..=400)
         .map(|i| {
             let sigma = (f64::from(i) * 0.04 - 8.0).exp();
-            format!("{sigma},{}\n", infonoise_core::channel::gaussian(0.5)(sigma))
+            format!("{sigma},{}\n", infonoise_simulation::gaussian(0.5)(sigma))
         })
         .collect();
     let table = write(&folder, "gaussian.csv", format!("sigma,mmse\n{rows}"));
@@ -151,7 +151,7 @@ fn losses(n: usize) -> (Vec<f32>, Vec<f32>) {
     (0..n)
         .map(|_| {
             let sigma = (0.002f64.ln() + unit() * (80.0f64 / 0.002).ln()).exp();
-            let error = infonoise_core::channel::gaussian(0.5)(sigma) * (0.5 + unit());
+            let error = infonoise_simulation::gaussian(0.5)(sigma) * (0.5 + unit());
             (sigma as f32, error as f32)
         })
         .unzip()

@@ -9,8 +9,8 @@ pub mod seeds;
 pub use calls::calls;
 pub use journal::journal;
 
-use infonoise_core::diagnose::{Schedule, ScheduleKind};
-use infonoise_core::{Reader, Scheduler, image as images};
+use infonoise::diagnose::{Schedule, ScheduleKind};
+use infonoise::{Scheduler, StateRef, snapshot};
 
 /// The bytes as words: a block of any content.
 fn words(data: &[u8]) -> Vec<u64> {
@@ -24,7 +24,7 @@ fn words(data: &[u8]) -> Vec<u64> {
 }
 
 /// Everything that a block can be asked.
-fn ask(reader: &Reader<'_>) {
+fn ask(reader: &StateRef<'_>) {
     let _ = (reader.report(), reader.digest(), reader.tables(), reader.validate());
     if let Ok(profile) = reader.profile() {
         assert_eq!(profile.cdf.len(), profile.sigma.len() + 1);
@@ -56,7 +56,7 @@ fn use_up(scheduler: &mut Scheduler<'_>) {
 /// A block of any content: whether it could be opened.
 pub fn state_block(data: &[u8]) -> bool {
     let mut block = words(data);
-    if let Ok(reader) = Reader::open(&block) {
+    if let Ok(reader) = StateRef::open(&block) {
         ask(&reader);
     }
     let sound = Scheduler::attach(&mut block).is_ok();
@@ -68,22 +68,22 @@ pub fn state_block(data: &[u8]) -> bool {
     true
 }
 
-/// An image of any content, its checksum made right: whether it could be loaded.
+/// A snapshot of any content, its checksum made right: whether it could be loaded.
 /// What loads is sound and saves to the same bytes.
-pub fn image(data: &[u8]) -> bool {
-    let _ = images::state_words_of(data);
+pub fn snapshot(data: &[u8]) -> bool {
+    let _ = snapshot::state_words_of(data);
     let mut sealed = data.to_vec();
     if let Some(body) = sealed.len().checked_sub(4) {
         let sum = crc32fast::hash(&sealed[..body]).to_le_bytes();
         sealed[body..].copy_from_slice(&sum);
     }
-    let Ok(needed) = images::state_words_of(&sealed) else { return false };
+    let Ok(needed) = snapshot::state_words_of(&sealed) else { return false };
     let mut block = vec![0; needed];
     let Ok(mut scheduler) = Scheduler::load(&mut block, &sealed) else { return false };
     scheduler.reader().validate().expect("what loads is sound");
     let mut again = vec![0; sealed.len()];
-    scheduler.reader().save(&mut again).expect("an image of the same size");
-    assert!(again == sealed, "an image that loads saves to the same bytes");
+    scheduler.reader().save(&mut again).expect("a snapshot of the same size");
+    assert!(again == sealed, "a snapshot that loads saves to the same bytes");
     use_up(&mut scheduler);
     true
 }
