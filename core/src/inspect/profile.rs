@@ -84,7 +84,8 @@ impl Profile {
         profile
     }
 
-    /// What the rings hold now, through steps 1 to 8; nothing is changed.
+    /// What the rings hold now, through steps 1 to 8; nothing is changed
+    /// (docs/specification.md#estimate).
     ///
     /// # Errors
     /// `NotReady` while a ring is empty.

@@ -1,4 +1,4 @@
-//! The baseline: what the warm-up draws from, as masses of bins.
+//! The baseline: what the warm-up draws from, as masses of bins (docs/specification.md#baseline).
 //!
 //! ```
 //! use infonoise::{method::baseline::baseline, Baseline, Config, method::grid::Grid};

@@ -39,7 +39,7 @@ pub fn check_weight(table: &[f64], bins: usize) -> Result<(), Error> {
 }
 
 /// pi_k proportional to rho_k / w(s_k), or pi = rho where the samples carry
-/// the emphasis.
+/// the emphasis (docs/specification.md#density).
 pub fn density(config: &Config, grid: &Grid, table: &[f64], rho: &[f64]) -> Bins {
     let mut pi = match config.emphasis {
         Emphasis::Samples => collect(rho.iter().copied()),
@@ -51,7 +51,8 @@ pub fn density(config: &Config, grid: &Grid, table: &[f64], rho: &[f64]) -> Bins
     pi
 }
 
-/// pi_k <- (1 - coverage) pi_k + coverage / K: every bin's losses stay fresh.
+/// pi_k <- (1 - coverage) pi_k + coverage / K: every bin's losses stay fresh
+/// (docs/specification.md#coverage).
 pub fn cover(pi: &mut [f64], coverage: f64) {
     let share = coverage / pi.len() as f64;
     for x in pi {

@@ -8,7 +8,8 @@
 
 use crate::maths::exp;
 
-/// g(sigma) = sigma^n / (sigma^n + c^n) (17, 50), from the logarithms of c and sigma.
+/// g(sigma) = sigma^n / (sigma^n + c^n) (17, 50), from the logarithms of c and sigma
+/// (docs/specification.md#gate).
 #[inline]
 pub fn gate(exponent: f64, ln_c: f64, ln_sigma: f64) -> f64 {
     1.0 / (1.0 + exp(exponent * (ln_c - ln_sigma)))

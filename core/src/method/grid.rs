@@ -1,4 +1,4 @@
-//! The grid: K bins, uniform in ln sigma, both ends exact.
+//! The grid: K bins, uniform in ln sigma, both ends exact (docs/specification.md#grid).
 //!
 //! ```
 //! use infonoise::{Config, method::grid::Grid};
@@ -85,7 +85,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// `decades` in bins, rounded, at least `least` (METHOD, "Pivot").
+    /// `decades` in bins, rounded, at least `least` (docs/specification.md#pivot).
     pub fn bins_in(&self, decades: f64, least: usize) -> usize {
         let bins = (decades * DECADE / self.width + 0.5) as usize;
         bins.max(least)

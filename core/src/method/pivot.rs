@@ -1,4 +1,4 @@
-//! The pivot: where the low-noise gate opens.
+//! The pivot: where the low-noise gate opens (docs/specification.md#pivot).
 //!
 //! `q` of data on finitely many points rises and falls once for each scale of
 //! structure; below the lowest peak there is nothing to learn, and `foot` finds
@@ -95,8 +95,9 @@ impl Found {
     }
 }
 
-/// Finds the pivot of `rate` by the configured rule or chain. `accepted` is
-/// ln c of the last accepted refresh, used where no rule finds a pivot.
+/// Finds the pivot of `rate` by the configured rule or chain
+/// (docs/specification.md#choice-of-rule). `accepted` is ln c of the last accepted
+/// refresh, used where no rule finds a pivot.
 pub fn find(config: &Config, grid: &Grid, rate: &Rate, accepted: Option<f64>) -> Found {
     let discrete = config.endpoint == Endpoint::Discrete;
     let chain = matches!(config.pivot, Pivot::Auto | Pivot::Paper);
@@ -140,7 +141,7 @@ fn window(values: &[f64], k: usize, length: usize) -> Option<&[f64]> {
 }
 
 /// Anchored onset: the largest sigma at which the smoothed rate stays above
-/// 250 p times the largest information rate per data scale.
+/// 250 p times the largest information rate per data scale (docs/specification.md#onset).
 fn onset(config: &Config, grid: &Grid, rate: &Rate) -> Found {
     let y = smooth(&rate.y, grid.bins_in(0.15, 1));
     let q = collect(y.iter().enumerate().map(|(k, y)| y + grid.ln_centre(k)));
@@ -163,7 +164,8 @@ fn onset(config: &Config, grid: &Grid, rate: &Rate) -> Found {
     Found { interior_peak, ..found }
 }
 
-/// The paper's onset (18): the largest centre at which r >= p max r.
+/// The paper's onset (18): the largest centre at which r >= p max r
+/// (docs/specification.md#literal-onset).
 fn onset_literal(config: &Config, grid: &Grid, rate: &Rate) -> Found {
     let level = ln(config.onset_threshold) + peak(&rate.y).1;
     match rate.y.iter().rposition(|&y| y >= level) {
@@ -176,7 +178,8 @@ fn onset_literal(config: &Config, grid: &Grid, rate: &Rate) -> Found {
 const STEP: f64 = LN_2;
 
 /// The foot of the lowest information peak: going down from the top, follow
-/// peak and valley in turn; each is confirmed once a run of bins has left it.
+/// peak and valley in turn; each is confirmed once a run of bins has left it
+/// (docs/specification.md#foot).
 fn foot(grid: &Grid, rate: &Rate) -> Found {
     let q = smooth(&rate.q, grid.bins_in(0.075, 1));
     let run = grid.bins_in(0.2, 2);
@@ -216,7 +219,7 @@ fn foot(grid: &Grid, rate: &Rate) -> Found {
 const LARGEST_MEAN_SQUARE: f64 = 0.49;
 
 /// The end of the low-noise power law (B.4): a line fitted to the lowest bins
-/// grows until the next run of bins leaves it to one side.
+/// grows until the next run of bins leaves it to one side (docs/specification.md#power-law).
 fn power_law(grid: &Grid, rate: &Rate) -> Found {
     let y = &rate.y;
     let run = grid.bins_in(0.2, 2);
@@ -247,7 +250,8 @@ fn power_law(grid: &Grid, rate: &Rate) -> Found {
     Found::NONE
 }
 
-/// The bin farthest below the chord from bin 0 to the peak of the information.
+/// The bin farthest below the chord from bin 0 to the peak of the information
+/// (docs/specification.md#knee).
 fn knee(grid: &Grid, rate: &Rate) -> Found {
     let q = smooth(&rate.q, grid.bins_in(0.15, 1));
     let (top, height) = peak(&q);

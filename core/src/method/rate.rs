@@ -2,7 +2,7 @@
 //!
 //! By I-MMSE, `r = mmse / sigma^3` per unit sigma (11) and `q = mmse / sigma^2`
 //! per unit ln sigma. The profile is first capped at sigma^2, which the Bayes
-//! error per dimension never exceeds.
+//! error per dimension never exceeds (docs/specification.md#channel-and-rate).
 //!
 //! ```
 //! use infonoise::{Config, method::grid::Grid, method::rate::Rate, maths::collect};
@@ -41,7 +41,8 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Steps 3 and 4 of a refresh on the means `m`.
+    /// Steps 3 and 4 of a refresh on the means `m` (docs/specification.md#ceiling,
+    /// docs/specification.md#rate).
     pub fn new(grid: &Grid, m: &[f64], ceiling: bool, smoothing: u32) -> Self {
         let (mut clipped, mut above_identity) = (0, 0);
         let error = collect((0..grid.bins()).map(|k| {

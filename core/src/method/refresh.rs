@@ -1,4 +1,4 @@
-//! The refresh: from mean losses to the next sampler (METHOD, "Refresh").
+//! The refresh: from mean losses to the next sampler (docs/specification.md#refresh).
 //!
 //! ```
 //! use infonoise::{Config, Hold, PivotRule, method::grid::Grid, method::refresh::Estimate, maths::collect};
@@ -40,7 +40,7 @@ coded!(Warning {
     None = "none", ErrorsAboveIdentity = "errors_above_identity", LooksDiscrete = "looks_discrete",
 });
 
-/// m_k <- (1 - beta) m_k + beta lbar_k (step 2): `rate` weights the NEW mean.
+/// m_k <- (1 - beta) m_k + beta lbar_k (docs/specification.md#ema): `rate` weights the NEW mean.
 /// The first refresh takes the mean as it is.
 #[inline]
 pub fn blend(old: Option<f64>, mean: f64, rate: f64) -> f64 {

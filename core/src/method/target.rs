@@ -1,4 +1,5 @@
-//! The target: where the information resolves, as masses of bins (13).
+//! The target: where the information resolves, as masses of bins (13)
+//! (docs/specification.md#target).
 //!
 //! ```
 //! use infonoise::method::target::target;
