@@ -8,7 +8,7 @@ use clap::Args;
 use infonoise::coordinate::to_sigma;
 use infonoise::{
     Config, Coordinate, Hold, Mismatch, Preset, Report, Schedule, ScheduleKind, Scheduler, StateRef,
-    state_words,
+    profile_len, state_words,
 };
 use serde_json::json;
 use std::io::Write;
@@ -204,10 +204,12 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let mut scheduler = Scheduler::init(&mut words, &ready, 0)?;
     let rejected = scheduler.observe(&sigmas, &errors)?;
     let reader = scheduler.reader();
-    let found = reader.diagnose(&spec.schedule(), true);
+    let mut curves = vec![0.0; profile_len(reader.bins())];
+    let profile = reader.estimate(&mut curves)?;
+    let mut emphasis = vec![0.0; reader.bins()];
+    let found = reader.diagnose(&spec.schedule(), Some(&*profile.target), &mut emphasis);
     let found =
         found.map_err(|error| Failure::Refused(format!("--schedule {}: {error}", arguments.schedule)))?;
-    let profile = reader.estimate()?;
     scheduler.step()?;
     let report = scheduler.report();
     let verdict = verdict(&spec.name, &found);
@@ -221,7 +223,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             "band_low": found.band_low, "band_high": found.band_high,
             "inside_band": found.inside_band, "off_grid": found.off_grid, "wasted": found.wasted,
             "verdict": verdict,
-            "emphasis": found.emphasis.as_slice(),
+            "emphasis": emphasis,
             "profile": json::profile(&profile),
             "config": settings::named(&config),
         });

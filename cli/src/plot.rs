@@ -6,7 +6,7 @@ use crate::picture::{Picture, Scale, Span, bin_width, draw};
 use crate::{file, journal};
 use clap::Args;
 use infonoise::replay::Event;
-use infonoise::{StateRef, Step};
+use infonoise::{StateRef, Step, profile_len};
 use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
 use plotters::style::{FontStyle, register_font};
 use std::path::PathBuf;
@@ -34,7 +34,8 @@ impl Course {
         if !matches!(moment.event, None | Some(Event::Stepped(Step::Refreshed))) {
             return Ok(());
         }
-        let (report, profile) = (moment.scheduler.report(), moment.scheduler.profile()?);
+        let mut curves = vec![0.0; profile_len(moment.scheduler.reader().bins())];
+        let (report, profile) = (moment.scheduler.report(), moment.scheduler.profile(&mut curves)?);
         let width = bin_width(&profile);
         let density = profile.density.iter().map(|mass| mass / width).collect();
         self.close(report.steps);

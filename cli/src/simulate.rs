@@ -8,8 +8,8 @@ use crate::text::{bars, short};
 use crate::{file, json, settings};
 use clap::Args;
 use infonoise::recent_draws::recent_words;
-use infonoise::{Config, Hold, Profile, Recorder, Report, Scheduler, begin_room, state_words};
-use infonoise_simulation::{Errors, Exact, exact, total_variation};
+use infonoise::{Config, Hold, Profile, Recorder, Report, Scheduler, begin_room, profile_len, state_words};
+use infonoise_simulation::{Errors, Exact, density, exact, total_variation};
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -118,7 +118,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         log.append(used)?;
         // About ten lines, the last one at the end.
         if (step + 1) * 10 / steps > step * 10 / steps {
-            let distance = total_variation(&scheduler.profile()?.density, &exact.density);
+            let distance = total_variation(&density(&scheduler.reader()), &exact.density);
             let moment = Moment { report: scheduler.report(), distance };
             if !arguments.json {
                 print_moment(out, &moment)?;
@@ -133,7 +133,8 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if let Some(path) = &arguments.save {
         file::write(path, None, &file::snapshot_of(&scheduler)?)?;
     }
-    let profile = scheduler.profile()?;
+    let mut curves = vec![0.0; profile_len(config.bins as usize)];
+    let profile = scheduler.profile(&mut curves)?;
     if arguments.json {
         let course: Vec<_> = course
             .iter()
@@ -154,9 +155,9 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             "course": course,
             "report": json::report(&scheduler.report()),
             "digest": json::digest(scheduler.digest()),
-            "total_variation": total_variation(&profile.density, &exact.density),
-            "sigma": profile.sigma.as_slice(),
-            "density": profile.density.as_slice(),
+            "total_variation": total_variation(profile.density, &exact.density),
+            "sigma": &*profile.sigma,
+            "density": &*profile.density,
             "exact": {
                 "pivot": exact.report.pivot,
                 "pivot_rule": exact.report.pivot_rule.name(),
@@ -194,14 +195,10 @@ fn print_end(
     let highest = profile.density.iter().chain(masses).fold(0.0f64, |a, &b| a.max(b));
     let (low, high) = (short(config.sigma_min), short(config.sigma_max));
     let width = bars(masses, highest).chars().count();
-    writeln!(out, "\n{:<9}{}", "schedule", bars(&profile.density, highest))?;
+    writeln!(out, "\n{:<9}{}", "schedule", bars(profile.density, highest))?;
     writeln!(out, "{:<9}{}", "exact", bars(masses, highest))?;
     writeln!(out, "{:<9}{low}{high:>rest$}  sigma", "", rest = width.saturating_sub(low.len()))?;
-    writeln!(
-        out,
-        "\ntotal variation to the exact density: {:.3}",
-        total_variation(&profile.density, masses)
-    )?;
+    writeln!(out, "\ntotal variation to the exact density: {:.3}", total_variation(profile.density, masses))?;
     if exact.hold != Hold::None {
         writeln!(out, "the exact profile would be held ({}): {}", exact.hold.name(), exact.hold.remedy())?;
     }

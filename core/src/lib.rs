@@ -53,7 +53,7 @@ pub use config::{Baseline, Config, Draw, Emphasis, Endpoint, Objective, Pivot, P
 pub use error::{ConfigError, Error};
 pub use inspect::coordinate::{self, Coordinate};
 pub use inspect::diagnose::{self, Mismatch, Schedule, ScheduleKind};
-pub use inspect::profile::{Edges, Profile};
+pub use inspect::profile::{Profile, profile_len};
 pub use inspect::report::{Phase, Report};
 pub use inspect::state_ref::StateRef;
 pub use method::guard::Hold;

@@ -1,27 +1,31 @@
 //! The method against exact answers: METHOD's "Numbers to hit", and what must
 //! not change when the units do.
 
-use infonoise::{Config, Emphasis, Endpoint, Objective, Pivot, PivotRule, Report, Scheduler, state_words};
-use infonoise_simulation::{gaussian, two_point};
+use infonoise::{
+    Config, Emphasis, Endpoint, Objective, Pivot, PivotRule, Report, Scheduler, profile_len, state_words,
+};
+use infonoise_simulation::{density, gaussian, two_point};
 
 /// One refresh on exact errors at the bin centres, in the objective's space.
 fn refreshed(config: &Config, mmse: impl Fn(f64) -> f64) -> (Report, Vec<f64>) {
     let config = Config { warmup_steps: 1, min_count: 1, window: 8, ..*config };
     let mut words = vec![0; state_words(config.bins as usize, 8)];
     let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
-    for s in scheduler.profile().unwrap().sigma {
+    for k in 0..config.bins as usize {
+        let s = scheduler.reader().centre(k);
         let error = mmse(s) / config.objective.to_x0(s) * f64::from(config.reduction_dim.max(1));
         assert_eq!(scheduler.observe(&[s as f32], &[error as f32]), Ok(0));
     }
     scheduler.step().unwrap();
     let report = scheduler.report();
     assert_eq!(report.refreshes, 1, "{report:?}");
-    (report, scheduler.profile().unwrap().density.to_vec())
+    (report, density(&scheduler.reader()))
 }
 
 fn centres(config: &Config) -> Vec<f64> {
     let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
-    Scheduler::init(&mut words, config, 0).unwrap().profile().unwrap().sigma.to_vec()
+    let scheduler = Scheduler::init(&mut words, config, 0).unwrap();
+    (0..config.bins as usize).map(|k| scheduler.reader().centre(k)).collect()
 }
 
 fn quantiles(report: &Report) -> [f64; 5] {
@@ -198,10 +202,11 @@ fn a_weight_table_moves_the_draws_against_it() {
         scheduler.observe(&[centre as f32], &[gaussian(0.5)(centre) as f32]).unwrap();
     }
     scheduler.step().unwrap();
-    let profile = scheduler.profile().unwrap();
+    let mut memory = [0.0; profile_len(64)];
+    let profile = scheduler.profile(&mut memory).unwrap();
     let undone: Vec<f64> = (0..64).map(|k| profile.density[k] * min_snr[k]).collect();
     let total: f64 = undone.iter().sum();
-    for (a, b) in undone.iter().zip(&profile.target) {
+    for (a, b) in undone.iter().zip(&*profile.target) {
         assert!((a / total - b).abs() < 1e-12);
     }
 }

@@ -2,7 +2,9 @@
 //! with noise on the means of the bins. The density must find the exact one.
 
 use infonoise::{Config, Objective, Report, Scheduler, Warning, state_words};
-use infonoise_simulation::{Errors, Table, exact, gaussian, points, total_variation, two_modes, two_point};
+use infonoise_simulation::{
+    Errors, Table, density, exact, gaussian, points, total_variation, two_modes, two_point,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
@@ -99,7 +101,7 @@ fn run(shape: &Shape, config: &Config, noise: f64, seed: u64) -> Outcome {
         scheduler.step().unwrap();
     }
     let exact = exact(config, &mmse).unwrap().density;
-    let density = scheduler.profile().unwrap().density.to_vec();
+    let density = density(&scheduler.reader());
     let distance = total_variation(&density, &exact);
     Outcome { density, report: scheduler.report(), distance }
 }
@@ -114,6 +116,27 @@ fn edge_mass(config: &Config, density: &[f64]) -> f64 {
     let half = 10f64.sqrt();
     let (low, high) = (config.sigma_min * half, config.sigma_max / half);
     share(&|s| s < low).max(share(&|s| s > high))
+}
+
+/// Whether the exact profile lies so near a pivot rule's threshold that errors of
+/// one bin, off by two deviations of the noise, move its pivot by half: no rule can
+/// then tell the two apart. Coarse grids that end inside a peak do that.
+fn is_ambiguous(shape: &Shape, config: &Config, noise: f64) -> bool {
+    let table = shape.table();
+    let pivot = |mmse: &dyn Fn(f64) -> f64| exact(config, mmse).unwrap().report.pivot;
+    let plain = pivot(&|sigma| table.mmse(sigma));
+    let width = (config.sigma_max / config.sigma_min).ln() / f64::from(config.bins);
+    (0..config.bins).any(|k| {
+        let low = config.sigma_min * (f64::from(k) * width).exp();
+        [-2.0, 2.0].into_iter().any(|deviations: f64| {
+            let factor = (deviations * noise).exp();
+            let moved = pivot(&|sigma| {
+                let inside = sigma >= low && sigma < low * width.exp();
+                table.mmse(sigma) * if inside { factor } else { 1.0 }
+            });
+            moved > 1.5 * plain || plain > 1.5 * moved
+        })
+    })
 }
 
 #[test]
@@ -144,7 +167,8 @@ fn runs_end_at_the_exact_density() {
                         outside += 1;
                         println!("{what}");
                     }
-                    if outcome.distance > 2.0 * allowed || edge > 0.5 || outcome.report.refreshes == 0 {
+                    let far = outcome.distance > 2.0 * allowed && !is_ambiguous(shape, &config, noise);
+                    if far || edge > 0.5 || outcome.report.refreshes == 0 {
                         failures.push(what);
                     }
                 }

@@ -75,7 +75,7 @@ unsafe fn entropic(
     from: *const f64,
     to: *mut f64,
     n: usize,
-    map: impl Fn(&EntropicTime, f64) -> f64,
+    map: impl Fn(&EntropicTime<'_>, f64) -> f64,
 ) -> Status {
     status(|| {
         if gated > 1 {

@@ -148,7 +148,7 @@ fn the_poor_bins_of_a_waiting_schedule_are_named() {
     let mut words = vec![0; state_words(64, 64)];
     let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
     // Bins 0, 1, 2 and 40 stay short.
-    let centres = scheduler.profile().unwrap().sigma;
+    let centres: Vec<f64> = (0..64).map(|k| scheduler.reader().centre(k)).collect();
     for k in (3..64).filter(|&k| k != 40) {
         scheduler.observe(&[centres[k] as f32; 20], &[1e-6; 20]).unwrap();
     }

@@ -10,8 +10,7 @@
 pub mod raw;
 
 use crate::error::{ConfigError, LEFT_AT};
-use crate::maths::ln;
-use crate::method::baseline::normal_mass;
+use crate::maths::{ln, normal_mass};
 
 /// Gives a `repr(u32)` enum its code, its name and the way back.
 macro_rules! coded {

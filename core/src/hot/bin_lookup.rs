@@ -4,22 +4,22 @@
 //! their logarithm. So cell = (bits(sigma) - bits(sigma_min)) >> shift names a
 //! first guess in a table of at least 4 K cells, and comparing edges, bit by bit,
 //! settles the rest. No float comparison: denormals-are-zero cannot matter.
-//!
-//! ```
-//! use infonoise::{Config, hot::bin_lookup::{cells, BinLookup}, method::grid::Grid};
-//! let grid = Grid::new(&Config::DEFAULT);
-//! let (mut table, mut edges) = ([0u8; cells(64)], [0u32; 65]);
-//! BinLookup::build(&grid, &mut table, &mut edges);
-//! let lookup = BinLookup::new(&table, &edges);
-//! assert_eq!(lookup.admit(0.002), Some((0.002, 0)));
-//! assert_eq!(lookup.admit(80.0), Some((80.0, 63)));
-//! assert_eq!(lookup.admit(80.0001), Some((80.0, 63))); // a coordinate round trip
-//! assert_eq!(lookup.admit(81.0), None);
-//! assert_eq!(lookup.admit(f32::NAN), None);
-//! ```
 
 use crate::method::grid::Grid;
 use crate::state::draw_table::entries;
+
+#[test]
+fn example() {
+    let grid = Grid::new(&crate::Config::DEFAULT);
+    let (mut table, mut bits) = ([0u8; cells(64)], [0u32; 65]);
+    BinLookup::build(&grid, &mut table, &mut bits);
+    let lookup = BinLookup::new(&table, &bits);
+    assert_eq!(lookup.admit(0.002), Some((0.002, 0)));
+    assert_eq!(lookup.admit(80.0), Some((80.0, 63)));
+    assert_eq!(lookup.admit(80.0001), Some((80.0, 63))); // a coordinate round trip
+    assert_eq!(lookup.admit(81.0), None);
+    assert_eq!(lookup.admit(f32::NAN), None);
+}
 
 /// Edges of a table for K = `bins`: those behind the last repeat it.
 pub const fn edges(bins: usize) -> usize {
@@ -34,9 +34,24 @@ pub const fn cells(bins: usize) -> usize {
 /// A sigma this far outside an end, relatively, is clamped to it.
 const SLACK: f64 = 1e-5;
 
-/// Finds bins in a table that lies in the block.
+/// No bin.
+pub const OFF_GRID: u16 = u16::MAX;
+
+/// Finds bins in a table that lies in the block: a table of first guesses, and
+/// the bits of edges; entries past the last edge repeat it.
 #[derive(Clone, Copy)]
-pub struct BinLookup<'a>(Lookup<'a>);
+pub struct BinLookup<'a> {
+    /// First bin for each cell of bits above `low`.
+    table: &'a [u8],
+    /// Bits of the edges.
+    edges: &'a [u32],
+    /// From bits above `low` to cells.
+    shift: u32,
+    /// The first edge.
+    low: u32,
+    /// The last edge.
+    high: u32,
+}
 
 impl<'a> BinLookup<'a> {
     /// A view of a table and of the bits of K + 1 edges.
@@ -44,16 +59,7 @@ impl<'a> BinLookup<'a> {
     pub fn new(table: &'a [u8], edges: &'a [u32]) -> Self {
         let low = edges.first().copied().unwrap_or(0);
         let high = edges.last().copied().unwrap_or(0);
-        let slack = |bits: u32, factor: f64| (f64::from(f32::from_bits(bits)) * factor) as f32;
-        BinLookup(Lookup {
-            table,
-            edges,
-            shift: shift(low, high, table.len()),
-            low,
-            high,
-            low_slack: slack(low, 1.0 - SLACK).to_bits(),
-            high_slack: slack(high, 1.0 + SLACK).to_bits(),
-        })
+        BinLookup { table, edges, shift: shift(low, high, table.len()), low, high }
     }
 
     /// Writes the table and the edges' bits of `grid`.
@@ -61,16 +67,16 @@ impl<'a> BinLookup<'a> {
         for (i, bits) in edges.iter_mut().enumerate() {
             *bits = grid.edge(i).to_bits();
         }
-        let low = edges.first().copied().unwrap_or(0);
-        let shift = shift(low, edges.last().copied().unwrap_or(0), table.len());
-        let mut k = 0usize;
-        for (cell, first) in table.iter_mut().enumerate() {
-            let start = u64::from(low) + ((cell as u64) << shift);
-            while k + 1 < grid.bins() && edges.get(k + 1).is_some_and(|&e| u64::from(e) <= start) {
-                k += 1;
-            }
-            *first = k as u8;
+        let cells = table.len();
+        for (slot, guess) in table.iter_mut().zip(guesses(cells, edges, grid.bins())) {
+            *slot = guess;
         }
+    }
+
+    /// Whether this is what [`BinLookup::build`] makes of `grid`.
+    pub fn is_sound(&self, grid: &Grid) -> bool {
+        self.edges.iter().enumerate().all(|(i, &bits)| bits == grid.edge(i).to_bits())
+            && guesses(self.table.len(), self.edges, grid.bins()).zip(self.table).all(|(a, &b)| a == b)
     }
 
     /// `sigma`, clamped if it lies a round trip outside the grid, and its bin;
@@ -82,54 +88,12 @@ impl<'a> BinLookup<'a> {
         if k == OFF_GRID { None } else { Some((self.nearest(sigma), k.into())) }
     }
 
-    /// The bins of `sigmas`, [`OFF_GRID`] where there is none.
-    #[inline]
-    pub fn admit_all(&self, sigmas: &[f32], bins: &mut [u16]) {
-        self.0.admit_all(sigmas, bins);
-    }
-
     /// `sigma` at the nearest place on the grid.
     #[inline]
     pub fn nearest(&self, sigma: f32) -> f32 {
-        f32::from_bits(sigma.to_bits().max(self.0.low).min(self.0.high))
+        f32::from_bits(sigma.to_bits().max(self.low).min(self.high))
     }
-}
 
-/// The smallest shift that brings the whole grid into `cells` cells.
-#[inline]
-fn shift(low: u32, high: u32, cells: usize) -> u32 {
-    let span = high.wrapping_sub(low);
-    let room = 32 - (cells as u32).saturating_sub(1).leading_zeros();
-    let used = 32 - span.leading_zeros();
-    let shift = used.saturating_sub(room);
-    // `room` rounds up to a power of two; one more where the table is shorter.
-    if (span >> shift) as usize >= cells { shift + 1 } else { shift }
-}
-
-/// No bin.
-pub const OFF_GRID: u16 = u16::MAX;
-
-/// A table of first guesses, and the bits of edges; edges behind the last repeat
-/// it.
-#[derive(Clone, Copy)]
-pub struct Lookup<'a> {
-    /// First bin for each cell of bits above `low`.
-    pub table: &'a [u8],
-    /// Bits of the edges.
-    pub edges: &'a [u32],
-    /// From bits above `low` to cells.
-    pub shift: u32,
-    /// The first edge.
-    pub low: u32,
-    /// The last edge.
-    pub high: u32,
-    /// The least bits that are clamped to `low`.
-    pub low_slack: u32,
-    /// The largest bits that are clamped to `high`.
-    pub high_slack: u32,
-}
-
-impl Lookup<'_> {
     /// The bins of `sigmas`, [`OFF_GRID`] where there is none.
     #[inline(never)]
     pub fn admit_all(&self, sigmas: &[f32], bins: &mut [u16]) {
@@ -170,11 +134,12 @@ impl Lookup<'_> {
     }
 
     /// The bin of the upper end, which belongs to the last, and of what lies
-    /// outside.
+    /// outside: up to [`SLACK`] it is clamped.
     #[cold]
     #[inline(never)]
     fn clamp(&self, bits: u32) -> u16 {
-        if bits < self.low_slack || bits > self.high_slack {
+        let slack = |bits: u32, factor: f64| ((f64::from(f32::from_bits(bits)) * factor) as f32).to_bits();
+        if bits < slack(self.low, 1.0 - SLACK) || bits > slack(self.high, 1.0 + SLACK) {
             OFF_GRID
         } else {
             search(self.edges, bits.max(self.low).min(self.high.wrapping_sub(1))) as u16
@@ -187,6 +152,31 @@ impl Lookup<'_> {
 #[inline(never)]
 fn search(edges: &[u32], bits: u32) -> usize {
     edges.iter().skip(1).take_while(|&&edge| edge <= bits).count()
+}
+
+/// The first bin of each of `cells` cells.
+fn guesses(cells: usize, edges: &[u32], bins: usize) -> impl Iterator<Item = u8> {
+    let low = edges.first().copied().unwrap_or(0);
+    let shift = shift(low, edges.last().copied().unwrap_or(0), cells);
+    let mut k = 0usize;
+    (0..cells).map(move |cell| {
+        let start = u64::from(low) + ((cell as u64) << shift);
+        while k + 1 < bins && edges.get(k + 1).is_some_and(|&edge| u64::from(edge) <= start) {
+            k += 1;
+        }
+        k as u8
+    })
+}
+
+/// The smallest shift that brings the whole grid into `cells` cells.
+#[inline]
+fn shift(low: u32, high: u32, cells: usize) -> u32 {
+    let span = high.wrapping_sub(low);
+    let room = 32 - (cells as u32).saturating_sub(1).leading_zeros();
+    let used = 32 - span.leading_zeros();
+    let shift = used.saturating_sub(room);
+    // `room` rounds up to a power of two; one more where the table is shorter.
+    if (span >> shift) as usize >= cells { shift + 1 } else { shift }
 }
 
 #[cfg(test)]

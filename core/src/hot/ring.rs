@@ -1,17 +1,17 @@
 //! The loss rings: each bin remembers its last B converted losses.
-//!
-//! ```
-//! use crate::hot::ring::{Mark, mean, push};
-//! let (mut mark, mut slots) = (Mark::default(), [0.0; 4]);
-//! for loss in [1.0, 2.0, 3.0, 4.0, 9.0] {
-//!     push(&mut mark, &mut slots, loss);
-//! }
-//! assert_eq!((mark.head, mark.count), (1, 4));
-//! assert_eq!(mean(&mark, &slots), 4.5); // 9 has replaced 1
-//! ```
 
-use crate::maths::keep;
+use crate::maths::f32_to_loss;
 use bytemuck::{Pod, Zeroable};
+
+#[test]
+fn example() {
+    let (mut mark, mut slots) = (Mark::default(), [0.0; 4]);
+    for loss in [1.0, 2.0, 3.0, 4.0, 9.0] {
+        push(&mut mark, &mut slots, loss);
+    }
+    assert_eq!((mark.head, mark.count), (1, 4));
+    assert_eq!(mean(&mark, &slots), 4.5); // 9 has replaced 1
+}
 
 /// Where a ring writes next, and how many of its slots are filled.
 #[repr(C)]
@@ -65,7 +65,7 @@ impl Rings<'_> {
     /// not fit to be stored.
     #[inline(never)]
     pub fn put_plain(&mut self, rings: &[u16], errors: &[f32]) -> usize {
-        self.put(rings, errors, |_, error| keep(error))
+        self.put(rings, errors, |_, error| f32_to_loss(error))
     }
 
     /// Puts what `convert` makes of each error, and of its place, into its ring;

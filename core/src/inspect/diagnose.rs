@@ -5,21 +5,21 @@
 //! that holds 90 % of the target.
 //!
 //! ```
-//! use infonoise::{Config, diagnose::{Mismatch, Schedule}, method::grid::Grid, maths::collect};
-//! let grid = Grid::new(&Config::DEFAULT);
+//! use infonoise::{state_words, Config, Scheduler, diagnose::Schedule};
+//! let mut words = vec![0; state_words(64, 256)];
+//! let scheduler = Scheduler::init(&mut words, &Config::DEFAULT, 0).unwrap();
 //! // A target uniform in ln sigma is what a log-uniform schedule serves.
-//! let target = collect((0..64).map(|_| 1.0 / 64.0));
 //! let schedule = Schedule::LogUniform { low: 0.002, high: 80.0 };
-//! let found = Mismatch::new(&Config::DEFAULT, &grid, &[1.0; 64], &target, &target, &schedule).unwrap();
+//! let target = [1.0 / 64.0; 64];
+//! let found = scheduler.reader().diagnose(&schedule, Some(&target), &mut []).unwrap();
 //! assert!(found.total_variation < 1e-6 && found.wasted < 1e-3);
 //! assert!((found.inside_band - 0.9).abs() < 1e-3);
 //! ```
 
 use crate::config::{Config, Emphasis, coded};
 use crate::error::Error;
-use crate::maths::{Bins, collect, ln, normalise, sum};
-use crate::method::baseline::normal_cdf;
-use crate::method::density::fixed_weight;
+use crate::maths::{at, flush, ln, normal_cdf, sum};
+use crate::method::density::{fixed_weight, unnormalised};
 use crate::method::grid::Grid;
 
 /// The kinds of schedule, as the C ABI numbers them.
@@ -121,26 +121,42 @@ impl<'a> Schedule<'a> {
             }
             Schedule::Cosine => libm::atan(sigma) * core::f64::consts::FRAC_2_PI,
             Schedule::ShiftedFlow { shift } => sigma / (sigma + shift),
-            Schedule::Table(masses) => mass_below(grid, masses, sigma) / sum(masses),
+            Schedule::Table(masses) => mass_below(grid, |k| at(masses, k), sigma) / sum(masses),
         }
     }
 }
 
+/// Sum of the masses of the bins, in ascending order.
+fn total(grid: &Grid, mass: impl Fn(usize) -> f64) -> f64 {
+    let mut total = 0.0;
+    for k in 0..grid.bins() {
+        total += mass(k);
+    }
+    total
+}
+
+/// Masses scaled to sum 1, as [`crate::maths::normalise`] does.
+pub(crate) fn normalised(grid: &Grid, mass: impl Fn(usize) -> f64) -> impl Fn(usize) -> f64 {
+    let total = total(grid, &mass);
+    move |k| if total > 0.0 { flush(mass(k) / total) } else { mass(k) }
+}
+
 /// Mass below `sigma`, linear in sigma within a bin.
-fn mass_below(grid: &Grid, masses: &[f64], sigma: f64) -> f64 {
+fn mass_below(grid: &Grid, mass: impl Fn(usize) -> f64, sigma: f64) -> f64 {
     let mut below = 0.0;
-    for (k, mass) in masses.iter().enumerate() {
+    for k in 0..grid.bins() {
         let (low, high) = (f64::from(grid.edge(k)), f64::from(grid.edge(k + 1)));
-        below += mass * ((sigma - low) / (high - low)).clamp(0.0, 1.0);
+        below += mass(k) * ((sigma - low) / (high - low)).clamp(0.0, 1.0);
     }
     below
 }
 
 /// The sigma below which the share `p` of the masses lies.
-fn quantile(grid: &Grid, masses: &[f64], p: f64) -> f64 {
-    let wanted = p * sum(masses);
+fn quantile(grid: &Grid, mass: impl Fn(usize) -> f64, p: f64) -> f64 {
+    let wanted = p * total(grid, &mass);
     let mut below = 0.0;
-    for (k, &mass) in masses.iter().enumerate() {
+    for k in 0..grid.bins() {
+        let mass = mass(k);
         if below + mass >= wanted && mass > 0.0 {
             let (low, high) = (f64::from(grid.edge(k)), f64::from(grid.edge(k + 1)));
             return low + (high - low) * ((wanted - below) / mass).clamp(0.0, 1.0);
@@ -151,13 +167,10 @@ fn quantile(grid: &Grid, masses: &[f64], p: f64) -> f64 {
 }
 
 /// What is wrong with a schedule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Mismatch {
-    /// Realised emphasis, masses over the bins: pi w where the target carries
-    /// the emphasis, pi where the samples do.
-    pub emphasis: Bins,
-    /// Total variation between it and the target, 0 to 1; draws off the grid
-    /// count as wrong.
+    /// Total variation between the realised emphasis and the target, 0 to 1;
+    /// draws off the grid count as wrong.
     pub total_variation: f64,
     /// 5 % quantile of the target.
     pub band_low: f64,
@@ -173,39 +186,43 @@ pub struct Mismatch {
 }
 
 impl Mismatch {
-    /// Compares `schedule` with the masses `target` (rho) and `ideal` (pi, what
-    /// the losses ask to draw). `weight` is the caller's table.
+    /// Compares `schedule` with the masses `target` (rho); `weight` is the
+    /// caller's table. `emphasis`, unless empty, receives the realised emphasis,
+    /// masses over the bins: pi w where the target carries the emphasis, pi where
+    /// the samples do.
     ///
     /// # Errors
-    /// `Argument` or `Length` for a schedule that makes no sense.
-    pub fn new(
+    /// `Argument` or `Length` for a schedule that makes no sense, `Length` for
+    /// `emphasis` of another length than K or 0.
+    pub(crate) fn new(
         config: &Config,
         grid: &Grid,
         weight: &[f64],
-        target: &[f64],
-        ideal: &[f64],
+        target: impl Fn(usize) -> f64,
         schedule: &Schedule<'_>,
+        emphasis: &mut [f64],
     ) -> Result<Self, Error> {
         schedule.check(grid)?;
-        let cdf = |i: usize| schedule.cdf(grid, f64::from(grid.edge(i)));
-        let pi = collect((0..grid.bins()).map(|k| (cdf(k + 1) - cdf(k)).max(0.0)));
-        let on_grid = sum(&pi).min(1.0);
-        let mut emphasis = match config.emphasis {
-            Emphasis::Samples => collect(pi.iter().copied()),
-            Emphasis::Target => {
-                collect(pi.iter().enumerate().map(|(k, mass)| mass * fixed_weight(config, grid, weight, k)))
-            }
-        };
-        normalise(&mut emphasis);
-        let mut overlap = 0.0;
-        for (have, want) in emphasis.iter().zip(target) {
-            overlap += (have * on_grid).min(*want);
+        if !emphasis.is_empty() && emphasis.len() != grid.bins() {
+            return Err(Error::Length);
         }
-        let (band_low, band_high) = (quantile(grid, target, 0.05), quantile(grid, target, 0.95));
+        let cdf = |i: usize| schedule.cdf(grid, f64::from(grid.edge(i)));
+        let pi = |k: usize| (cdf(k + 1) - cdf(k)).max(0.0);
+        let on_grid = total(grid, pi).min(1.0);
+        let realised = normalised(grid, |k| match config.emphasis {
+            Emphasis::Samples => pi(k),
+            Emphasis::Target => pi(k) * fixed_weight(config, grid, weight, k),
+        });
+        let ideal = normalised(grid, |k| unnormalised(config, grid, weight, target(k), k));
+        let mut overlap = 0.0;
+        for k in 0..grid.bins() {
+            overlap += (realised(k) * on_grid).min(target(k));
+        }
+        let (band_low, band_high) = (quantile(grid, &target, 0.05), quantile(grid, &target, 0.95));
         let inside_band = schedule.cdf(grid, band_high) - schedule.cdf(grid, band_low);
-        let wanted = mass_below(grid, ideal, band_high) - mass_below(grid, ideal, band_low);
+        let wanted = mass_below(grid, &ideal, band_high) - mass_below(grid, &ideal, band_low);
+        emphasis.iter_mut().enumerate().for_each(|(k, mass)| *mass = realised(k));
         Ok(Mismatch {
-            emphasis,
             total_variation: (1.0 - overlap).clamp(0.0, 1.0),
             band_low,
             band_high,
@@ -222,8 +239,16 @@ mod tests {
     use crate::config::{Baseline, Objective};
     use crate::method::baseline::baseline;
 
-    fn flat() -> Bins {
-        collect((0..64).map(|_| 1.0 / 64.0))
+    fn flat(_: usize) -> f64 {
+        1.0 / 64.0
+    }
+
+    fn compare(
+        config: &Config,
+        target: impl Fn(usize) -> f64,
+        schedule: &Schedule<'_>,
+    ) -> Result<Mismatch, Error> {
+        Mismatch::new(config, &Grid::new(config), &[1.0; 64], target, schedule, &mut [])
     }
 
     #[test]
@@ -243,9 +268,8 @@ mod tests {
     fn a_table_equal_to_the_target_wastes_nothing() {
         let config = Config { baseline: Baseline::LogNormal, ..Config::DEFAULT };
         let grid = Grid::new(&config);
-        let masses = baseline(&config, &grid, &[]);
-        let found =
-            Mismatch::new(&config, &grid, &[1.0; 64], &masses, &masses, &Schedule::Table(&masses)).unwrap();
+        let masses: Vec<f64> = (0..64).map(baseline(&config, &grid, &[])).collect();
+        let found = compare(&config, |k| masses[k], &Schedule::Table(&masses)).unwrap();
         assert!(found.total_variation < 1e-12 && found.wasted < 1e-12);
         assert!((found.inside_band - 0.9).abs() < 1e-9);
     }
@@ -255,28 +279,24 @@ mod tests {
         // Under EDM's weight, drawing rho / w realises rho.
         let config = Config { objective: Objective::Edm, sigma_data: 0.5, ..Config::DEFAULT };
         let grid = Grid::new(&config);
-        let target = flat();
-        let ideal = crate::method::density::density(&config, &grid, &[1.0; 64], &target);
-        let found =
-            Mismatch::new(&config, &grid, &[1.0; 64], &target, &ideal, &Schedule::Table(&ideal)).unwrap();
+        let mut ideal = [1.0 / 64.0; 64];
+        crate::method::density::density(&config, &grid, &[1.0; 64], &mut ideal);
+        let found = compare(&config, flat, &Schedule::Table(&ideal)).unwrap();
         assert!(found.total_variation < 1e-12 && found.wasted < 1e-12);
-        let wrong =
-            Mismatch::new(&config, &grid, &[1.0; 64], &target, &ideal, &Schedule::Table(&target)).unwrap();
+        let wrong = compare(&config, flat, &Schedule::Table(&[1.0 / 64.0; 64])).unwrap();
         assert!(wrong.total_variation > 0.3);
     }
 
     #[test]
     fn draws_off_the_grid_are_wasted() {
-        let grid = Grid::new(&Config::DEFAULT);
         let schedule = Schedule::LogUniform { low: 1e-6, high: 0.002 };
-        let found = Mismatch::new(&Config::DEFAULT, &grid, &[1.0; 64], &flat(), &flat(), &schedule).unwrap();
+        let found = compare(&Config::DEFAULT, flat, &schedule).unwrap();
         assert!((found.total_variation - 1.0).abs() < 1e-6 && (found.wasted - 1.0).abs() < 1e-6);
         assert!((found.off_grid - 1.0).abs() < 1e-6);
     }
 
     #[test]
     fn nonsense_is_refused() {
-        let grid = Grid::new(&Config::DEFAULT);
         for (schedule, error) in [
             (Schedule::LogNormal { mean: 0.0, std: 0.0 }, Error::Argument),
             (Schedule::LogUniform { low: 2.0, high: 1.0 }, Error::Argument),
@@ -284,8 +304,7 @@ mod tests {
             (Schedule::Table(&[1.0; 3]), Error::Length),
             (Schedule::Table(&[0.0; 64]), Error::Argument),
         ] {
-            let found = Mismatch::new(&Config::DEFAULT, &grid, &[1.0; 64], &flat(), &flat(), &schedule);
-            assert_eq!(found.err(), Some(error));
+            assert_eq!(compare(&Config::DEFAULT, flat, &schedule).err(), Some(error));
         }
     }
 }

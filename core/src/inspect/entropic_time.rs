@@ -3,52 +3,81 @@
 //! `U(sigma)` is the normalised integral of `sigma'^a g r` from sigma_min; on
 //! the grid it is linear in sigma within a bin, like the draws. `a = 0` is
 //! entropic time, `a = 1` the information grid for samplers.
-//!
-//! ```
-//! use infonoise::{Config, inspect::entropic_time::EntropicTime, method::grid::Grid, maths::collect, method::rate::Rate};
-//! let config = Config { bins: 256, sigma_min: 1e-3, sigma_max: 1e3, ..Config::DEFAULT };
-//! let grid = Grid::new(&config);
-//! let mmse = collect((0..256).map(|k| { let s2 = grid.centre(k).powi(2); s2 / (1.0 + s2) }));
-//! let rate = Rate::new(&grid, &mmse, false, 0);
-//! let time = EntropicTime::new(&grid, &rate.q, &[1.0; 256], 1.0);
-//! // Gaussian data of deviation 1: U is proportional to arctan(sigma).
-//! assert!((time.at(1.0) - 0.5).abs() < 1e-3);
-//! assert!((time.sigma(0.5) - 1.0).abs() < 5e-3);
-//! ```
 
 use crate::error::Error;
-use crate::inspect::profile::Edges;
 use crate::maths::{at, exp};
 use crate::method::grid::Grid;
+use crate::method::rate::Rate;
+use crate::state::block::View;
 
-/// The map from sigma to U and back.
+/// Every so many edges have their U stored; those between are summed again.
+const STRIDE: usize = 4;
+
+/// The map from sigma to U and back, of a block's last accepted refresh.
 #[derive(Clone, Debug)]
-pub struct EntropicTime {
-    grid: Grid<'static>,
-    /// U at the K + 1 edges.
-    cumulative: Edges,
+pub struct EntropicTime<'a> {
+    grid: Grid<'a>,
+    ln_error: &'a [f64],
+    gate_exponent: f64,
+    /// ln c; minus infinity for the bare rate, whose gate is open everywhere.
+    ln_c: f64,
+    power: f64,
+    /// ln of the largest mass, gate aside: no mass overflows.
+    highest: f64,
+    /// Sums below every fourth edge, unnormalised.
+    sums: [f64; crate::maths::MAX_BINS / STRIDE + 1],
+    total: f64,
 }
 
-impl EntropicTime {
-    /// The map of a rate (`q`, logarithm per unit ln sigma), a gate and the
-    /// power a.
-    pub fn new(grid: &Grid, q: &[f64], gate: &[f64], power: f64) -> Self {
-        let log_mass = |k: usize| at(q, k) + power * grid.ln_centre(k);
-        let mut highest = f64::NEG_INFINITY;
+impl<'a> EntropicTime<'a> {
+    /// The map of the refresh in force, with the power a, gated or bare.
+    pub(crate) fn new(block: &View<'a>, grid: Grid<'a>, power: f64, gated: bool) -> Self {
+        let summary = &block.header.summary;
+        let mut time = EntropicTime {
+            grid,
+            ln_error: block.ln_error,
+            gate_exponent: summary.gate_exponent,
+            ln_c: if gated { summary.ln_c } else { f64::NEG_INFINITY },
+            power,
+            highest: f64::NEG_INFINITY,
+            sums: [0.0; crate::maths::MAX_BINS / STRIDE + 1],
+            total: 0.0,
+        };
         for k in 0..grid.bins() {
-            highest = highest.max(log_mass(k));
+            time.highest = time.highest.max(time.ln_mass(k));
         }
-        let mut cumulative = Edges::new();
         let mut sum = 0.0;
-        let _ = cumulative.push(0.0);
         for k in 0..grid.bins() {
-            sum += at(gate, k) * exp(log_mass(k) - highest);
-            let _ = cumulative.push(sum);
+            if k.is_multiple_of(STRIDE)
+                && let Some(slot) = time.sums.get_mut(k / STRIDE)
+            {
+                *slot = sum;
+            }
+            sum += time.mass(k);
         }
-        for u in &mut cumulative {
-            *u /= sum;
+        time.total = sum;
+        time
+    }
+
+    /// ln of sigma^a r over bin `k`, but for the bins' common width.
+    fn ln_mass(&self, k: usize) -> f64 {
+        let rate = Rate { grid: &self.grid, ln_error: self.ln_error };
+        rate.q(k) + self.power * self.grid.ln_centre(k)
+    }
+
+    fn mass(&self, k: usize) -> f64 {
+        let gate = crate::method::gate::gate(self.gate_exponent, self.ln_c, self.grid.ln_centre(k));
+        gate * exp(self.ln_mass(k) - self.highest)
+    }
+
+    /// U at edge `i` of 0..=K.
+    fn at_edge(&self, i: usize) -> f64 {
+        let stored = i.min(self.grid.bins().saturating_sub(1)) / STRIDE;
+        let mut sum = at(&self.sums, stored);
+        for k in stored * STRIDE..i {
+            sum += self.mass(k);
         }
-        EntropicTime { grid: grid.computed(), cumulative }
+        sum / self.total
     }
 
     fn edge(&self, i: usize) -> f64 {
@@ -57,10 +86,10 @@ impl EntropicTime {
 
     /// U(sigma), from 0 at sigma_min to 1 at sigma_max; clamped outside.
     pub fn at(&self, sigma: f64) -> f64 {
-        let k = (1..self.grid.bins()).take_while(|&i| self.edge(i) <= sigma).count();
+        let k = first(1, self.grid.bins(), |i| self.edge(i) > sigma) - 1;
         let (low, high) = (self.edge(k), self.edge(k + 1));
         let share = ((sigma - low) / (high - low)).clamp(0.0, 1.0);
-        let (below, above) = (at(&self.cumulative, k), at(&self.cumulative, k + 1));
+        let (below, above) = (self.at_edge(k), self.at_edge(k + 1));
         below + share * (above - below)
     }
 
@@ -68,8 +97,8 @@ impl EntropicTime {
     pub fn sigma(&self, u: f64) -> f64 {
         // The first bin whose upper end reaches u: never one without mass
         // unless u sits exactly at its edge.
-        let k = (1..self.grid.bins()).take_while(|&i| at(&self.cumulative, i) < u).count();
-        let (below, above) = (at(&self.cumulative, k), at(&self.cumulative, k + 1));
+        let k = first(1, self.grid.bins(), |i| self.at_edge(i) >= u) - 1;
+        let (below, above) = (self.at_edge(k), self.at_edge(k + 1));
         let share = if above > below { ((u - below) / (above - below)).clamp(0.0, 1.0) } else { 0.0 };
         self.edge(k) + share * (self.edge(k + 1) - self.edge(k))
     }
@@ -99,27 +128,49 @@ impl EntropicTime {
     }
 }
 
+/// The first of `low..high` for which `reached` holds, `high` if none does; once
+/// it holds it goes on holding.
+fn first(low: usize, high: usize, reached: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (low, high);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if reached(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::maths::collect;
-    use crate::method::rate::Rate;
+    use crate::{Scheduler, state_words};
 
-    fn arctan_clock(bins: u32) -> (EntropicTime, Grid<'static>) {
-        let config = Config { bins, ..Config::DEFAULT };
-        let grid = Grid::new(&config);
-        let mmse = collect((0..grid.bins()).map(|k| {
-            let s2 = grid.centre(k).powi(2);
-            s2 * 0.25 / (s2 + 0.25)
-        }));
-        let rate = Rate::new(&grid, &mmse, false, 0);
-        (EntropicTime::new(&grid, &rate.q, &[1.0; 256], 1.0), grid)
+    /// Bare entropic time of exact errors, power `a`, of a block that lives on.
+    fn clock(config: &Config, a: f64, mmse: impl Fn(f64) -> f64) -> EntropicTime<'static> {
+        let config = Config { window: 8, min_count: 1, warmup_steps: 1, guard: false, ..*config };
+        let words = Box::leak(vec![0; state_words(config.bins as usize, 8)].into_boxed_slice());
+        let mut scheduler = Scheduler::init(words, &config, 0).unwrap();
+        for k in 0..config.bins as usize {
+            let s = Grid::new(&config).centre(k);
+            scheduler.observe(&[s as f32], &[mmse(s) as f32]).unwrap();
+        }
+        scheduler.step().unwrap();
+        let state = Box::leak(Box::new(scheduler)).reader();
+        state.entropic_time(a, false).unwrap()
     }
 
+    fn arctan_clock(bins: u32) -> EntropicTime<'static> {
+        clock(&Config { bins, ..Config::DEFAULT }, 1.0, |s| s * s * 0.25 / (s * s + 0.25))
+    }
+
+    /// Gaussian data of deviation 1/2: U is proportional to arctan(2 sigma).
     #[test]
     fn gaussian_data_follow_the_arctan_law() {
-        let (time, _) = arctan_clock(256);
+        let time = arctan_clock(256);
         let angle = |s: f64| (s / 0.5).atan();
         let (low, high) = (angle(0.002), angle(80.0));
         let mut sigmas = [0.0; 18];
@@ -133,20 +184,22 @@ mod tests {
 
     #[test]
     fn map_and_inverse_agree() {
-        let (time, grid) = arctan_clock(64);
-        for i in 0..=1000 {
-            let u = f64::from(i) / 1000.0;
-            assert!((time.at(time.sigma(u)) - u).abs() < 1e-12);
+        for bins in [8, 9, 10, 11, 64, 255, 256] {
+            let time = arctan_clock(bins);
+            for i in 0..=1000 {
+                let u = f64::from(i) / 1000.0;
+                assert!((time.at(time.sigma(u)) - u).abs() < 1e-12);
+            }
+            assert_eq!(time.at(1e9), 1.0);
+            assert_eq!(time.at(0.0), 0.0);
+            assert_eq!(time.sigma(0.0), f64::from(time.grid.edge(0)));
         }
-        assert_eq!(time.at(1e9), 1.0);
-        assert_eq!(time.at(0.0), 0.0);
-        assert_eq!(time.sigma(0.0), f64::from(grid.edge(0)));
     }
 
     #[test]
     fn too_many_points_are_refused() {
         let config = Config { bins: 8, sigma_min: 1.0, sigma_max: 1.001, ..Config::DEFAULT };
-        let time = EntropicTime::new(&Grid::new(&config), &[0.0; 8], &[1.0; 8], 1.0);
+        let time = clock(&config, 1.0, |s| s * s);
         assert_eq!(time.fill(&mut [0.0; 1]), Err(Error::Argument));
         assert_eq!(time.fill(&mut [0.0; 100]), Ok(()));
         assert_eq!(time.fill(&mut [0.0; 20_000]), Err(Error::GridTooFine));

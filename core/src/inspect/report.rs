@@ -1,7 +1,7 @@
 //! The report: what the scheduler is doing, at any time.
 //!
 //! ```
-//! use infonoise::{state::block::state_words, Config, Phase, Scheduler};
+//! use infonoise::{state_words, Config, Phase, Scheduler};
 //! let mut words = vec![0; state_words(64, 256)];
 //! let scheduler = Scheduler::init(&mut words, &Config::DEFAULT, 0).unwrap();
 //! let report = scheduler.report();

@@ -1,7 +1,7 @@
 //! The reader: everything that a block can be asked without changing it.
 //!
 //! ```
-//! use infonoise::{state::block::state_words, Config, StateRef, Scheduler};
+//! use infonoise::{state_words, Config, Scheduler, StateRef};
 //! let mut words = vec![0; state_words(64, 256)];
 //! Scheduler::init(&mut words, &Config::DEFAULT, 0).unwrap();
 //! let reader = StateRef::open(&words).unwrap();
@@ -12,17 +12,20 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::hot::bin_lookup::BinLookup;
-use crate::inspect::diagnose::{Mismatch, Schedule};
+use crate::inspect::diagnose::{Mismatch, Schedule, normalised};
 use crate::inspect::entropic_time::EntropicTime;
-use crate::inspect::profile::{Profile, accepted_gate, accepted_rate};
+use crate::inspect::profile::Profile;
 use crate::inspect::report::Report;
-use crate::maths::{MAX_BINS, collect};
-use crate::method::density::{check_weight, density};
+use crate::maths::at;
+use crate::method::density::check_weight;
 use crate::method::grid::Grid;
+use crate::method::rate::{Rate, is_smoothed};
+use crate::method::target;
+use crate::persist::bytes::Doubles;
 use crate::persist::snapshot;
 use crate::state::block::View;
 use crate::state::digest::digest;
-use crate::state::draw_table::{DrawTable, Entry};
+use crate::state::draw_table::DrawTable;
 
 /// A block, for reading.
 #[derive(Clone, Copy)]
@@ -74,6 +77,12 @@ impl<'s> StateRef<'s> {
         self.block.edges.get(i).map_or(0.0, |&bits| f32::from_bits(bits))
     }
 
+    /// s_k, the centre of bin `k` in ln sigma.
+    #[inline]
+    pub fn centre(&self, k: usize) -> f64 {
+        at(self.block.centres, k)
+    }
+
     /// The bin that an observation at `sigma` goes to; none off the grid.
     pub fn bin(&self, sigma: f32) -> Option<usize> {
         BinLookup::new(self.block.bin_table, self.block.edges).admit(sigma).map(|(_, bin)| bin)
@@ -85,41 +94,73 @@ impl<'s> StateRef<'s> {
         Report::new(&self.block)
     }
 
-    /// The profile in force.
+    /// The profile in force, in `memory` of [`crate::profile_len`] numbers.
     ///
     /// # Errors
-    /// `Corrupt`.
-    #[inline(never)]
-    pub fn profile(&self) -> Result<Profile, Error> {
-        Ok(Profile::in_force(&self.block, &Grid::new(&self.config()?)))
+    /// `TooSmall`, `Corrupt`.
+    pub fn profile<'m>(&self, memory: &'m mut [f64]) -> Result<Profile<'m>, Error> {
+        let mut profile = Profile::over(self.bins(), memory)?;
+        self.profile_into(&mut profile, false)?;
+        Ok(profile)
     }
 
     /// Steps 1 to 8 on what the rings hold now; nothing is changed.
     ///
     /// # Errors
-    /// `NotReady` while a ring is empty, `Corrupt`.
-    #[inline(never)]
-    pub fn estimate(&self) -> Result<Profile, Error> {
-        let config = self.config()?;
-        Profile::estimated(&self.block, &config, &Grid::new(&config))
+    /// `TooSmall`, `NotReady` while a ring is empty, `Corrupt`.
+    pub fn estimate<'m>(&self, memory: &'m mut [f64]) -> Result<Profile<'m>, Error> {
+        let mut profile = Profile::over(self.bins(), memory)?;
+        self.profile_into(&mut profile, true)?;
+        Ok(profile)
     }
 
-    /// How far an existing schedule is from what the losses ask for: by the
-    /// profile in force, or by an estimate from what the rings hold now.
+    /// Either of the two into curves that lie anywhere. What is not wanted may be
+    /// empty, but for `error`, `rate`, `target` and `density` of an estimate, which
+    /// is worked out in them.
     ///
     /// # Errors
-    /// `NotReady` before the first refresh (or, for an estimate, while a ring
-    /// is empty), `Argument` and `Length` as [`Mismatch::new`], `Corrupt`.
+    /// As the two; `Length`.
     #[inline(never)]
-    pub fn diagnose(&self, schedule: &Schedule<'_>, estimated: bool) -> Result<Mismatch, Error> {
+    pub fn profile_into(&self, profile: &mut Profile<'_>, estimated: bool) -> Result<(), Error> {
         let config = self.config()?;
-        let grid = Grid::new(&config);
-        if !estimated && self.block.header.refreshes == 0 {
+        let grid = self.block.grid(&config);
+        if estimated {
+            return profile.fill_estimated(&self.block, &config, &grid);
+        }
+        profile.fill_in_force(&self.block, &grid);
+        Ok(())
+    }
+
+    /// How far an existing schedule is from what the losses ask for: by the K
+    /// masses `target` (of an estimate, say), or by the target in force.
+    /// `emphasis`, unless empty, receives K masses, see [`Mismatch`].
+    ///
+    /// # Errors
+    /// `NotReady` without `target` before the first refresh; `Argument` and `Length`
+    /// for a schedule that makes no sense or another length than K; `Corrupt`.
+    #[inline(never)]
+    pub fn diagnose(
+        &self,
+        schedule: &Schedule<'_>,
+        target: Option<&[f64]>,
+        emphasis: &mut [f64],
+    ) -> Result<Mismatch, Error> {
+        let config = self.config()?;
+        let (block, grid) = (&self.block, self.block.grid(&config));
+        if let Some(target) = target {
+            if target.len() != grid.bins() {
+                return Err(Error::Length);
+            }
+            return Mismatch::new(&config, &grid, block.weight, |k| at(target, k), schedule, emphasis);
+        }
+        if block.header.refreshes == 0 {
             return Err(Error::NotReady);
         }
-        let profile = if estimated { self.estimate()? } else { self.profile()? };
-        let ideal = density(&config, &grid, self.block.weight, &profile.target);
-        Mismatch::new(&config, &grid, self.block.weight, &profile.target, &ideal, schedule)
+        let rate = Rate { grid: &grid, ln_error: block.ln_error };
+        let highest = rate.peak_q();
+        let raw = |k| target::unnormalised(&rate, block.gate_in_force(&grid, k), highest, k);
+        let target = normalised(&grid, raw);
+        Mismatch::new(&config, &grid, block.weight, target, schedule, emphasis)
     }
 
     /// The digest.
@@ -132,18 +173,15 @@ impl<'s> StateRef<'s> {
     /// # Errors
     /// `NotReady` before the first refresh, `Argument` unless |a| <= 64, `Corrupt`.
     #[inline(never)]
-    pub fn entropic_time(&self, power: f64, gated: bool) -> Result<EntropicTime, Error> {
+    pub fn entropic_time(&self, power: f64, gated: bool) -> Result<EntropicTime<'s>, Error> {
         if !(power.abs() <= 64.0) {
             return Err(Error::Argument);
         }
-        let grid = Grid::new(&self.config()?);
+        let config = self.config()?;
         if self.block.header.refreshes == 0 {
             return Err(Error::NotReady);
         }
-        let rate = accepted_rate(&self.block, &grid);
-        let gate =
-            if gated { accepted_gate(&self.block, &grid) } else { collect((0..grid.bins()).map(|_| 1.0)) };
-        Ok(EntropicTime::new(&grid, &rate.q, &gate, power))
+        Ok(EntropicTime::new(&self.block, self.block.grid(&config), power, gated))
     }
 
     /// `sigma.len()` sigmas equally spaced in entropic time, from sigma_max
@@ -176,10 +214,10 @@ impl<'s> StateRef<'s> {
         let grid = Grid::new(&config);
         let window = config.window as u16;
         let sane = |values: &[f64]| values.iter().all(|&x| x >= 0.0 && x.is_finite());
-        let mut sound = header.frozen <= 1
+        let sound = header.frozen <= 1
             && header.last_drawn < u64::from(config.bins)
             && header.rng.iter().any(|&word| word != 0)
-            && check_weight(block.weight, grid.bins()).is_ok()
+            && check_weight(&Doubles::Own(block.weight), grid.bins()).is_ok()
             && sane(block.baseline)
             && sane(block.ema)
             && sane(block.error)
@@ -188,30 +226,10 @@ impl<'s> StateRef<'s> {
             && block.seen.iter().all(|&seen| seen <= header.observations)
             && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
             && block.centres.iter().enumerate().all(|(k, &centre)| centre == grid.centre(k))
-            && block.edges.iter().enumerate().all(|(i, &bits)| bits == grid.edge(i).to_bits());
-        // Derived tables must be what they derive from.
-        let table = self.draw_table();
-        let mut entries = heapless::Vec::<Entry, { MAX_BINS }>::new();
-        let _ = entries.resize_default(block.entries.len());
-        let mut bytes = heapless::Vec::<u8, { crate::state::draw_table::cells(MAX_BINS) }>::new();
-        let _ = bytes.resize_default(block.guide.len());
-        let last = DrawTable::fill(&grid, &mut entries, &mut bytes, |k| table.threshold(k + 1));
-        let ordered = (0..grid.bins()).all(|k| table.threshold(k) <= table.threshold(k + 1));
-        sound &= ordered
-            && last as u64 == header.last_drawn
-            && equal(&entries, block.entries)
-            && equal(&bytes, block.guide);
-        let _ = bytes.resize_default(block.bin_table.len());
-        bytes.truncate(block.bin_table.len());
-        let mut edges = heapless::Vec::<u32, { MAX_BINS + 1 }>::new();
-        let _ = edges.resize_default(block.edges.len());
-        BinLookup::build(&grid, &mut bytes, &mut edges);
-        sound &= equal(&bytes, block.bin_table);
+            // Derived tables must be what they derive from.
+            && is_smoothed(header.summary.smoothing, block.error, block.ln_error)
+            && self.draw_table().is_sound(&grid)
+            && BinLookup::new(block.bin_table, block.edges).is_sound(&grid);
         if sound { Ok(()) } else { Err(Error::Corrupt) }
     }
-}
-
-/// Slice equality by elements: the library may not need `bcmp`.
-fn equal<T: PartialEq>(a: &[T], b: &[T]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
 }

@@ -1,18 +1,17 @@
 //! The guard: refuses samplers that no loss profile of real data asks for.
-//!
-//! ```
-//! use infonoise::{method::guard, Hold};
-//! let mut pi = [0.0; 64];
-//! pi[63] = 1.0;
-//! assert_eq!(guard::shape(&pi), Hold::DegenerateHigh);
-//! assert_eq!(guard::shape(&[1.0 / 64.0; 64]), Hold::None);
-//! ```
 
 use crate::config::{Config, Endpoint, coded};
 use crate::maths::{exp, line, ln, sum};
-use crate::method::grid::Grid;
 use crate::method::pivot::ln_scale;
 use crate::method::rate::Rate;
+
+#[test]
+fn example() {
+    let mut pi = [0.0; 64];
+    pi[63] = 1.0;
+    assert_eq!(shape(&pi), Hold::DegenerateHigh);
+    assert_eq!(shape(&[1.0 / 64.0; 64]), Hold::None);
+}
 
 /// Why a refresh was held: the previous sampler stays.
 #[repr(u32)]
@@ -67,14 +66,15 @@ impl Hold {
 
 /// Whether the lowest bins rise towards low noise faster than any data's rate:
 /// a slope of -1 is data, -3 a loss floor or a loss in the wrong space.
-pub fn low_end(config: &Config, grid: &Grid, rate: &Rate) -> Hold {
+pub fn low_end(config: &Config, rate: &Rate) -> Hold {
+    let grid = rate.grid;
     let lowest = (grid.bins() / 9).max(3);
-    let reaches_below = grid.ln_centre(0) < ln_scale(config, rate) - ln(4.0);
-    match rate.y.get(..lowest) {
-        Some(y) if config.endpoint == Endpoint::Continuous && reaches_below => {
-            if line(y).1 / grid.width() < -2.0 { Hold::LowEndUnresolved } else { Hold::None }
-        }
-        _ => Hold::None,
+    let steep = || line(lowest, |k| rate.y(k)).1 / grid.width() < -2.0;
+    let reaches_below = || grid.ln_centre(0) < ln_scale(config, rate) - ln(4.0);
+    if config.endpoint == Endpoint::Continuous && reaches_below() && steep() {
+        Hold::LowEndUnresolved
+    } else {
+        Hold::None
     }
 }
 

@@ -4,26 +4,27 @@
 //! structure; below the lowest peak there is nothing to learn, and `foot` finds
 //! where that peak ends. The rate of continuous data grows for ever towards low
 //! noise; `onset` finds where it has outgrown the scale of the data.
-//!
-//! ```
-//! use infonoise::{Config, method::grid::Grid, maths::collect, method::pivot, method::rate::Rate, PivotRule};
-//! // Gaussian data of standard deviation 1/2: the pivot is that deviation.
-//! let (config, variance) = (Config::DEFAULT, 0.25);
-//! let grid = Grid::new(&config);
-//! let mmse = collect((0..64).map(|k| {
-//!     let s2 = grid.centre(k) * grid.centre(k);
-//!     s2 * variance / (s2 + variance)
-//! }));
-//! let found = pivot::find(&config, &grid, &Rate::new(&grid, &mmse, true, 0), None);
-//! assert_eq!(found.rule, PivotRule::Onset);
-//! assert!((found.value() - 0.495).abs() < 0.005);
-//! ```
 
 use crate::config::{Config, Endpoint, Pivot, coded};
-use crate::maths::{at, collect, exp, line, ln, peak};
+use crate::maths::{at, exp, line, ln, peak};
 use crate::method::grid::Grid;
-use crate::method::rate::{Rate, smooth};
+use crate::method::rate::{Kernel, Rate};
 use core::f64::consts::LN_2;
+
+#[test]
+fn example() {
+    // Gaussian data of standard deviation 1/2: the pivot is that deviation.
+    let (config, variance) = (Config::DEFAULT, 0.25);
+    let grid = Grid::new(&config);
+    let (mut ln_error, mut room) = ([0.0; 64], [0.0; 64]);
+    for (k, l) in ln_error.iter_mut().enumerate() {
+        let s2 = grid.centre(k) * grid.centre(k);
+        *l = ln(s2 * variance / (s2 + variance));
+    }
+    let found = find(&config, &Rate { grid: &grid, ln_error: &ln_error }, &mut room, None);
+    assert_eq!(found.rule, PivotRule::Onset);
+    assert!((found.value() - 0.495).abs() < 0.005);
+}
 
 /// The rule that set a pivot.
 #[repr(u32)]
@@ -96,20 +97,21 @@ impl Found {
 }
 
 /// Finds the pivot of `rate` by the configured rule or chain. `accepted` is
-/// ln c of the last accepted refresh, used where no rule finds a pivot.
-pub fn find(config: &Config, grid: &Grid, rate: &Rate, accepted: Option<f64>) -> Found {
+/// ln c of the last accepted refresh, used where no rule finds a pivot; `room`
+/// is K numbers to work in.
+pub fn find(config: &Config, rate: &Rate, room: &mut [f64], accepted: Option<f64>) -> Found {
     let discrete = config.endpoint == Endpoint::Discrete;
     let chain = matches!(config.pivot, Pivot::Auto | Pivot::Paper);
     let found = match config.pivot {
         Pivot::Auto if discrete => {
-            foot(grid, rate).or_else(|| power_law(grid, rate)).or_else(|| knee(grid, rate))
+            foot(rate, room).or_else(|| power_law(rate, room)).or_else(|| knee(rate, room))
         }
-        Pivot::Paper if discrete => power_law(grid, rate).or_else(|| knee(grid, rate)),
-        Pivot::Auto | Pivot::Onset => onset(config, grid, rate),
-        Pivot::Paper | Pivot::OnsetLiteral => onset_literal(config, grid, rate),
-        Pivot::Foot => foot(grid, rate),
-        Pivot::PowerLaw => power_law(grid, rate),
-        Pivot::Knee => knee(grid, rate),
+        Pivot::Paper if discrete => power_law(rate, room).or_else(|| knee(rate, room)),
+        Pivot::Auto | Pivot::Onset => onset(config, rate, room),
+        Pivot::Paper | Pivot::OnsetLiteral => onset_literal(config, rate),
+        Pivot::Foot => foot(rate, room),
+        Pivot::PowerLaw => power_law(rate, room),
+        Pivot::Knee => knee(rate, room),
         Pivot::Fixed => Found::at(ln(config.pivot_value), PivotRule::Fixed),
         Pivot::Off => Found::open(PivotRule::Off),
     };
@@ -124,7 +126,7 @@ pub fn find(config: &Config, grid: &Grid, rate: &Rate, accepted: Option<f64>) ->
 /// ln S, the data's standard deviation per dimension: configured, else the
 /// root of the largest smoothed error.
 pub fn ln_scale(config: &Config, rate: &Rate) -> f64 {
-    if config.sigma_data > 0.0 { ln(config.sigma_data) } else { rate.ln_scale }
+    if config.sigma_data > 0.0 { ln(config.sigma_data) } else { rate.ln_scale() }
 }
 
 /// ln sigma where `values`, linear between centres, pass `level` between bins
@@ -141,12 +143,16 @@ fn window(values: &[f64], k: usize, length: usize) -> Option<&[f64]> {
 
 /// Anchored onset: the largest sigma at which the smoothed rate stays above
 /// 250 p times the largest information rate per data scale.
-fn onset(config: &Config, grid: &Grid, rate: &Rate) -> Found {
-    let y = smooth(&rate.y, grid.bins_in(0.15, 1));
-    let q = collect(y.iter().enumerate().map(|(k, y)| y + grid.ln_centre(k)));
-    let level = ln(250.0 * config.onset_threshold) + peak(&q).1 - ln_scale(config, rate);
+fn onset(config: &Config, rate: &Rate, y: &mut [f64]) -> Found {
+    let grid = rate.grid;
+    Kernel::new(grid.bins_in(0.15, 0)).smooth(y, |k| rate.y(k));
+    let mut largest_q = f64::NEG_INFINITY;
+    for (k, y) in y.iter().enumerate() {
+        largest_q = largest_q.max(y + grid.ln_centre(k));
+    }
+    let level = ln(250.0 * config.onset_threshold) + largest_q - ln_scale(config, rate);
     let length = grid.bins_in(0.25, 2);
-    let interior_peak = peak(&y).0 >= (grid.bins() / 9).max(3);
+    let interior_peak = peak(y).0 >= (grid.bins() / 9).max(3);
     let last = grid.bins().saturating_sub(1);
     let persistent = |k: usize| {
         let first = (k + 1).saturating_sub(length);
@@ -157,17 +163,20 @@ fn onset(config: &Config, grid: &Grid, rate: &Rate) -> Found {
         Some(k) if k == last => Found::at(grid.ln_centre(k), PivotRule::OnsetAtTop),
         Some(k) => {
             let rule = if interior_peak { PivotRule::OnsetInteriorPeak } else { PivotRule::Onset };
-            Found::at(crossing(grid, &y, k, level), rule)
+            Found::at(crossing(grid, y, k, level), rule)
         }
     };
     Found { interior_peak, ..found }
 }
 
 /// The paper's onset (18): the largest centre at which r >= p max r.
-fn onset_literal(config: &Config, grid: &Grid, rate: &Rate) -> Found {
-    let level = ln(config.onset_threshold) + peak(&rate.y).1;
-    match rate.y.iter().rposition(|&y| y >= level) {
-        Some(k) => Found::at(grid.ln_centre(k), PivotRule::OnsetLiteral),
+fn onset_literal(config: &Config, rate: &Rate) -> Found {
+    let bins = rate.grid.bins();
+    let largest =
+        (0..bins).fold(f64::NEG_INFINITY, |best, k| if rate.y(k) > best { rate.y(k) } else { best });
+    let level = ln(config.onset_threshold) + largest;
+    match (0..bins).rev().find(|&k| rate.y(k) >= level) {
+        Some(k) => Found::at(rate.grid.ln_centre(k), PivotRule::OnsetLiteral),
         None => Found::NONE,
     }
 }
@@ -177,27 +186,28 @@ const STEP: f64 = LN_2;
 
 /// The foot of the lowest information peak: going down from the top, follow
 /// peak and valley in turn; each is confirmed once a run of bins has left it.
-fn foot(grid: &Grid, rate: &Rate) -> Found {
-    let q = smooth(&rate.q, grid.bins_in(0.075, 1));
+fn foot(rate: &Rate, q: &mut [f64]) -> Found {
+    let grid = rate.grid;
+    Kernel::new(grid.bins_in(0.075, 0)).smooth(q, |k| rate.q(k));
     let run = grid.bins_in(0.2, 2);
     let (mut falling, mut extreme, mut extreme_at) = (false, f64::NEG_INFINITY, 0);
     // The lowest confirmed peak: its bin, its height, the valley after it.
     let mut lowest: Option<(usize, f64, f64)> = None;
     for k in (0..grid.bins()).rev() {
-        let here = at(&q, k);
+        let here = at(q, k);
         if falling {
             extreme = extreme.min(here);
             if let Some(lowest) = &mut lowest {
                 lowest.2 = extreme;
             }
-            if window(&q, k, run).is_some_and(|run| run.iter().all(|&q| q > extreme + STEP)) {
+            if window(q, k, run).is_some_and(|run| run.iter().all(|&q| q > extreme + STEP)) {
                 (falling, extreme, extreme_at) = (false, here, k);
             }
         } else {
             if here > extreme {
                 (extreme, extreme_at) = (here, k);
             }
-            if window(&q, k, run).is_some_and(|run| run.iter().all(|&q| q < extreme - STEP)) {
+            if window(q, k, run).is_some_and(|run| run.iter().all(|&q| q < extreme - STEP)) {
                 lowest = Some((extreme_at, extreme, here));
                 (falling, extreme) = (true, here);
             }
@@ -205,8 +215,8 @@ fn foot(grid: &Grid, rate: &Rate) -> Found {
     }
     let Some((top, height, valley)) = lowest else { return Found::NONE };
     let level = valley.max(height - ln(100.0)) + STEP;
-    match (0..top).rev().find(|&k| at(&q, k) < level) {
-        Some(k) => Found::at(crossing(grid, &q, k, level), PivotRule::Foot),
+    match (0..top).rev().find(|&k| at(q, k) < level) {
+        Some(k) => Found::at(crossing(grid, q, k, level), PivotRule::Foot),
         None => Found::NONE,
     }
 }
@@ -217,12 +227,13 @@ const LARGEST_MEAN_SQUARE: f64 = 0.49;
 
 /// The end of the low-noise power law (B.4): a line fitted to the lowest bins
 /// grows until the next run of bins leaves it to one side.
-fn power_law(grid: &Grid, rate: &Rate) -> Found {
-    let y = &rate.y;
+fn power_law(rate: &Rate, y: &mut [f64]) -> Found {
+    let grid = rate.grid;
+    y.iter_mut().enumerate().for_each(|(k, y)| *y = rate.y(k));
     let run = grid.bins_in(0.2, 2);
     for n in grid.bins_in(0.75, 4)..=grid.bins().saturating_sub(run) {
         let Some((fitted, rest)) = y.split_at_checked(n) else { break };
-        let (intercept, slope) = line(fitted);
+        let (intercept, slope) = line(fitted.len(), |i| at(fitted, i));
         let departs = |sign: f64| {
             rest.iter()
                 .take(run)
@@ -248,23 +259,29 @@ fn power_law(grid: &Grid, rate: &Rate) -> Found {
 }
 
 /// The bin farthest below the chord from bin 0 to the peak of the information.
-fn knee(grid: &Grid, rate: &Rate) -> Found {
-    let q = smooth(&rate.q, grid.bins_in(0.15, 1));
-    let (top, height) = peak(&q);
+fn knee(rate: &Rate, q: &mut [f64]) -> Found {
+    Kernel::new(rate.grid.bins_in(0.15, 0)).smooth(q, |k| rate.q(k));
+    let (top, height) = peak(q);
     if top < 2 {
         return Found::NONE;
     }
-    let start = at(&q, 0);
+    let start = at(q, 0);
     let slope = (height - start) / top as f64;
-    let dips = collect((0..top).map(|k| start + slope * k as f64 - at(&q, k)));
-    let (deepest, dip) = peak(&dips);
+    let (mut deepest, mut dip) = (0, f64::NEG_INFINITY);
+    for (k, q) in q.iter().enumerate().take(top) {
+        let below = start + slope * k as f64 - q;
+        if below > dip {
+            (deepest, dip) = (k, below);
+        }
+    }
     let k = if dip > 0.1 { deepest } else { 0 };
-    Found::at(grid.ln_centre(k), PivotRule::Knee)
+    Found::at(rate.grid.ln_centre(k), PivotRule::Knee)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::rate::{apply_ceiling, log_errors};
 
     /// mmse of {-1, +1} by the trapezium rule on E tanh((1 + s e) / s^2).
     pub fn two_point(sigma: f64) -> f64 {
@@ -281,8 +298,11 @@ mod tests {
     fn pivot_of(config: &Config, mmse: impl Fn(f64) -> f64) -> Found {
         config.check().unwrap();
         let grid = Grid::new(config);
-        let m = collect((0..grid.bins()).map(|k| mmse(grid.centre(k))));
-        find(config, &grid, &Rate::new(&grid, &m, config.ceiling, config.smoothing), None)
+        let mut m: Vec<f64> = (0..grid.bins()).map(|k| mmse(grid.centre(k))).collect();
+        let (mut ln_error, mut room) = (m.clone(), m.clone());
+        apply_ceiling(&grid, &mut m, config.ceiling);
+        log_errors(&m, config.smoothing, &mut ln_error);
+        find(config, &Rate { grid: &grid, ln_error: &ln_error }, &mut room, None)
     }
 
     fn gaussian(variance: f64) -> impl Fn(f64) -> f64 {
@@ -314,6 +334,13 @@ mod tests {
         near(pivot_of(&discrete, scales), PivotRule::Foot, 0.0294);
     }
 
+    /// A kernel of half width 1 would smear a coarse grid: c = .317.
+    #[test]
+    fn coarse_grids_are_not_smoothed() {
+        let coarse = Config { bins: 32, sigma_min: 0.0005, ..Config::discrete() };
+        near(pivot_of(&coarse, two_point), PivotRule::Foot, 0.299);
+    }
+
     #[test]
     fn onset_does_not_move_with_the_grid() {
         for sigma_min in [1e-5, 1e-4, 0.002, 0.02] {
@@ -334,10 +361,10 @@ mod tests {
     fn a_chain_holds_the_accepted_pivot_rather_than_none() {
         let config = Config { pivot: Pivot::Foot, ..Config::discrete() };
         let grid = Grid::new(&config);
-        let flat = collect((0..64).map(|k| grid.centre(k).powi(2)));
-        let rate = Rate::new(&grid, &flat, true, 0);
-        assert_eq!(find(&config, &grid, &rate, None).rule, PivotRule::None);
-        let held = find(&config, &grid, &rate, Some(-1.0));
+        let flat: Vec<f64> = (0..64).map(|k| 2.0 * grid.ln_centre(k)).collect();
+        let (rate, room) = (Rate { grid: &grid, ln_error: &flat }, &mut [0.0; 64]);
+        assert_eq!(find(&config, &rate, room, None).rule, PivotRule::None);
+        let held = find(&config, &rate, room, Some(-1.0));
         assert_eq!((held.rule, held.ln_c), (PivotRule::Held, -1.0));
     }
 

@@ -117,6 +117,19 @@ macro_rules! numbers {
                 }
             }
 
+            /// All of them, in order.
+            pub(crate) fn iter(&self) -> impl Iterator<Item = $kind> {
+                (0..self.len()).map(|i| self.get(i))
+            }
+
+            /// Copies what fits.
+            #[allow(dead_code, reason = "tables are copied, losses are not")]
+            pub(crate) fn copy_to(&self, to: &mut [$kind]) {
+                for (to, x) in to.iter_mut().zip(self.iter()) {
+                    *to = x;
+                }
+            }
+
             pub(crate) fn write(&self, writer: &mut Writer<'_>) {
                 for i in 0..self.len() {
                     writer.put(self.get(i).to_le_bytes());

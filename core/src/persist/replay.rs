@@ -29,8 +29,7 @@
 use crate::config::Config;
 use crate::config::raw::RawConfig;
 use crate::error::Error;
-use crate::maths::{Bins, MAX_BINS, collect};
-use crate::persist::journal::{Doubles, Floats, Head, Record, Sigmas};
+use crate::persist::journal::{Floats, Head, Record, Sigmas};
 use crate::persist::recent_draws::{Recent, recent_words};
 use crate::persist::snapshot;
 use crate::scheduler::{Scheduler, Step};
@@ -75,11 +74,6 @@ fn first(journal: &[u8]) -> Result<(Head, Record<'_>, usize), Error> {
 
 fn checked(record: &RawConfig) -> Result<Config, Error> {
     Config::from_record(record).map_err(|_| Error::Record)
-}
-
-/// A table as the caller's numbers; `count` of them.
-fn table(numbers: Option<Doubles<'_>>) -> Option<Bins> {
-    numbers.map(|numbers| collect((0..numbers.len().min(MAX_BINS)).map(|i| numbers.get(i))))
 }
 
 /// What a record did.
@@ -138,8 +132,7 @@ pub fn begin<'s, 'a>(
     }
     let scheduler = match record {
         Record::Start { config, seed, weight, baseline } => {
-            let (weight, baseline) = (table(weight), table(baseline));
-            Scheduler::init_with(words, &checked(&config)?, seed, weight.as_deref(), baseline.as_deref())?
+            Scheduler::init_from(words, &checked(&config)?, seed, weight, baseline)?
         }
         Record::Snapshot { snapshot } => Scheduler::load(words, snapshot)?,
         _ => return Err(Error::Record),
@@ -176,8 +169,7 @@ pub fn apply(
             Event::Frozen(frozen)
         }
         Record::Reconfigure { config, weight } => {
-            let weight = table(weight);
-            scheduler.reconfigure(&checked(&config)?, weight.as_deref()).map_err(|_| Error::Record)?;
+            scheduler.reconfigure_from(&checked(&config)?, weight).map_err(|_| Error::Record)?;
             Event::Reconfigured
         }
         Record::Digest { steps, digest } => {

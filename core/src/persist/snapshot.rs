@@ -30,8 +30,11 @@ use crate::method::density::check_weight;
 use crate::method::grid::Grid;
 use crate::method::guard::Hold;
 use crate::method::pivot::PivotRule;
+use crate::method::rate::log_errors;
 use crate::method::refresh::Warning;
-use crate::persist::bytes::{CONFIG_BYTES, Cursor, Writer, read_config, u32_at, u64_at, write_config};
+use crate::persist::bytes::{
+    CONFIG_BYTES, Cursor, Doubles, Writer, read_config, u32_at, u64_at, write_config,
+};
 use crate::persist::checksum::crc32;
 use crate::state::block::{Header, LAYOUT, MAGIC, Summary, View, ViewMut, state_words};
 use crate::state::draw_table::DrawTable;
@@ -293,7 +296,7 @@ impl<'a> Snapshot<'a> {
         let known = |code: u64, kinds: usize| code < kinds as u64;
         let sane =
             |column| (0..bins).all(|k| self.real(column, k) >= 0.0 && self.real(column, k).is_finite());
-        let weights = crate::maths::collect((0..bins).map(|k| self.real(weight, k)));
+        let weights = self.bytes.get(weight..weight + 8 * bins).unwrap_or(&[]);
         (a | b | c | d) != 0
             && frozen <= 1
             && known(hold, Hold::ALL.len())
@@ -306,7 +309,7 @@ impl<'a> Snapshot<'a> {
             && (0..bins).all(|k| self.word(thresholds, k) <= self.word(thresholds, k + 1))
             && (0..bins).all(|k| self.word(seen, k) <= observations)
             && [ema, error, density, baseline].into_iter().all(sane)
-            && check_weight(&weights, bins).is_ok()
+            && check_weight(&Doubles::Packed(weights), bins).is_ok()
             && (0..bins).all(|k| self.mark(k).0 < window && self.mark(k).1 <= window)
             && (0..bins * window as usize).all(|i| self.loss(i) >= 0.0 && self.loss(i).is_finite())
     }
@@ -356,6 +359,7 @@ pub(crate) fn load<'s>(words: &'s mut [u64], snapshot: &[u8]) -> Result<ViewMut<
         let (head, count) = snapshot.mark(k);
         *mark = Mark { head: head as u16, count: count as u16 };
     }
+    log_errors(block.error, block.header.summary.smoothing, block.ln_error);
     for (i, slot) in block.rings.iter_mut().enumerate() {
         *slot = snapshot.loss(i);
     }

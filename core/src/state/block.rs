@@ -5,15 +5,18 @@
 //! words are in the machine's own byte order.
 //!
 //! ```
-//! use infonoise::{state::block::state_words, Config, Scheduler};
+//! use infonoise::{state_words, Config, Scheduler};
 //! let mut words = [0u64; state_words(64, 256)]; // fixed at compile time
 //! Scheduler::init(&mut words, &Config::DEFAULT, 0).unwrap();
-//! assert!(size_of_val(&words) <= 72 * 1024);
+//! assert!(size_of_val(&words) <= 74 * 1024);
 //! ```
 
+use crate::config::Config;
 use crate::config::raw::RawConfig;
 use crate::error::Error;
 use crate::hot::ring::Mark;
+use crate::method::gate::gate;
+use crate::method::grid::Grid;
 use crate::state::draw_table::Entry;
 use bytemuck::{Pod, Zeroable, try_cast_slice, try_cast_slice_mut};
 
@@ -21,7 +24,7 @@ use bytemuck::{Pod, Zeroable, try_cast_slice, try_cast_slice_mut};
 pub const MAGIC: u64 = u64::from_be_bytes(*b"infonois");
 
 /// Changes whenever a section moves.
-pub const LAYOUT: u64 = 2;
+pub const LAYOUT: u64 = 3;
 
 /// What the last refreshes left for the report, and what the profile in force
 /// is made of.
@@ -207,14 +210,36 @@ sections! { bins, window;
     ema: f64 = bins;
     /// m after the ceiling, of the last accepted refresh.
     error: f64 = bins;
+    /// ln of that, smoothed as that refresh was.
+    ln_error: f64 = bins;
     /// pi, the masses of the sampler in force.
     density: f64 = bins;
     /// The caller's factors on the fixed weight, 1 by default.
     weight: f64 = bins;
     /// The caller's baseline masses, 0 by default.
     baseline: f64 = bins;
+    /// What a refresh works in: nothing outlives it.
+    scratch: f64 = 3 * bins;
     /// The losses: `window` slots for each bin.
     rings: f32 = bins * window;
+}
+
+impl<'a> View<'a> {
+    /// ln c of the last accepted refresh.
+    pub fn accepted_pivot(&self) -> Option<f64> {
+        if self.header.refreshes > 0 { Some(self.header.summary.ln_c) } else { None }
+    }
+
+    /// The gate of the last accepted refresh in bin `k` of `grid`.
+    pub fn gate_in_force(&self, grid: &Grid, k: usize) -> f64 {
+        let summary = &self.header.summary;
+        gate(summary.gate_exponent, summary.ln_c, grid.ln_centre(k))
+    }
+
+    /// The grid of `config`, this block's, by its stored edges and centres.
+    pub fn grid(&self, config: &Config) -> Grid<'a> {
+        Grid::stored(config, self.edges, self.centres)
+    }
 }
 
 fn bytes(words: &[u64]) -> Result<&[u8], Error> {

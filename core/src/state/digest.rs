@@ -5,7 +5,7 @@
 //! thresholds. Derived tables and padding are outside it.
 //!
 //! ```
-//! use infonoise::{state::block::state_words, Config, Scheduler};
+//! use infonoise::{state_words, Config, Scheduler};
 //! let mut words = vec![0; state_words(64, 256)];
 //! let mut scheduler = Scheduler::init(&mut words, &Config::DEFAULT, 0).unwrap();
 //! let before = scheduler.digest();

@@ -4,23 +4,25 @@
 //! `thr_k <= u < thr_{k+1}` and maps linearly into it. A guide table of at least
 //! 32 K cells names the first bin that a word can fall into, so most draws take
 //! one comparison.
-//!
-//! ```
-//! use infonoise::{Config, method::grid::Grid, state::draw_table::{DrawTable, Entry, cells}};
-//! let grid = Grid::new(&Config::DEFAULT);
-//! let (mut entries, mut guide) = ([Entry::default(); 64], [0u8; cells(64)]);
-//! let last = DrawTable::build(&grid, &[1.0 / 64.0; 64], &mut entries, &mut guide);
-//! let table = DrawTable::new(&entries, &guide, last);
-//! assert_eq!(table.draw(0), 0.002);
-//! assert!((table.quantile(0.5) - 0.4).abs() < 1e-6); // the geometric middle
-//! assert_eq!(table.threshold(64), 1 << 32);
-//! ```
 
+use crate::config::Config;
 use crate::hot::draw;
 pub use crate::hot::draw::Entry;
-use crate::maths::{at, below};
+use crate::maths::{at, below, sum};
 use crate::method::grid::Grid;
+use crate::state::block::ViewMut;
 use rand_xoshiro::Xoshiro256PlusPlus;
+
+#[test]
+fn example() {
+    let grid = Grid::new(&crate::Config::DEFAULT);
+    let (mut entries, mut guide) = ([Entry::default(); 64], [0u8; cells(64)]);
+    let last = DrawTable::build(&grid, &[1.0 / 64.0; 64], &mut entries, &mut guide);
+    let table = DrawTable::new(&entries, &guide, last);
+    assert_eq!(table.draw(0), 0.002);
+    assert!((table.quantile(0.5) - 0.4).abs() < 1e-6); // the geometric middle
+    assert_eq!(table.threshold(64), 1 << 32);
+}
 
 /// 2^32: the end of the words.
 const WORDS: u64 = 1 << 32;
@@ -55,15 +57,7 @@ impl<'a> DrawTable<'a> {
     /// Builds the table of the masses `pi` (step 10 of a refresh); returns the
     /// last bin that is ever drawn.
     pub fn build(grid: &Grid, pi: &[f64], entries: &mut [Entry], guide: &mut [u8]) -> usize {
-        let mut total = 0.0;
-        for k in 0..grid.bins() {
-            total += at(pi, k);
-        }
-        let mut sum = 0.0;
-        Self::fill(grid, entries, guide, |k| {
-            sum += at(pi, k);
-            if k + 1 == grid.bins() { WORDS } else { ((sum / total * WORDS as f64) as u64).min(WORDS) }
-        })
+        Self::fill(grid, entries, guide, ends(pi))
     }
 
     /// Builds the table from `end(k)`, the threshold at the upper edge of bin
@@ -72,35 +66,36 @@ impl<'a> DrawTable<'a> {
         grid: &Grid,
         entries: &mut [Entry],
         guide: &mut [u8],
-        mut end: impl FnMut(usize) -> u64,
+        end: impl FnMut(usize) -> u64,
     ) -> usize {
-        // A cell belongs to the bin of its first word, `cell << shift`.
-        let shift = 32 - guide.len().trailing_zeros();
-        let (mut start, mut last, mut cell) = (0, 0, 0);
-        entries.fill(Entry::default());
-        for (k, entry) in entries.iter_mut().enumerate().take(grid.bins()) {
-            let end = end(k);
-            let (low, high) = (grid.edge(k), grid.edge(k + 1));
-            let words = end.saturating_sub(start);
-            let slope = if words == 0 { 0.0 } else { (f64::from(high) - f64::from(low)) / words as f64 };
-            *entry = Entry {
-                threshold: start.min(u64::from(u32::MAX)) as u32,
-                last: end.saturating_sub(1).min(u64::from(u32::MAX)) as u32,
-                edge: low,
-                slope: slope as f32,
-                top: below(high),
-            };
-            if end > start {
-                let behind = (((end - 1) >> shift) + 1) as usize;
-                if let Some(cells) = guide.get_mut(cell..behind) {
-                    cells.fill(k as u8);
-                    cell = behind;
-                }
-                last = k;
-            }
-            start = end;
+        if let Some(unused) = entries.get_mut(grid.bins()..) {
+            unused.fill(Entry::default());
         }
-        last
+        lay_out(grid, guide.len(), end, |k, entry, cells| {
+            if let Some(slot) = entries.get_mut(k) {
+                *slot = entry;
+            }
+            if let Some(cells) = guide.get_mut(cells) {
+                cells.fill(k as u8);
+            }
+        })
+    }
+
+    /// Whether this is the table that its own thresholds make.
+    pub fn is_sound(&self, grid: &Grid) -> bool {
+        let mut sound = (0..grid.bins()).all(|k| self.threshold(k) <= self.threshold(k + 1));
+        let last = lay_out(
+            grid,
+            self.guide.len(),
+            |k| self.threshold(k + 1),
+            |k, entry, cells| {
+                let guided =
+                    self.guide.get(cells).is_some_and(|cells| cells.iter().all(|&cell| cell == k as u8));
+                sound &= guided && self.entries.get(k) == Some(&entry);
+            },
+        );
+        let unused = self.entries.get(grid.bins()..).unwrap_or(&[]);
+        sound && last == self.last && unused.iter().all(|entry| *entry == Entry::default())
     }
 
     /// The bin that `word` falls into, by the thresholds alone.
@@ -145,6 +140,72 @@ impl<'a> DrawTable<'a> {
     #[inline]
     pub fn slope(&self, k: usize) -> f32 {
         self.entries.get(k).map_or(0.0, |entry| entry.slope)
+    }
+}
+
+/// The thresholds at the upper edges of the bins, in ascending order (step 10):
+/// floor(2^32 cdf), the last one 2^32.
+fn ends(pi: &[f64]) -> impl FnMut(usize) -> u64 {
+    let total = sum(pi);
+    let mut below = 0.0;
+    move |k| {
+        below += at(pi, k);
+        if k + 1 == pi.len() { WORDS } else { ((below / total * WORDS as f64) as u64).min(WORDS) }
+    }
+}
+
+/// Hands each bin's entry and the cells of the guide that begin in it to `put`;
+/// returns the last bin that is ever drawn. `end(k)` is the threshold at the upper
+/// edge of bin `k`.
+fn lay_out(
+    grid: &Grid,
+    cells: usize,
+    mut end: impl FnMut(usize) -> u64,
+    mut put: impl FnMut(usize, Entry, core::ops::Range<usize>),
+) -> usize {
+    // A cell belongs to the bin of its first word, `cell << shift`.
+    let shift = 32 - cells.trailing_zeros();
+    let (mut start, mut last, mut cell) = (0, 0, 0);
+    for k in 0..grid.bins() {
+        let end = end(k);
+        let (low, high) = (grid.edge(k), grid.edge(k + 1));
+        let words = end.saturating_sub(start);
+        let slope = if words == 0 { 0.0 } else { (f64::from(high) - f64::from(low)) / words as f64 };
+        let entry = Entry {
+            threshold: start.min(u64::from(u32::MAX)) as u32,
+            last: end.saturating_sub(1).min(u64::from(u32::MAX)) as u32,
+            edge: low,
+            slope: slope as f32,
+            top: below(high),
+        };
+        let first = cell;
+        if end > start {
+            cell = cell.max((((end - 1) >> shift) + 1) as usize);
+            last = k;
+        }
+        put(k, entry, first..cell);
+        start = end;
+    }
+    last
+}
+
+impl ViewMut<'_> {
+    /// Makes `density` the sampler in force: thresholds, guide, quantiles, and how
+    /// far the CDF moved.
+    pub fn install(&mut self, config: &Config) {
+        let grid = &Grid::stored(config, self.edges, self.centres);
+        let before = DrawTable::new(self.entries, self.guide, self.header.last_drawn as usize);
+        let (mut end, mut start, mut change) = (ends(self.density), 0, 0.0f64);
+        for k in 0..grid.bins() {
+            change = change.max((start as f64 - before.threshold(k) as f64).abs());
+            start = end(k);
+        }
+        let last = DrawTable::build(grid, self.density, self.entries, self.guide);
+        let table = DrawTable::new(self.entries, self.guide, last);
+        let summary = &mut self.header.summary;
+        summary.cdf_change = change / WORDS as f64;
+        summary.quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| table.quantile(p).into());
+        self.header.last_drawn = last as u64;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::method::grid::Grid;
 use crate::state::draw_table::{DrawTable, Entry, cells, entries};
-use crate::{Config, Draw, Scheduler, Step, state_words};
+use crate::{Config, Draw, Scheduler, Step, profile_len, state_words};
 use proptest::prelude::*;
 
 /// Masses of 8 to 256 bins: some tiny, some empty, at least one positive.
@@ -92,9 +92,10 @@ proptest! {
         for (k, &error) in errors.iter().enumerate() {
             scheduler.observe(&[grid.centre(k) as f32], &[error]).unwrap();
         }
-        let before = scheduler.profile().unwrap();
+        let (mut first, mut second) = ([0.0; profile_len(256)], [0.0; profile_len(256)]);
+        let before = scheduler.profile(&mut first).unwrap();
         let step = scheduler.step().unwrap();
-        let after = scheduler.profile().unwrap();
+        let after = scheduler.profile(&mut second).unwrap();
         match step {
             Step::Held(reason) => {
                 prop_assert_eq!(&before.cdf, &after.cdf);
@@ -170,7 +171,8 @@ fn draws_follow_the_thresholds() {
         scheduler.observe(&[grid.centre(k) as f32], &[(square * 0.25 / (square + 0.25)) as f32]).unwrap();
     }
     assert_eq!(scheduler.step(), Ok(Step::Refreshed));
-    let profile = scheduler.profile().unwrap();
+    let mut memory = [0.0; profile_len(64)];
+    let profile = scheduler.profile(&mut memory).unwrap();
     let edges: Vec<f32> = profile.edges.iter().map(|&edge| edge as f32).collect();
     let (mut counts, mut batch, n) = (vec![0u64; 64], vec![0.0f32; 100_000], 10_000_000u64);
     for _ in 0..n / 100_000 {

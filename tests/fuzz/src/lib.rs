@@ -10,7 +10,7 @@ pub use calls::calls;
 pub use journal::journal;
 
 use infonoise::diagnose::{Schedule, ScheduleKind};
-use infonoise::{Scheduler, StateRef, snapshot};
+use infonoise::{Scheduler, StateRef, profile_len, snapshot};
 
 /// The bytes as words: a block of any content.
 fn words(data: &[u8]) -> Vec<u64> {
@@ -26,14 +26,16 @@ fn words(data: &[u8]) -> Vec<u64> {
 /// Everything that a block can be asked.
 fn ask(reader: &StateRef<'_>) {
     let _ = (reader.report(), reader.digest(), reader.tables(), reader.validate());
-    if let Ok(profile) = reader.profile() {
+    let (mut curves, mut other) = (vec![0.0; profile_len(256)], vec![0.0; profile_len(256)]);
+    if let Ok(profile) = reader.profile(&mut curves) {
         assert_eq!(profile.cdf.len(), profile.sigma.len() + 1);
     }
-    let _ = reader.estimate();
+    let estimated = reader.estimate(&mut other);
     let _ = reader.info_grid(&mut [0.0; 9], 1.0, true);
     let _ = reader.entropic_time(0.0, false).map(|time| time.sigma(time.at(0.3)));
     let schedule = Schedule::new(ScheduleKind::LogNormal, -1.2, 1.2, &[]);
-    let _ = reader.diagnose(&schedule, true);
+    let target = estimated.ok().map(|profile| profile.target.to_vec());
+    let _ = reader.diagnose(&schedule, target.as_deref(), &mut []);
 }
 
 /// Everything that a block can be made to do.
