@@ -456,14 +456,14 @@ void resumes(const std::string& folder) {
     REFUSED(infonoise::file_error, "another writer", Journal::resume(path, Scheduler::load(image)));
     train(journal, 9);  // lost: the trainer dies here, in the middle of a record
   }
-  const std::string behind = read(path);
+  const std::string lost = read(path);
   write(path, read(path) + std::string("\x10\0\0", 3));
   {
     Journal journal = Journal::resume(path, Scheduler::load(image));
     CHECK(journal.cut_bytes() > 9 * 1024);
     const std::string aside = read(path + ".cut-40");
     CHECK(journal.cut_path() == path + ".cut-40");
-    CHECK(aside.size() == journal.cut_bytes() && aside.find(behind.substr(behind.size() - 2000)) != std::string::npos);
+    CHECK(aside.size() == journal.cut_bytes() && aside.find(lost.substr(lost.size() - 2000)) != std::string::npos);
     train(journal, 30);
     CHECK(journal.scheduler().digest() == whole.digest());
     // Assigned to, a journal closes first; moved, it goes on.
@@ -507,7 +507,7 @@ struct RoomFor {
   rlimit before;
 };
 
-// A second crash behind the same checkpoint, a forked child, a path without a file, and
+// A second crash after the same checkpoint, a forked child, a path without a file, and
 // a beginning that did not fit: nothing is lost, and nothing is in the way.
 void leaves_nothing_behind(const std::string& folder) {
   const std::string path = folder + "/twice.journal";

@@ -32,6 +32,7 @@ inline NewRow new_row(std::size_t n) {
 // The exception of a C++ error: OSError of its errno, otherwise ValueError. A path in the
 // message may hold bytes that are no UTF-8.
 inline void raise(const Error& error) {
+  if (error.status() == INFONOISE_TOO_SMALL) return PyErr_SetString(PyExc_ValueError, message_of(error.status()));
   nb::object text = nb::steal(PyUnicode_DecodeFSDefault(error.what()));
   if (!text.is_valid()) return;
   if (error.status() != file_error) return PyErr_SetObject(PyExc_ValueError, text.ptr());

@@ -177,7 +177,7 @@ class Replay {
     }
   }
 
-  /// The global batch that an event of kind `sampled` drew, right behind that event.
+  /// The global batch that an event of kind `sampled` drew, directly after that event.
   /// INFONOISE_ARGUMENT if it is larger than the journal's page.
   Result<std::vector<float>> draws(const Event& event) {
     std::vector<float> sigma;
