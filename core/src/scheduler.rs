@@ -32,7 +32,7 @@ use crate::method::baseline::{baseline as baseline_mass, check_baseline};
 use crate::method::density::check_weight;
 use crate::method::grid::Grid;
 use crate::method::guard::Hold;
-use crate::method::rate::log_errors;
+use crate::method::rate::{Rate, log_errors};
 use crate::method::refresh::refresh;
 use crate::persist::bytes::Doubles;
 use crate::persist::snapshot;
@@ -42,7 +42,8 @@ use bytemuck::Zeroable;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// 2^32 / the golden ratio, rounded to odd: the stride of stratified draws.
+/// 2^32 / the golden ratio, rounded to odd: the stride of stratified draws
+/// (docs/specification.md#stratified-draws).
 const GOLDEN: u32 = 0x9E37_79B9;
 
 /// The most sigmas that one global batch may hold.
@@ -180,11 +181,12 @@ impl<'s> Scheduler<'s> {
         if let Some(table) = baseline {
             table.copy_to(scheduler.block.baseline);
         }
-        let ViewMut { baseline, density, error, ln_error, .. } = &mut scheduler.block;
+        let ViewMut { baseline, density, error, y, .. } = &mut scheduler.block;
         let pi = baseline_mass(&config, &grid, baseline);
         density.iter_mut().enumerate().for_each(|(k, mass)| *mass = pi(k));
         drop(pi);
-        log_errors(error, 0, ln_error);
+        log_errors(error, 0, y);
+        Rate::new(&grid, y);
         scheduler.block.install(&config);
         scheduler.block.header.summary.cdf_change = 0.0;
         Ok(scheduler)
@@ -254,7 +256,7 @@ impl<'s> Scheduler<'s> {
     /// Draws the slice of `rank` out of a global batch of `world * n` sigmas,
     /// n = `sigma.len()`, equal on every rank. The concatenation over the ranks
     /// is what one process would have drawn, and every replica's stream ends at
-    /// the same place.
+    /// the same place (docs/specification.md#shards).
     ///
     /// # Errors
     /// `Argument` unless rank < world and world * n <= 2^32; `Corrupt`.
@@ -288,7 +290,8 @@ impl<'s> Scheduler<'s> {
 
     /// Takes per-sample, unweighted errors in the objective's own space. May be
     /// called any number of times between two steps. Returns how many pairs
-    /// were rejected: sigma off the grid, error negative or not finite.
+    /// were rejected: sigma off the grid, error negative or not finite
+    /// (docs/specification.md#observation).
     ///
     /// # Errors
     /// `Length` if the slices differ, `Corrupt`. Nothing has changed then.
@@ -369,7 +372,8 @@ impl<'s> Scheduler<'s> {
         rejected - left_out
     }
 
-    /// Counts an optimizer step, and refreshes the sampler if that is due.
+    /// Counts an optimizer step, and refreshes the sampler if that is due
+    /// (docs/specification.md#when-a-refresh-is-due).
     ///
     /// # Errors
     /// `Corrupt`.
