@@ -58,7 +58,7 @@ $(VENV)/requirements: requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-SOURCES := $(shell find core ffi include bindings/jax -type f -not -path '*/build/*' -not -name '*.pyc')
+SOURCES := $(shell find core ffi include bindings/cpp/include bindings/jax -type f -not -path '*/build/*' -not -name '*.pyc')
 $(VENV)/wheel: $(VENV)/requirements Cargo.toml Cargo.lock $(SOURCES)
 	rm -rf out/wheel
 	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w out/wheel ./bindings/jax

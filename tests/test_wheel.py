@@ -118,7 +118,8 @@ def test_the_sdist_holds_all_that_cargo_asks_for(sdist):
     manifest = sdist / "repository/Cargo.toml"
     done = run("cargo", "metadata", "--locked", "--offline", "--format-version", "1", "--manifest-path", manifest)
     assert done.returncode == 0, done.stderr
-    tracked = run("git", "ls-files", "core", "ffi", "include", "bindings/jax", cwd=ROOT, check=True).stdout.split()
+    folders = ["core", "ffi", "include", "bindings/cpp/include", "bindings/jax"]
+    tracked = run("git", "ls-files", *folders, cwd=ROOT, check=True).stdout.split()
     for file in tracked:
         inside = file.removeprefix("bindings/jax/")
         assert (sdist / (inside if inside != file else f"repository/{file}")).is_file(), file

@@ -1,4 +1,4 @@
-"""scikit-build-core, whose sdist also takes what lies outside of this folder: the Rust sources."""
+"""scikit-build-core, whose sdist also takes what lies outside of this folder: the Rust sources and the C++ headers."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,8 @@ from scikit_build_core import build as scikit_build
 
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE / "repository"  # where CMakeLists.txt finds them in an unpacked sdist
-PARTS = ["Cargo.toml", "Cargo.lock", "LICENSE-MIT", "LICENSE-APACHE", "include", "core", "ffi", "cli", "benches"]
+PARTS = ["Cargo.toml", "Cargo.lock", "LICENSE-MIT", "LICENSE-APACHE", "include", "bindings/cpp/include"]
+PARTS += ["core", "ffi", "cli", "benches"]
 
 
 def build_sdist(folder, settings=None):
