@@ -269,7 +269,7 @@ impl<'s> Scheduler<'s> {
         if n == 0 {
             return Ok(());
         }
-        let table = DrawTable::new(self.block.entries, self.block.guide, header.last_drawn as usize);
+        let table = DrawTable::new(self.block.columns, self.block.guide, header.last_drawn as usize);
         let mut rng = load_rng(&header.rng);
         let before = n * u64::from(rank);
         match draw {
@@ -603,7 +603,7 @@ mod tests {
 
     fn threshold(scheduler: &Scheduler<'_>, k: usize) -> u64 {
         let block = scheduler.block.view();
-        DrawTable::new(block.entries, block.guide, block.header.last_drawn as usize).threshold(k)
+        DrawTable::new(block.columns, block.guide, block.header.last_drawn as usize).threshold(k)
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl<'s> StateRef<'s> {
     /// draw elsewhere.
     #[inline]
     pub fn draw_table(&self) -> DrawTable<'s> {
-        DrawTable::new(self.block.entries, self.block.guide, self.block.header.last_drawn as usize)
+        DrawTable::new(self.block.columns, self.block.guide, self.block.header.last_drawn as usize)
     }
 
     /// K, the number of bins.

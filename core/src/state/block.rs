@@ -18,7 +18,6 @@ use crate::hot::ring::Mark;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
 use crate::method::rate::Rate;
-use crate::state::draw_table::Entry;
 use bytemuck::{Pod, Zeroable, try_cast_slice, try_cast_slice_mut};
 
 /// "infonois" in the machine's byte order.
@@ -194,7 +193,7 @@ macro_rules! sections {
 
 sections! { bins, window;
     /// Thresholds, edges and slopes of the sampler in force.
-    entries: Entry = crate::state::draw_table::entries(bins);
+    columns: u32 = crate::state::draw_table::columns(bins);
     /// First bin for each cell of words.
     guide: u8 = crate::state::draw_table::cells(bins);
     /// First bin for each cell of sigma's bits.
