@@ -18,15 +18,24 @@ pub struct Entry {
     pub top: f32,
 }
 
-/// Columns of a table of entries: the fields of all bins, one field after the
-/// other, so that an index needs no multiplication.
-pub const FIELDS: usize = 5;
+/// Words of a table of so many entries: the fields of all bins, one field after
+/// the other, so that an index needs no multiplication; and as many as the largest
+/// u8 reaches in the last one, so that it needs no mask.
+pub const fn columns(entries: usize) -> usize {
+    4 * entries + 256
+}
+
+/// Entries of columns.
+#[inline]
+pub fn entries_of(columns: &[u32]) -> usize {
+    columns.len().saturating_sub(256) / 4
+}
 
 impl Entry {
     /// Entry `k` of the columns.
     #[inline]
     pub fn read(columns: &[u32], k: usize) -> Option<Self> {
-        let entries = columns.len() / FIELDS;
+        let entries = entries_of(columns);
         let field = |i: usize| if k < entries { columns.get(i * entries + k).copied() } else { None };
         Some(Entry {
             threshold: field(0)?,
@@ -40,7 +49,7 @@ impl Entry {
     /// Writes entry `k` of the columns, if they have it.
     #[inline]
     pub fn write(&self, columns: &mut [u32], k: usize) {
-        let entries = columns.len() / FIELDS;
+        let entries = entries_of(columns);
         let fields =
             [self.threshold, self.last, self.edge.to_bits(), self.slope.to_bits(), self.top.to_bits()];
         for (column, field) in columns.chunks_exact_mut(entries.max(1)).zip(fields) {
@@ -78,17 +87,16 @@ pub fn sequence(columns: &[u32], guide: &[u8], sigmas: &mut [f32], word: u32, st
 }
 
 #[inline(always)]
-fn draw(columns: &[u32], guide: &[u8], sigmas: &mut [f32], next: impl FnMut() -> u32) {
-    if let (Some(columns), Some(guide)) = (columns.first_chunk(), guide.first_chunk()) {
-        draw_all::<256, { 256 * FIELDS }, 8192>(columns, guide, sigmas, next);
-    } else if let (Some(columns), Some(guide)) = (columns.first_chunk(), guide.first_chunk()) {
-        draw_all::<64, { 64 * FIELDS }, 2048>(columns, guide, sigmas, next);
+fn draw(words: &[u32], guide: &[u8], sigmas: &mut [f32], next: impl FnMut() -> u32) {
+    if let (Some(words), Some(guide)) = (words.first_chunk(), guide.first_chunk()) {
+        draw_all::<256, { columns(256) }, 8192>(words, guide, sigmas, next);
+    } else if let (Some(words), Some(guide)) = (words.first_chunk(), guide.first_chunk()) {
+        draw_all::<64, { columns(64) }, 2048>(words, guide, sigmas, next);
     }
 }
 
-/// The draws of a table whose sizes are known: a mask is all that an index needs.
-/// Few words leave the bin that the guide names, so the processor predicts that
-/// branch, and the search is kept out of the loop's registers.
+/// The draws of a table whose sizes are known: no index needs a check. Few words
+/// leave the bin that the guide names, so the processor predicts that branch.
 #[inline(always)]
 fn draw_all<const ENTRIES: usize, const WORDS: usize, const CELLS: usize>(
     columns: &[u32; WORDS],
@@ -96,12 +104,12 @@ fn draw_all<const ENTRIES: usize, const WORDS: usize, const CELLS: usize>(
     sigmas: &mut [f32],
     mut next: impl FnMut() -> u32,
 ) {
-    let mut one = |sigma: &mut f32| {
+    for sigma in sigmas {
         let word = next();
         let cell = word >> (32 - CELLS.trailing_zeros());
-        let mut k = usize::from(guide[cell as usize & (CELLS - 1)]) & (ENTRIES - 1);
+        let mut k = usize::from(guide[cell as usize & (CELLS - 1)]);
         if word > columns[ENTRIES + k] {
-            k = search(&columns[ENTRIES..2 * ENTRIES], k, word) & (ENTRIES - 1);
+            k = search::<ENTRIES, WORDS>(columns, k, word).into();
         }
         let steps = word.wrapping_sub(columns[k]) as f32;
         let [edge, slope, top] = [2, 3, 4].map(|i| f32::from_bits(columns[i * ENTRIES + k]));
@@ -109,24 +117,14 @@ fn draw_all<const ENTRIES: usize, const WORDS: usize, const CELLS: usize>(
         // this way round the clamp is one instruction, minss.
         let linear = edge + steps * slope;
         *sigma = if linear < top { linear } else { top };
-    };
-    // Four a turn: the count costs as much as a multiplication.
-    let mut turns = sigmas.chunks_exact_mut(4);
-    for turn in &mut turns {
-        if let [a, b, c, d] = turn {
-            one(a);
-            one(b);
-            one(c);
-            one(d);
-        }
     }
-    turns.into_remainder().iter_mut().for_each(one);
 }
 
-/// The bin of `word` from bin `k` upwards, by the bins' `last` words. A sound
-/// table has one; the search ends with the table in any case.
+/// The bin of `word` from bin `k` upwards. A sound table has one; the search ends
+/// with the table in any case.
 #[cold]
 #[inline(never)]
-fn search(last: &[u32], k: usize, word: u32) -> usize {
-    k + last.iter().skip(k).take_while(|&&last| word > last).count()
+fn search<const ENTRIES: usize, const WORDS: usize>(columns: &[u32; WORDS], k: usize, word: u32) -> u8 {
+    let last = columns.iter().skip(ENTRIES + k).take(ENTRIES);
+    (k + last.take_while(|&&last| word > last).count()) as u8
 }

@@ -85,7 +85,7 @@ impl<'s> StateRef<'s> {
 
     /// The bin that an observation at `sigma` goes to; none off the grid.
     pub fn bin(&self, sigma: f32) -> Option<usize> {
-        BinLookup::new(self.block.bin_table, self.block.edges).admit(sigma).map(|(_, bin)| bin)
+        BinLookup::new(self.block.bin_table, self.block.edges).bin(sigma)
     }
 
     /// The report.

@@ -7,7 +7,7 @@
 
 use crate::config::Config;
 use crate::hot::draw;
-use crate::hot::draw::{Entry, FIELDS};
+use crate::hot::draw::{Entry, entries_of};
 use crate::maths::{at, below, sum};
 use crate::method::grid::Grid;
 use crate::state::block::ViewMut;
@@ -35,7 +35,7 @@ pub const fn entries(bins: usize) -> usize {
 
 /// Words of those entries.
 pub const fn columns(bins: usize) -> usize {
-    FIELDS * entries(bins)
+    draw::columns(entries(bins))
 }
 
 /// Cells of the guide for K = `bins`.
@@ -56,7 +56,7 @@ impl<'a> DrawTable<'a> {
     /// that is ever drawn. Other sizes draw nothing.
     #[inline]
     pub fn new(columns: &'a [u32], guide: &'a [u8], last: usize) -> Self {
-        DrawTable { columns, guide, last: last.min((columns.len() / FIELDS).saturating_sub(1)) }
+        DrawTable { columns, guide, last: last.min(entries_of(columns).saturating_sub(1)) }
     }
 
     /// Builds the table of the masses `pi` (docs/specification.md#cdf); returns the
@@ -68,7 +68,7 @@ impl<'a> DrawTable<'a> {
     /// Builds the table from `end(k)`, the threshold at the upper edge of bin
     /// `k`, asked for in ascending order.
     pub fn fill(grid: &Grid, columns: &mut [u32], guide: &mut [u8], end: impl FnMut(usize) -> u64) -> usize {
-        for k in grid.bins()..columns.len() / FIELDS {
+        for k in grid.bins()..entries_of(columns) {
             Entry::default().write(columns, k);
         }
         lay_out(grid, guide.len(), end, |k, _, entry, cells| {
@@ -92,7 +92,7 @@ impl<'a> DrawTable<'a> {
                 sound &= guided && Entry::read(self.columns, k) == Some(entry);
             },
         );
-        let mut unused = grid.bins()..self.columns.len() / FIELDS;
+        let mut unused = grid.bins()..entries_of(self.columns);
         sound && last == self.last && unused.all(|k| Entry::read(self.columns, k) == Some(Entry::default()))
     }
 
@@ -189,6 +189,23 @@ fn lay_out(
 }
 
 impl ViewMut<'_> {
+    /// Writes the guide anew, by the thresholds of the sampler in force.
+    pub fn restore_guide(&mut self, config: &Config) {
+        let grid = Grid::stored(config, self.edges, self.centres);
+        let (columns, last) = (&*self.columns, self.header.last_drawn as usize);
+        let table = DrawTable::new(columns, &[], last);
+        lay_out(
+            &grid,
+            self.guide.len(),
+            |k| table.threshold(k + 1),
+            |k, _, _, cells| {
+                if let Some(cells) = self.guide.get_mut(cells) {
+                    cells.fill(k as u8);
+                }
+            },
+        );
+    }
+
     /// Makes `density` the sampler in force: thresholds, guide, quantiles, and how
     /// far the CDF moved.
     pub fn install(&mut self, config: &Config) {
