@@ -82,15 +82,15 @@ pub fn f64_to_loss(x: f64) -> Option<f32> {
 /// none if it is negative.
 #[inline]
 pub fn f32_to_loss(x: f32) -> Option<f32> {
-    if is_normal(x) { Some(x) } else { odd_f32_to_loss(x) }
+    if is_normal(x.to_bits()) { Some(x) } else { odd_f32_to_loss(x) }
 }
 
-/// Whether `x` is positive, finite and not subnormal, as nearly all errors are:
-/// a ring stores it as it is.
+/// Whether an f32 of these bits is positive, finite and not subnormal, as nearly
+/// all errors are: a ring stores it as it is.
 #[inline(always)]
-pub fn is_normal(x: f32) -> bool {
+pub fn is_normal(bits: u32) -> bool {
     const SMALLEST: u32 = f32::MIN_POSITIVE.to_bits();
-    x.to_bits().wrapping_sub(SMALLEST) < f32::INFINITY.to_bits() - SMALLEST
+    bits.wrapping_sub(SMALLEST) < f32::INFINITY.to_bits() - SMALLEST
 }
 
 /// [`f32_to_loss`] of anything else.

@@ -19,6 +19,7 @@
 //! assert!((report.pivot - 0.495).abs() < 0.01); // the data's deviation is 1/2
 //! ```
 
+use crate::config::raw::RawConfig;
 use crate::config::{Baseline, Config};
 use crate::error::{ConfigError, Error};
 use crate::hot::bin_lookup::BinLookup;
@@ -298,8 +299,8 @@ impl<'s> Scheduler<'s> {
 
     /// A step at which a refresh is due.
     fn due(&mut self) -> Result<Step, Error> {
-        let least = self.block.header.config.min_count;
-        if self.block.marks.iter().any(|mark| u32::from(mark.count) < least) {
+        let RawConfig { min_count, window, .. } = self.block.header.config;
+        if self.block.marks.iter().any(|mark| mark.count(window) < min_count) {
             return Ok(Step::Waiting);
         }
         refresh(&mut self.block)

@@ -5,8 +5,6 @@
 //! first guess in a table of at least 4 K cells, and comparing edges, bit by bit,
 //! settles the rest. No float comparison: denormals-are-zero cannot matter.
 
-use crate::hot::ring::Rings;
-use crate::maths::{is_normal, odd_f32_to_loss};
 use crate::method::grid::Grid;
 use crate::state::draw_table::entries;
 
@@ -37,6 +35,9 @@ pub const fn edges(bins: usize) -> usize {
 pub const fn cells(bins: usize) -> usize {
     4 * entries(bins)
 }
+
+/// No bin.
+pub const OFF_GRID: u16 = u16::MAX;
 
 /// A sigma this far outside an end, relatively, is clamped to it.
 const SLACK: f64 = 1e-5;
@@ -112,59 +113,41 @@ impl<'a> BinLookup<'a> {
         f32::from_bits(sigma.to_bits().max(self.low).min(self.high))
     }
 
-    /// Puts x0 errors into the rings of their sigmas; returns how many were
-    /// rejected.
-    pub fn put_all(&self, sigmas: &[f32], errors: &[f32], rings: &mut Rings<'_>) -> usize {
+    /// The bins of sigmas, given by their bits; [`OFF_GRID`] where there is none.
+    #[inline(never)]
+    pub fn bins(&self, sigmas: &[u32], bins: &mut [u16]) {
         if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
-            self.put_in::<256, 1024, { edges_len(256) }>(table, edges, sigmas, errors, rings)
+            self.bins_in::<256, 1024, { edges_len(256) }>(table, edges, sigmas, bins);
         } else if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
-            self.put_in::<64, 256, { edges_len(64) }>(table, edges, sigmas, errors, rings)
-        } else {
-            sigmas.len()
+            self.bins_in::<64, 256, { edges_len(64) }>(table, edges, sigmas, bins);
         }
     }
 
     /// Where the sizes are known, a mask is all that an index needs.
     #[inline(always)]
-    fn put_in<const ENTRIES: usize, const CELLS: usize, const EDGES: usize>(
+    fn bins_in<const ENTRIES: usize, const CELLS: usize, const EDGES: usize>(
         &self,
         table: &[u8; CELLS],
         edges: &[u32; EDGES],
-        sigmas: &[f32],
-        errors: &[f32],
-        rings: &mut Rings<'_>,
-    ) -> usize {
+        sigmas: &[u32],
+        bins: &mut [u16],
+    ) {
         let (low, span, shift) = (self.low, self.span(), self.shift & 31);
-        // In a local, since the compiler cannot know that no store reaches it.
-        let Rings { marks, seen, slots, window, puts } = rings;
-        let mut rings = Rings { marks, seen, slots, window: *window, puts: *puts };
-        let mut rejected = 0;
-        for (&sigma, &error) in sigmas.iter().zip(errors) {
-            let bits = sigma.to_bits();
-            let offset = bits.wrapping_sub(low);
+        for (bin, &sigma) in bins.iter_mut().zip(sigmas) {
+            let offset = sigma.wrapping_sub(low);
             // Signs and NaN have the largest bits, so one comparison does.
-            let k = if offset < span {
-                let guess = usize::from(table[(offset >> shift) as usize & (CELLS - 1)]) & (ENTRIES - 1);
-                // One comparison without a branch settles nearly all.
-                let k = guess + usize::from(edges[guess + 1] <= bits);
-                if edges[k + 1] <= bits { search(edges, bits) } else { k }
-            } else {
-                self.clamp(bits).unwrap_or(usize::MAX)
-            };
-            let loss = if is_normal(error) {
-                error
-            } else if let Some(loss) = odd_f32_to_loss(error) {
-                loss
-            } else {
-                rejected += 1;
+            if offset >= span {
+                *bin = self.clamp(sigma).map_or(OFF_GRID, |k| k as u16);
                 continue;
-            };
-            if !rings.put(k, loss) {
-                rejected += 1;
             }
+            let guess = usize::from(table[(offset >> shift) as usize & (CELLS - 1)]) & (ENTRIES - 1);
+            // One comparison without a branch settles nearly all.
+            let mut k = guess + usize::from(edges[guess + 1] <= sigma);
+            if edges[k + 1] <= sigma {
+                k = search(edges, sigma);
+            }
+            *bin = k as u16;
         }
-        *puts = rings.puts;
-        rejected
     }
 
     /// The bin of the upper end, which belongs to the last, and of what lies

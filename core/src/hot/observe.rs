@@ -7,6 +7,10 @@ use crate::hot::bin_lookup::BinLookup;
 use crate::hot::ring::Rings;
 use crate::maths::{f32_to_f64, f32_to_loss, f64_to_loss};
 use crate::state::block::Hot;
+use bytemuck::{must_cast_slice, must_cast_slice_mut};
+
+/// Pairs that are worked on at a time.
+const PIECE: usize = 64;
 
 /// Takes pairs of a sigma and a per-sample, unweighted error, those of a mask
 /// byte of 0 excepted; returns how many were rejected.
@@ -26,13 +30,20 @@ pub fn observe(
     let lookup = BinLookup::new(block.bin_table, block.edges);
     let mut rings = Rings {
         marks: &mut *block.marks,
-        seen: &mut *block.seen,
-        slots: &mut *block.rings,
+        slots: must_cast_slice_mut(block.rings),
         window: config.window,
         puts: block.header.observations,
     };
     let rejected = if plain && mask.is_none() {
-        lookup.put_all(sigma, error, &mut rings)
+        // In two passes over short pieces: neither loop then waits for the other,
+        // and both fit the registers. As bits, which need no float registers.
+        let (sigma, error): (&[u32], &[u32]) = (must_cast_slice(sigma), must_cast_slice(error));
+        let (mut bins, mut rejected) = ([0; PIECE], 0);
+        for (sigma, error) in sigma.chunks(PIECE).zip(error.chunks(PIECE)) {
+            lookup.bins(sigma, &mut bins);
+            rejected += rings.put_all(&bins, error);
+        }
+        rejected
     } else {
         // Signs are read off the bits: denormals-are-zero hides small ones.
         let convert = |sigma: f32, error: f32| {
@@ -49,7 +60,7 @@ pub fn observe(
                 continue;
             }
             let taken = match (lookup.bin(sigma), convert(lookup.nearest(sigma), error)) {
-                (Some(k), Some(loss)) => rings.put(k, loss),
+                (Some(k), Some(loss)) => rings.put(k, loss.to_bits()),
                 _ => false,
             };
             rejected += usize::from(!taken);

@@ -1,48 +1,61 @@
 //! The loss rings: each bin remembers its last B converted losses.
 
-use crate::maths::real;
+use crate::maths::{is_normal, odd_f32_to_loss, real};
 use bytemuck::{Pod, Zeroable};
 
 #[test]
 fn example() {
-    let (mut mark, mut slots) = (Mark::default(), [0.0; 4]);
-    for loss in [1.0, 2.0, 3.0, 4.0, 9.0] {
-        push(&mut mark, &mut slots, loss);
+    let (mut marks, mut slots) = ([Mark::default()], [0; 4]);
+    let mut rings = Rings { marks: &mut marks, slots: &mut slots, window: 4, puts: 0 };
+    for loss in [1.0f32, 2.0, 3.0, 4.0, 9.0] {
+        rings.put(0, loss.to_bits());
     }
-    assert_eq!((mark.head, mark.count), (1, 4));
-    assert_eq!(mean(&mark, &slots), 4.5); // 9 has replaced 1
+    let ([mark], losses) = (marks, slots.map(f32::from_bits));
+    assert_eq!((mark.head, mark.count(4)), (1, 4));
+    assert_eq!(mean(&mark, &losses), 4.5); // 9 has replaced 1
 }
 
-/// Where a ring writes next, and how many of its slots are filled.
+/// Where a ring writes next, whether all its slots are filled, and its age.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Mark {
+    /// The number of losses put into any ring at this one's latest.
+    pub seen: u64,
     /// The slot of the next loss, below B.
     pub head: u16,
-    /// Filled slots, at most B.
-    pub count: u16,
+    /// Whether the ring has wrapped, so that all slots are filled: 0 or 1. Before
+    /// that the head counts them, which saves the hot loop a count.
+    pub full: u16,
+    /// Keeps the words whole.
+    pub reserved: u32,
 }
 
 impl Mark {
+    /// The mark of a ring of `window` slots with `count` of them filled, `seen` at
+    /// its latest loss; none where they contradict each other.
+    pub fn new(head: u32, count: u32, window: u32, seen: u64) -> Option<Self> {
+        let full = count == window;
+        let sound = head < window && (full || head == count);
+        if sound { Some(Mark { seen, head: head as u16, full: full.into(), reserved: 0 }) } else { None }
+    }
+
+    /// Filled slots.
+    #[inline]
+    pub fn count(&self, window: u32) -> u32 {
+        if self.full != 0 { window } else { window.min(self.head.into()) }
+    }
+
     /// The slot of the next loss in a ring of `window` slots, over the oldest
     /// once the ring is full. Not below `window` if the mark is nonsense.
     #[inline(always)]
     fn advance(&mut self, window: u32) -> u32 {
         let (head, next) = (u32::from(self.head), u32::from(self.head) + 1);
-        self.head = if next < window { next as u16 } else { 0 };
-        if u32::from(self.count) < window {
-            self.count = self.count.wrapping_add(1);
+        if next < window {
+            self.head = next as u16;
+        } else {
+            (self.head, self.full) = (0, 1);
         }
         head
-    }
-}
-
-/// Puts `loss` into the ring.
-#[inline]
-pub fn push(mark: &mut Mark, slots: &mut [f32], loss: f32) {
-    let head = mark.advance(slots.len() as u32);
-    if let Some(slot) = slots.get_mut(head as usize) {
-        *slot = loss;
     }
 }
 
@@ -50,10 +63,8 @@ pub fn push(mark: &mut Mark, slots: &mut [f32], loss: f32) {
 pub struct Rings<'a> {
     /// One mark for each ring.
     pub marks: &'a mut [Mark],
-    /// For each ring, the number of losses put into any at its latest one.
-    pub seen: &'a mut [u64],
-    /// The slots, ring after ring.
-    pub slots: &'a mut [f32],
+    /// The slots, ring after ring: bits of f32.
+    pub slots: &'a mut [u32],
     /// Slots of a ring.
     pub window: u32,
     /// Losses ever put into any ring.
@@ -61,17 +72,38 @@ pub struct Rings<'a> {
 }
 
 impl Rings<'_> {
-    /// Puts a loss into ring `k`; whether there is one.
+    /// Puts the bits of a loss into ring `k`; whether there is one.
     #[inline(always)]
-    pub fn put(&mut self, k: usize, loss: f32) -> bool {
-        let (Some(mark), Some(seen)) = (self.marks.get_mut(k), self.seen.get_mut(k)) else { return false };
+    pub fn put(&mut self, k: usize, loss: u32) -> bool {
+        let Some(mark) = self.marks.get_mut(k) else { return false };
         let slot = k * self.window as usize + mark.advance(self.window) as usize;
         if let Some(slot) = self.slots.get_mut(slot) {
             *slot = loss;
         }
         self.puts = self.puts.wrapping_add(1);
-        *seen = self.puts;
+        mark.seen = self.puts;
         true
+    }
+
+    /// Puts the bits of errors that need no conversion, each into the ring that
+    /// `bins` names; returns how many have no ring or are not fit to be stored.
+    #[inline(never)]
+    pub fn put_all(&mut self, bins: &[u16], errors: &[u32]) -> usize {
+        // In locals, since the compiler cannot know that no store reaches them.
+        let Rings { marks, slots, window, puts } = self;
+        let mut local = Rings { marks, slots, window: *window, puts: *puts };
+        let mut rejected = 0;
+        for (&k, &error) in bins.iter().zip(errors) {
+            if is_normal(error) && local.put(k.into(), error) {
+                continue;
+            }
+            let loss = if is_normal(error) { None } else { odd_f32_to_loss(f32::from_bits(error)) };
+            if !loss.is_some_and(|loss| local.put(k.into(), loss.to_bits())) {
+                rejected += 1;
+            }
+        }
+        *puts = local.puts;
+        rejected
     }
 }
 
@@ -79,7 +111,7 @@ impl Rings<'_> {
 /// the slots i with i mod 8 = j; the lanes are then added pairwise. 0 if empty
 /// (docs/specification.md#mean).
 pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
-    let filled = slots.get(..usize::from(mark.count)).unwrap_or(slots);
+    let filled = slots.get(..mark.count(slots.len() as u32) as usize).unwrap_or(slots);
     let [a, b, c, d, e, f, g, h] = lanes(filled);
     let total = ((a + b) + (c + d)) + ((e + f) + (g + h));
     if filled.is_empty() { 0.0 } else { total / real(filled.len()) }
@@ -114,20 +146,30 @@ mod tests {
 
     #[test]
     fn partly_filled_rings_average_what_they_hold() {
-        let (mut mark, mut slots) = (Mark::default(), [0.0; 16]);
-        assert_eq!(mean(&mark, &slots), 0.0);
+        let (mut marks, mut slots) = ([Mark::default()], [0; 16]);
+        assert_eq!(mean(&marks[0], &[0.0; 16]), 0.0);
         for i in 1..=11u8 {
-            push(&mut mark, &mut slots, f32::from(i));
-            assert_eq!(mean(&mark, &slots), (f64::from(i) + 1.0) / 2.0);
+            Rings { marks: &mut marks, slots: &mut slots, window: 16, puts: 0 }
+                .put(0, f32::from(i).to_bits());
+            assert_eq!(mean(&marks[0], &slots.map(f32::from_bits)), (f64::from(i) + 1.0) / 2.0);
+            assert_eq!(marks[0].count(16), u32::from(i));
         }
     }
 
     #[test]
     fn nonsense_marks_stay_inside() {
-        let (mut mark, mut slots) = (Mark { head: 999, count: 999 }, [1.0; 8]);
-        assert_eq!(mean(&mark, &slots), 1.0);
-        push(&mut mark, &mut slots, 2.0);
-        assert_eq!(mark.head, 0);
-        assert_eq!(slots, [1.0; 8]);
+        let nonsense = Mark { head: 999, full: 999, ..Mark::default() };
+        let (mut marks, mut slots) = ([nonsense], [1f32.to_bits(); 8]);
+        assert_eq!(mean(&marks[0], &[1.0; 8]), 1.0);
+        let mut rings = Rings { marks: &mut marks, slots: &mut slots, window: 8, puts: 0 };
+        assert!(rings.put(0, 2f32.to_bits()) && !rings.put(1, 2f32.to_bits()));
+        assert_eq!((marks[0].head, slots), (0, [1f32.to_bits(); 8]));
+    }
+
+    #[test]
+    fn marks_that_contradict_themselves_are_none() {
+        assert_eq!(Mark::new(3, 8, 8, 9), Some(Mark { seen: 9, head: 3, full: 1, reserved: 0 }));
+        assert_eq!(Mark::new(3, 3, 8, 9), Some(Mark { seen: 9, head: 3, full: 0, reserved: 0 }));
+        assert_eq!([Mark::new(3, 4, 8, 9), Mark::new(8, 8, 8, 9), Mark::new(0, 9, 8, 9)], [None; 3]);
     }
 }

@@ -122,7 +122,7 @@ impl<'a> Profile<'a> {
         if worked_in.iter().any(|curve| curve.len() != grid.bins()) {
             return Err(Error::Length);
         }
-        if block.marks.iter().any(|mark| mark.count == 0) {
+        if block.marks.iter().any(|mark| mark.count(config.window) == 0) {
             return Err(Error::NotReady);
         }
         self.fill_bins(block, grid);
@@ -147,7 +147,7 @@ impl<'a> Profile<'a> {
         self.sigma.iter_mut().enumerate().for_each(|(k, sigma)| *sigma = grid.centre(k));
         self.edges.iter_mut().enumerate().for_each(|(i, edge)| *edge = grid.edge(i).into());
         for (count, mark) in self.count.iter_mut().zip(block.marks) {
-            *count = f64::from(mark.count);
+            *count = f64::from(mark.count(block.header.config.window));
         }
     }
 

@@ -98,15 +98,16 @@ impl Report {
     /// Reads the report off a block.
     pub fn new(block: &View<'_>) -> Self {
         let (header, summary) = (block.header, &block.header.summary);
-        let mut poorest = (0, u16::MAX);
+        let mut poorest = (0, u32::MAX);
         for (k, mark) in block.marks.iter().enumerate() {
-            if mark.count < poorest.1 {
-                poorest = (k, mark.count);
+            let count = mark.count(header.config.window);
+            if count < poorest.1 {
+                poorest = (k, count);
             }
         }
         let mut stalest = (0, 0);
-        for (k, &seen) in block.seen.iter().enumerate() {
-            let age = header.observations.saturating_sub(seen);
+        for (k, mark) in block.marks.iter().enumerate() {
+            let age = header.observations.saturating_sub(mark.seen);
             if age > stalest.1 {
                 stalest = (k, age);
             }
@@ -132,7 +133,7 @@ impl Report {
             pivot_rule: PivotRule::from_code(summary.rule).unwrap_or_default(),
             clipped_bins: summary.clipped,
             poorest_bin: poorest.0 as u32,
-            poorest_count: u32::from(poorest.1),
+            poorest_count: poorest.1,
             stalest_bin: stalest.0 as u32,
             reserved: 0,
             steps: header.steps,

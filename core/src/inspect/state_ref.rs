@@ -212,7 +212,6 @@ impl<'s> StateRef<'s> {
         let (block, header) = (&self.block, self.block.header);
         let config = self.config()?;
         let grid = Grid::new(&config);
-        let window = config.window as u16;
         let sane = |values: &[f64]| values.iter().all(|&x| x >= 0.0 && x.is_finite());
         let sound = header.frozen <= 1
             && header.last_drawn < u64::from(config.bins)
@@ -222,8 +221,9 @@ impl<'s> StateRef<'s> {
             && sane(block.ema)
             && sane(block.error)
             && sane(block.density)
-            && block.marks.iter().all(|mark| mark.head < window && mark.count <= window)
-            && block.seen.iter().all(|&seen| seen <= header.observations)
+            && block.marks.iter().all(|mark| {
+                u32::from(mark.head) < config.window && mark.full <= 1 && mark.seen <= header.observations
+            })
             && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
             && block.centres.iter().enumerate().all(|(k, &centre)| centre == grid.centre(k))
             // Derived tables must be what they derive from.

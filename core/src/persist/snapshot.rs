@@ -193,8 +193,8 @@ pub(crate) fn save(block: &View<'_>, snapshot: &mut [u8]) -> Result<(), Error> {
     for k in 0..=bins {
         writer.put(table.threshold(k).to_le_bytes());
     }
-    for seen in block.seen {
-        writer.put(seen.to_le_bytes());
+    for mark in block.marks {
+        writer.put(mark.seen.to_le_bytes());
     }
     for column in [block.ema, block.error, block.density, block.weight, block.baseline] {
         for x in column {
@@ -203,7 +203,7 @@ pub(crate) fn save(block: &View<'_>, snapshot: &mut [u8]) -> Result<(), Error> {
     }
     for mark in block.marks {
         writer.put(u32::from(mark.head).to_le_bytes());
-        writer.put(u32::from(mark.count).to_le_bytes());
+        writer.put(mark.count(block.header.config.window).to_le_bytes());
     }
     for loss in block.rings {
         writer.put(loss.to_le_bytes());
@@ -277,9 +277,15 @@ impl<'a> Snapshot<'a> {
         f64::from_bits(self.word(column, i))
     }
 
-    fn mark(&self, k: usize) -> (u32, u32) {
+    fn mark(&self, k: usize) -> Option<Mark> {
         let at = self.places.marks + 8 * k;
-        (u32_at(self.bytes, at).unwrap_or(0), u32_at(self.bytes, at + 4).unwrap_or(0))
+        let [_, seen, ..] = self.places.columns;
+        Mark::new(
+            u32_at(self.bytes, at)?,
+            u32_at(self.bytes, at + 4)?,
+            self.config.window,
+            self.word(seen, k),
+        )
     }
 
     fn loss(&self, i: usize) -> f32 {
@@ -310,7 +316,7 @@ impl<'a> Snapshot<'a> {
             && (0..bins).all(|k| self.word(seen, k) <= observations)
             && [ema, error, density, baseline].into_iter().all(sane)
             && check_weight(&Doubles::Packed(weights), bins).is_ok()
-            && (0..bins).all(|k| self.mark(k).0 < window && self.mark(k).1 <= window)
+            && (0..bins).all(|k| self.mark(k).is_some())
             && (0..bins * window as usize).all(|i| self.loss(i) >= 0.0 && self.loss(i).is_finite())
     }
 }
@@ -338,12 +344,9 @@ pub(crate) fn load<'s>(words: &'s mut [u64], snapshot: &[u8]) -> Result<ViewMut<
     let grid = Grid::new(&snapshot.config);
     BinLookup::build(&grid, block.bin_table, block.edges);
     grid.store_centres(block.centres);
-    let [thresholds, seen, ema, error, density, weight, baseline] = snapshot.places.columns;
+    let [thresholds, _, ema, error, density, weight, baseline] = snapshot.places.columns;
     let last = DrawTable::fill(&grid, block.columns, block.guide, |k| snapshot.word(thresholds, k + 1));
     block.header.last_drawn = last as u64;
-    for (k, slot) in block.seen.iter_mut().enumerate() {
-        *slot = snapshot.word(seen, k);
-    }
     for (column, slots) in [
         (ema, &mut block.ema),
         (error, &mut block.error),
@@ -356,8 +359,7 @@ pub(crate) fn load<'s>(words: &'s mut [u64], snapshot: &[u8]) -> Result<ViewMut<
         }
     }
     for (k, mark) in block.marks.iter_mut().enumerate() {
-        let (head, count) = snapshot.mark(k);
-        *mark = Mark { head: head as u16, count: count as u16 };
+        *mark = snapshot.mark(k).unwrap_or_default();
     }
     log_errors(block.error, block.header.summary.smoothing, block.y);
     Rate::new(&grid, block.y);

@@ -207,10 +207,8 @@ sections! { bins, window;
     bin_table: u8 = crate::hot::bin_lookup::cells(bins);
     /// Bits of the edges.
     edges: u32 = crate::hot::bin_lookup::edges(bins);
-    /// Heads and counts of the rings.
+    /// Heads, counts and ages of the rings.
     marks: Mark = bins;
-    /// For each bin, the number of observations at its latest one.
-    seen: u64 = bins;
     /// The losses: `window` slots for each bin.
     rings: f32 = bins * window;
     /// Centres of the bins.
@@ -244,8 +242,6 @@ pub struct Hot<'a> {
     /// As there.
     pub marks: &'a mut [Mark],
     /// As there.
-    pub seen: &'a mut [u64],
-    /// As there.
     pub rings: &'a mut [f32],
 }
 
@@ -253,9 +249,8 @@ impl<'a> Hot<'a> {
     /// Checks the header in O(1) and finds the sections, and no others.
     #[inline]
     pub fn new(words: &'a mut [u64]) -> Result<Self, Error> {
-        let ViewMut { header, columns, guide, bin_table, edges, marks, seen, rings, .. } =
-            ViewMut::new(words)?;
-        Ok(Hot { header, columns, guide, bin_table, edges, marks, seen, rings })
+        let ViewMut { header, columns, guide, bin_table, edges, marks, rings, .. } = ViewMut::new(words)?;
+        Ok(Hot { header, columns, guide, bin_table, edges, marks, rings })
     }
 }
 
@@ -270,7 +265,6 @@ impl ViewMut<'_> {
             bin_table: self.bin_table,
             edges: self.edges,
             marks: self.marks,
-            seen: self.seen,
             rings: self.rings,
         }
     }

@@ -72,7 +72,7 @@ pub fn digest(block: &View<'_>) -> u64 {
         digest.0.put(loss.to_bits());
     }
     for mark in block.marks {
-        digest.u32s(&[mark.head.into(), mark.count.into()]);
+        digest.u32s(&[mark.head.into(), mark.count(header.config.window)]);
     }
     let table = DrawTable::new(block.columns, block.guide, header.last_drawn as usize);
     for k in 0..=block.marks.len() {
