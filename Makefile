@@ -41,9 +41,8 @@ target/cuda/installed: requirements-cuda.txt $(VENV)/requirements
 fuzz:  ## a minute of any bytes for each target
 	tests/fuzz/run.sh 60
 
-lib:  ## out/lib/libinfonoise.a, reduced to its exports
-	cargo build --release --locked -p infonoise-ffi
-	ffi/reduce.sh target/release/libinfonoise.a out/lib/libinfonoise.a
+lib:  ## out/lib/libinfonoise.a, reduced to its exports, for the processor of CC
+	CC="$(CC)" ffi/build.sh out/lib/libinfonoise.a
 
 lint:
 	cargo fmt --all --check
@@ -58,12 +57,20 @@ $(VENV)/requirements: requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-SOURCES := $(shell find core ffi include bindings/jax -type f -not -path '*/build/*' -not -name '*.pyc')
-$(VENV)/wheel: $(VENV)/requirements Cargo.toml Cargo.lock $(SOURCES)
+# The XLA headers that the wheel is built with: those of the oldest JAX that it is for.
+XLA := target/xla/jaxlib/include
+$(XLA)/installed: requirements-build.txt $(VENV)/requirements
+	rm -rf target/xla
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --target target/xla -r requirements-build.txt
+	touch $@
+
+SOURCES := $(shell find core ffi include bindings/jax pyproject.toml CMakeLists.txt -type f -not -name '*.pyc')
+WHEEL := -C cmake.define.XLA_INCLUDE=$(CURDIR)/$(XLA) -C cmake.define.INFONOISE_TARGET_DIR=$(CURDIR)/target
+$(VENV)/wheel: $(VENV)/requirements $(XLA)/installed Cargo.toml Cargo.lock $(SOURCES)
 	rm -rf out/wheel
-	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w out/wheel ./bindings/jax
+	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps $(WHEEL) -w out/wheel .
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall out/wheel/*.whl
 	touch $@
 
 clean:
-	rm -rf $(VENV) target out bindings/jax/build
+	rm -rf $(VENV) target out

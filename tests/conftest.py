@@ -24,6 +24,13 @@ def library() -> Path:
 
 
 @pytest.fixture(scope="session")
+def rust_target() -> str:
+    """The one that the library is built for, and the folder of target/ that cargo leaves it in."""
+    done = subprocess.run([ROOT / "ffi/build.sh", "--target"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
 def compile_c(library, tmp_path_factory):
     """Compiles tests/c/NAME against the static library, without any -l flag."""
 
