@@ -5,15 +5,32 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test test-cross test-gpu cuda bench results pictures fuzz lib lint header clean
+# Tests in as many processes as there are cores; those that compare times run alone.
+PYTEST := $(PY) -m pytest -q -rs -n auto --dist loadgroup -m "not timing"
+
+.PHONY: demo check check-python test costs test-cross test-gpu cuda bench results pictures fuzz lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
+
+check:  ## what a change to the Rust code is tried with: format, clippy, the core's and the ffi crate's tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	cargo test --quiet --locked -p infonoise -p infonoise-header
+	@$(MAKE) --no-print-directory lib
+	mkdir -p out/check && $(CC) -std=c11 -Wall -Wextra -Werror -Iinclude tests/c/smoke.c out/lib/libinfonoise.a -o out/check/smoke
+	out/check/smoke
+
+check-python: $(VENV)/wheel  ## what a change to the package is tried with
+	$(PYTEST) $(CHECK_PYTHON)
 
 test: lint $(VENV)/wheel  ## every test of the project
 	cargo test --workspace --locked
 	cargo test -q --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
 	tests/fuzz/run.sh 5
-	$(PY) -m pytest tests demo -q -rs
+	$(PYTEST) tests demo
+
+costs: $(VENV)/wheel lib  ## times as ratios, coarsely; other processes can make it fail
+	$(PY) -m pytest -q -rs -m timing tests
 
 test-cross:  ## the same bits on aarch64 and s390x, under emulation
 	tests/cross.sh
