@@ -2,8 +2,8 @@
 //! without a scheduler. `cargo bench -p infonoise-benches`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use infonoise::{Config, Scheduler, state_words};
 use infonoise_benches::{adapted, mmse};
-use infonoise_core::{Config, Scheduler, state_words};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::hint::black_box;

@@ -1,7 +1,7 @@
 //! Inputs that the benchmarks share.
 
-use infonoise_core::channel::gaussian;
-use infonoise_core::{Config, Scheduler};
+use infonoise::{Config, Scheduler};
+use infonoise_simulation::gaussian;
 
 /// mmse of Gaussian data of standard deviation 1/2.
 pub fn mmse(sigma: f32) -> f32 {

@@ -5,11 +5,10 @@ use crate::settings::Settings;
 use crate::text::{general, ranges, short};
 use crate::{inspect, json, settings, table};
 use clap::Args;
-use infonoise_core::bin::{BinLookup, cells};
-use infonoise_core::coordinate::to_sigma;
-use infonoise_core::grid::Grid;
-use infonoise_core::{
-    Config, Coordinate, Hold, Mismatch, Preset, Report, Schedule, ScheduleKind, Scheduler, state_words,
+use infonoise::coordinate::to_sigma;
+use infonoise::{
+    Config, Coordinate, Hold, Mismatch, Preset, Report, Schedule, ScheduleKind, Scheduler, StateRef,
+    profile_len, state_words,
 };
 use serde_json::json;
 use std::io::Write;
@@ -80,14 +79,6 @@ fn losses(path: &Path, coordinate: (Coordinate, &str)) -> Result<(Vec<f32>, Vec<
     Ok((sigmas, errors))
 }
 
-/// The bin of each sigma, none for one off the grid.
-fn bins(grid: &Grid, sigmas: &[f32]) -> Vec<Option<usize>> {
-    let (mut cells, mut edges) = (vec![0; cells(grid.bins())], vec![0; grid.bins() + 1]);
-    BinLookup::build(grid, &mut cells, &mut edges);
-    let lookup = BinLookup::new(&cells, &edges);
-    sigmas.iter().map(|&sigma| lookup.admit(sigma).map(|(_, bin)| bin)).collect()
-}
-
 /// A schedule, and how it is called.
 struct Spec {
     kind: ScheduleKind,
@@ -98,7 +89,7 @@ struct Spec {
 }
 
 impl Spec {
-    fn new(text: &str, grid: &Grid) -> Result<Self, Failure> {
+    fn new(text: &str, grid: &StateRef<'_>) -> Result<Self, Failure> {
         let (name, numbers) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
         let refuse = |what: String| Err(Failure::Refused(format!("--schedule {text}: {what}")));
         let usual: &[f64] = match name {
@@ -148,13 +139,12 @@ impl Spec {
     }
 
     /// Logged draws, or masses at the centres of bins.
-    fn drawn(path: &Path, grid: &Grid) -> Result<Self, Failure> {
+    fn drawn(path: &Path, grid: &StateRef<'_>) -> Result<Self, Failure> {
         let rows = table::read(path, &["sigma"], &["mass"])?;
-        let sigmas: Vec<f32> = rows.columns[0].iter().map(|&sigma| sigma as f32).collect();
         let mut masses = vec![0.0; grid.bins()];
-        for (i, bin) in bins(grid, &sigmas).into_iter().enumerate() {
+        for (i, &sigma) in rows.columns[0].iter().enumerate() {
             let mass = rows.columns[1].get(i).copied().unwrap_or(1.0);
-            let Some(bin) = bin else {
+            let Some(bin) = grid.bin(sigma as f32) else {
                 let ends = (grid.edge(0), grid.edge(grid.bins()));
                 let must =
                     format!("{} to {}, the grid: leave the row out, or widen the grid", ends.0, ends.1);
@@ -186,12 +176,15 @@ impl Spec {
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let path = &arguments.losses;
     let mut config = arguments.settings.config(Preset::Default)?;
-    let grid = Grid::new(&config);
+    // A fresh schedule knows the bins.
+    let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
+    let fresh = Scheduler::init(&mut words, &config, 0)?;
+    let grid = fresh.reader();
     let spec = Spec::new(&arguments.schedule, &grid)?;
     let (sigmas, errors) = losses(path, coordinate(&arguments.coordinate)?)?;
 
     let mut counts = vec![0usize; grid.bins()];
-    for bin in bins(&grid, &sigmas).into_iter().flatten() {
+    for bin in sigmas.iter().filter_map(|&sigma| grid.bin(sigma)) {
         counts[bin] += 1;
     }
     let empty: Vec<usize> = (0..grid.bins()).filter(|&k| counts[k] == 0).collect();
@@ -211,10 +204,12 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let mut scheduler = Scheduler::init(&mut words, &ready, 0)?;
     let rejected = scheduler.observe(&sigmas, &errors)?;
     let reader = scheduler.reader();
-    let found = reader.diagnose(&spec.schedule(), true);
+    let mut curves = vec![0.0; profile_len(reader.bins())];
+    let profile = reader.estimate(&mut curves)?;
+    let mut emphasis = vec![0.0; reader.bins()];
+    let found = reader.diagnose(&spec.schedule(), Some(&*profile.target), &mut emphasis);
     let found =
         found.map_err(|error| Failure::Refused(format!("--schedule {}: {error}", arguments.schedule)))?;
-    let profile = reader.estimate()?;
     scheduler.step()?;
     let report = scheduler.report();
     let verdict = verdict(&spec.name, &found);
@@ -228,7 +223,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             "band_low": found.band_low, "band_high": found.band_high,
             "inside_band": found.inside_band, "off_grid": found.off_grid, "wasted": found.wasted,
             "verdict": verdict,
-            "emphasis": found.emphasis.as_slice(),
+            "emphasis": emphasis,
             "profile": json::profile(&profile),
             "config": settings::named(&config),
         });
@@ -239,7 +234,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
 }
 
 /// Which bins lack losses, and what to do.
-fn missing(grid: &Grid, empty: &[usize], settings: &Settings) -> String {
+fn missing(grid: &StateRef<'_>, empty: &[usize], settings: &Settings) -> String {
     let (first, last) = (empty[0], empty[empty.len() - 1]);
     let narrower =
         if settings.sets("sigma_min") && settings.sets("sigma_max") { "" } else { ", narrow the grid" };

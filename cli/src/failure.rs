@@ -25,8 +25,8 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-impl From<infonoise_core::Error> for Failure {
-    fn from(error: infonoise_core::Error) -> Self {
+impl From<infonoise::Error> for Failure {
+    fn from(error: infonoise::Error) -> Self {
         Failure::Refused(error.to_string())
     }
 }

@@ -1,9 +1,9 @@
 //! Files of schedules: what a file is, read off its first bytes.
 
 use crate::failure::Failure;
-use infonoise_core::block::MAGIC;
-use infonoise_core::image::{self, IMAGE_MAGIC};
-use infonoise_core::{Reader, Scheduler, journal};
+use infonoise::snapshot::{self, SNAPSHOT_MAGIC};
+use infonoise::state::block::MAGIC;
+use infonoise::{Scheduler, StateRef, journal};
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub struct State {
     /// The block.
     pub words: Vec<u64>,
-    /// `image`, `block` or `journal`.
+    /// `snapshot`, `block` or `journal`.
     pub kind: &'static str,
     /// Bytes of the file.
     pub bytes: u64,
@@ -20,8 +20,8 @@ pub struct State {
 
 impl State {
     /// The block, for reading.
-    pub fn reader(&self) -> Result<Reader<'_>, Failure> {
-        Ok(Reader::open(&self.words)?)
+    pub fn reader(&self) -> Result<StateRef<'_>, Failure> {
+        Ok(StateRef::open(&self.words)?)
     }
 }
 
@@ -134,7 +134,7 @@ pub fn write(path: &Path, input: Option<&Path>, bytes: &[u8]) -> Result<(), Fail
     output.finish()
 }
 
-/// Reads a saved image or a raw block, or executes a journal to its end.
+/// Reads a saved snapshot or a raw block, or executes a journal to its end.
 pub fn state(source: Source<'_>) -> Result<State, Failure> {
     let path = source.path;
     if source.is_journal() {
@@ -146,18 +146,18 @@ pub fn state(source: Source<'_>) -> Result<State, Failure> {
     let Some(head) = bytes.first_chunk::<8>() else {
         return Err(Failure::at(path, format!("{} bytes are too few for a schedule", bytes.len())));
     };
-    let refuse = |error: infonoise_core::Error| Failure::at(path, error);
-    if *head == IMAGE_MAGIC {
-        let mut words = vec![0; image::state_words_of(&bytes).map_err(refuse)?];
+    let refuse = |error: infonoise::Error| Failure::at(path, error);
+    if *head == SNAPSHOT_MAGIC {
+        let mut words = vec![0; snapshot::state_words_of(&bytes).map_err(refuse)?];
         Scheduler::load(&mut words, &bytes).map_err(refuse)?;
-        return Ok(State { words, kind: "image", bytes: length });
+        return Ok(State { words, kind: "snapshot", bytes: length });
     }
     let magic = u64::from_ne_bytes(*head);
     if magic == MAGIC || magic == MAGIC.swap_bytes() {
         // A block is native-endian words; the core names one of the other order.
         let words: Vec<u64> =
             bytes.chunks_exact(8).filter_map(|word| Some(u64::from_ne_bytes(*word.first_chunk()?))).collect();
-        Reader::open(&words).and_then(|reader| reader.validate()).map_err(refuse)?;
+        StateRef::open(&words).and_then(|reader| reader.validate()).map_err(refuse)?;
         return Ok(State { words, kind: "block", bytes: length });
     }
     let begins: String =
@@ -170,10 +170,10 @@ pub fn state(source: Source<'_>) -> Result<State, Failure> {
     ))
 }
 
-/// The image of a schedule.
-pub fn image_of(scheduler: &Scheduler<'_>) -> Result<Vec<u8>, Failure> {
+/// The snapshot of a schedule.
+pub fn snapshot_of(scheduler: &Scheduler<'_>) -> Result<Vec<u8>, Failure> {
     let config = scheduler.reader().config()?;
-    let mut bytes = vec![0; image::bytes(config.bins as usize, config.window as usize)];
+    let mut bytes = vec![0; snapshot::bytes(config.bins as usize, config.window as usize)];
     scheduler.reader().save(&mut bytes)?;
     Ok(bytes)
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// Append 0 where the sampler wants it. Each number reads back as the same f32.
 #[derive(Args)]
 pub struct Arguments {
-    /// A saved image, a state block or a journal.
+    /// A saved snapshot, a state block or a journal.
     state: PathBuf,
     /// How many sigmas, at least 2.
     #[arg(short, value_name = "COUNT")]

@@ -5,7 +5,7 @@ use crate::file::Source;
 use crate::text::{general, ranges, short};
 use crate::{file, json, settings};
 use clap::Args;
-use infonoise_core::{Config, Hold, Phase, Profile, Report, Warning};
+use infonoise::{Config, Hold, Phase, Profile, Report, Warning, profile_len};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// Prints the report, the configuration and what a schedule waits for.
 #[derive(Args)]
 pub struct Arguments {
-    /// A saved image, a state block, or a journal, which is executed to its end.
+    /// A saved snapshot, a state block, or a journal, which is executed to its end.
     state: PathBuf,
     /// Print one JSON object, with the profile.
     #[arg(long)]
@@ -24,7 +24,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let state = file::state(Source::open(&arguments.state)?)?;
     let reader = state.reader()?;
-    let (config, report, profile) = (reader.config()?, reader.report(), reader.profile()?);
+    let mut curves = vec![0.0; profile_len(reader.bins())];
+    let (config, report, profile) = (reader.config()?, reader.report(), reader.profile(&mut curves)?);
     let starved = starved(&config, &profile);
     if arguments.json {
         let object = json!({

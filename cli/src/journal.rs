@@ -2,10 +2,10 @@
 
 use crate::failure::{Failure, note};
 use crate::file::Source;
-use infonoise_core::journal::{HEAD, Record, is_torn};
-use infonoise_core::recent::Recent;
-use infonoise_core::replay::{Event, Needs, apply, begin};
-use infonoise_core::{Error, Scheduler};
+use infonoise::journal::{HEAD, Record, is_torn};
+use infonoise::recent_draws::Recent;
+use infonoise::replay::{Event, Needs, apply, begin};
+use infonoise::{Error, Scheduler};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;

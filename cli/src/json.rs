@@ -1,6 +1,6 @@
 //! The report and the profile under the names of the C structs.
 
-use infonoise_core::{Profile, Report};
+use infonoise::{Profile, Report};
 use serde_json::{Map, Value, json};
 
 /// Lists fields by name.
@@ -29,16 +29,16 @@ pub fn report(report: &Report) -> Map<String, Value> {
 /// `infonoise_profile`.
 pub fn profile(profile: &Profile) -> Map<String, Value> {
     let curves: [(&str, &[f64]); 10] = [
-        ("sigma", &profile.sigma),
-        ("edges", &profile.edges),
-        ("cdf", &profile.cdf),
-        ("entropy", &profile.entropy),
-        ("count", &profile.count),
-        ("error", &profile.error),
-        ("rate", &profile.rate),
-        ("gate", &profile.gate),
-        ("target", &profile.target),
-        ("density", &profile.density),
+        ("sigma", profile.sigma),
+        ("edges", profile.edges),
+        ("cdf", profile.cdf),
+        ("entropy", profile.entropy),
+        ("count", profile.count),
+        ("error", profile.error),
+        ("rate", profile.rate),
+        ("gate", profile.gate),
+        ("target", profile.target),
+        ("density", profile.density),
     ];
     curves.into_iter().map(|(name, curve)| (name.to_owned(), json!(curve))).collect()
 }

@@ -3,10 +3,8 @@
 use crate::failure::Failure;
 use crate::table;
 use crate::text::short;
-use infonoise_core::channel::{Table, gaussian, two_modes, two_point};
-use infonoise_core::grid::Grid;
-use infonoise_core::maths::{exp, ln};
-use infonoise_core::{Error, Preset};
+use infonoise::{Config, Error, Preset};
+use infonoise_simulation::{Table, gaussian, two_modes, two_point};
 use std::path::Path;
 
 /// A known mmse over the grid, as logarithms.
@@ -23,10 +21,10 @@ const POINTS: u32 = 4000;
 impl Known {
     /// A channel over a range that holds any usual grid.
     fn tabulated(preset: Preset, mmse: impl Fn(f64) -> f64) -> Self {
-        let (low, high) = (ln(1e-6), ln(1e6));
+        let (low, high) = (f64::ln(1e-6), f64::ln(1e6));
         let ln_sigma: Vec<f64> =
             (0..=POINTS).map(|i| low + (high - low) * f64::from(i) / f64::from(POINTS)).collect();
-        let ln_mmse = ln_sigma.iter().map(|&x| ln(mmse(exp(x)).max(1e-300))).collect();
+        let ln_mmse = ln_sigma.iter().map(|&x| mmse(x.exp()).max(1e-300).ln()).collect();
         Known { ln_sigma, ln_mmse, preset }
     }
 
@@ -74,7 +72,7 @@ impl Known {
         if table.lines.len() < 2 {
             return Err(Failure::at(path, "holds 1 row: at least 2 make a profile"));
         }
-        let logs = |column: &[f64]| column.iter().map(|&x| ln(x)).collect();
+        let logs = |column: &[f64]| column.iter().map(|x| x.ln()).collect();
         let (ln_sigma, ln_mmse) = (logs(&table.columns[0]), logs(&table.columns[1]));
         Ok(Known { ln_sigma, ln_mmse, preset: Preset::Default })
     }
@@ -85,9 +83,9 @@ impl Known {
     }
 
     /// Refuses a grid that goes beyond the known range.
-    pub fn check(&self, profile: &str, grid: &Grid) -> Result<(), Failure> {
-        let known = (exp(self.ln_sigma[0]), exp(self.ln_sigma[self.ln_sigma.len() - 1]));
-        let (low, high) = (f64::from(grid.edge(0)), f64::from(grid.edge(grid.bins())));
+    pub fn check(&self, profile: &str, config: &Config) -> Result<(), Failure> {
+        let known = (self.ln_sigma[0].exp(), self.ln_sigma[self.ln_sigma.len() - 1].exp());
+        let (low, high) = (config.sigma_min, config.sigma_max);
         if low < known.0 * (1.0 - 1e-6) || high > known.1 * (1.0 + 1e-6) {
             return Err(Failure::Refused(format!(
                 "{profile}: knows sigma {} to {}, but the grid goes from {} to {}: add rows, or --set sigma_min=..,sigma_max=..",

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::file::Output;
-use infonoise_core::journal::room;
+use infonoise::journal::room;
 use std::io::Write;
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The program `infonoise`: a thin way into infonoise-core from a shell.
+//! The program `infonoise`: a thin way into infonoise from a shell.
 //!
 //! Every command is a file of its own; none holds a formula of the method.
 //! Exit codes: 0, 1 for a replay that ends elsewhere, 2 for what is refused,

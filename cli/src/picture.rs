@@ -3,9 +3,7 @@
 
 use crate::failure::Failure;
 use crate::text::{general, short};
-use infonoise_core::Reader;
-use infonoise_core::baseline::baseline;
-use infonoise_core::grid::Grid;
+use infonoise::{Baseline, Profile, Scheduler, StateRef, profile_len, state_words};
 use plotters::coord::Shift;
 use plotters::coord::combinators::{LogCoord, WithKeyPoints};
 use plotters::coord::ranged1d::ValueFormatter;
@@ -79,20 +77,31 @@ pub struct Picture {
     course: Vec<Span>,
 }
 
+/// The width of a bin in ln sigma.
+pub fn bin_width(profile: &Profile) -> f64 {
+    let bins = profile.sigma.len();
+    (profile.edges[bins] / profile.edges[0]).ln() / bins as f64
+}
+
 impl Picture {
     /// What a schedule says of itself.
-    pub fn new(name: &str, reader: &Reader<'_>, course: Vec<Span>, scale: Scale) -> Result<Self, Failure> {
-        let (config, report, profile) = (reader.config()?, reader.report(), reader.profile()?);
-        let grid = Grid::new(&config);
-        let per_unit = |masses: &[f64]| masses.iter().map(|mass| mass / grid.width()).collect();
+    pub fn new(name: &str, reader: &StateRef<'_>, course: Vec<Span>, scale: Scale) -> Result<Self, Failure> {
+        let mut curves = vec![0.0; profile_len(reader.bins())];
+        let (config, report, profile) = (reader.config()?, reader.report(), reader.profile(&mut curves)?);
+        // What a fresh schedule of this configuration draws from.
+        let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
+        let table = (config.baseline == Baseline::Table).then_some(reader.tables().1);
+        let fresh = Scheduler::init_with(&mut words, &config, 0, None, table)?;
+        let width = bin_width(&profile);
+        let per_unit = |masses: &[f64]| masses.iter().map(|mass| mass / width).collect();
         let ready = report.refreshes > 0;
-        let rate = profile.rate.iter().zip(&profile.sigma).map(|(rate, sigma)| rate * sigma);
+        let rate = profile.rate.iter().zip(&*profile.sigma).map(|(rate, sigma)| rate * sigma);
         Ok(Picture {
             scale,
             title: format!("{name}: {} at step {}", report.phase.name(), report.steps),
             edges: profile.edges.to_vec(),
-            density: per_unit(&profile.density),
-            baseline: per_unit(&baseline(&config, &grid, reader.tables().1)),
+            density: per_unit(profile.density),
+            baseline: per_unit(&infonoise_simulation::density(&fresh.reader())),
             quantiles: [report.q05, report.q25, report.q50, report.q75, report.q95],
             rate: if ready { rate.collect() } else { Vec::new() },
             gate: profile.gate.to_vec(),

@@ -2,12 +2,11 @@
 
 use crate::failure::Failure;
 use crate::file::Source;
-use crate::picture::{Picture, Scale, Span, draw};
+use crate::picture::{Picture, Scale, Span, bin_width, draw};
 use crate::{file, journal};
 use clap::Args;
-use infonoise_core::grid::Grid;
-use infonoise_core::replay::Event;
-use infonoise_core::{Reader, Step};
+use infonoise::replay::Event;
+use infonoise::{StateRef, Step, profile_len};
 use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
 use plotters::style::{FontStyle, register_font};
 use std::path::PathBuf;
@@ -17,7 +16,7 @@ use std::path::PathBuf;
 /// For a journal also the density over the steps of the run, as a heat map.
 #[derive(Args)]
 pub struct Arguments {
-    /// A saved image, a state block or a journal.
+    /// A saved snapshot, a state block or a journal.
     state: PathBuf,
     /// The picture: a name that ends in .svg or .png.
     #[arg(short, long, value_name = "FILE")]
@@ -35,9 +34,10 @@ impl Course {
         if !matches!(moment.event, None | Some(Event::Stepped(Step::Refreshed))) {
             return Ok(());
         }
-        let (report, width) =
-            (moment.scheduler.report(), Grid::new(&moment.scheduler.reader().config()?).width());
-        let density = moment.scheduler.profile()?.density.iter().map(|mass| mass / width).collect();
+        let mut curves = vec![0.0; profile_len(moment.scheduler.reader().bins())];
+        let (report, profile) = (moment.scheduler.report(), moment.scheduler.profile(&mut curves)?);
+        let width = bin_width(&profile);
+        let density = profile.density.iter().map(|mass| mass / width).collect();
         self.close(report.steps);
         let steps = report.steps..report.steps;
         self.spans.push(Span { steps, density, median: report.q50, pivot: report.pivot });
@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         file::state(source)?.words
     };
-    let reader = Reader::open(&words)?;
+    let reader = StateRef::open(&words)?;
     // PNG at two pixels to a point: the font backend sets letters on whole pixels.
     let scale = Scale(if svg { 1 } else { 2 });
     let name = arguments.state.file_name().unwrap_or_default().to_string_lossy();

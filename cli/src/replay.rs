@@ -5,8 +5,8 @@ use crate::file::{Output, Source};
 use crate::{journal, json};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use infonoise_core::Reader;
-use infonoise_core::replay::Event;
+use infonoise::StateRef;
+use infonoise::replay::Event;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if ended.digests == 0 {
         note(&format!("{}: holds no digest, so nothing was compared", path.display()));
     }
-    let reader = Reader::open(&ended.words)?;
+    let reader = StateRef::open(&ended.words)?;
     let (report, digest) = (reader.report(), json::digest(reader.digest()));
     if arguments.json {
         let object = json!({

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use clap::Args;
-use infonoise_core::{Baseline, Config, Draw, Emphasis, Endpoint, Objective, Pivot, Preset};
+use infonoise::{Baseline, Config, Draw, Emphasis, Endpoint, Objective, Pivot, Preset};
 use serde_json::{Map, Value};
 
 /// The flags of every command that makes a schedule.

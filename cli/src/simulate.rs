@@ -7,13 +7,9 @@ use crate::settings::Settings;
 use crate::text::{bars, short};
 use crate::{file, json, settings};
 use clap::Args;
-use infonoise_core::channel::{Errors, exact};
-use infonoise_core::grid::Grid;
-use infonoise_core::maths::exp;
-use infonoise_core::quantile::{DrawTable, Entry, cells, entries};
-use infonoise_core::recent::recent_words;
-use infonoise_core::refresh::Estimate;
-use infonoise_core::{Config, Hold, Profile, Recorder, Report, Scheduler, begin_room, state_words};
+use infonoise::recent_draws::recent_words;
+use infonoise::{Config, Hold, Profile, Recorder, Report, Scheduler, begin_room, profile_len, state_words};
+use infonoise_simulation::{Errors, Exact, density, exact, total_variation};
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -42,7 +38,7 @@ pub struct Arguments {
     noise: f64,
     #[command(flatten)]
     settings: Settings,
-    /// Write the schedule's image at the end.
+    /// Write the schedule's snapshot at the end.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Write the journal of the run.
@@ -59,17 +55,9 @@ struct Moment {
     distance: f64,
 }
 
-/// Half the sum of the differences of two sets of masses.
-fn total_variation(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
-}
-
-/// The quantiles that a sampler of these masses has.
-fn quantiles(grid: &Grid, masses: &[f64]) -> [f64; 5] {
-    let (mut table, mut guide) = (vec![Entry::default(); entries(grid.bins())], vec![0; cells(grid.bins())]);
-    let last = DrawTable::build(grid, masses, &mut table, &mut guide);
-    let table = DrawTable::new(&table, &guide, last);
-    [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| f64::from(table.quantile(p)))
+/// The quantiles of the sampler in force.
+fn quantiles(report: &Report) -> [f64; 5] {
+    [report.q05, report.q25, report.q50, report.q75, report.q95]
 }
 
 /// Runs the command.
@@ -89,16 +77,15 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             return Err(Failure::at(journal, "exists: a journal is never overwritten, choose another name"));
         }
         if arguments.save.as_ref() == Some(journal) {
-            return Err(Failure::at(journal, "cannot be the image and the journal: choose two names"));
+            return Err(Failure::at(journal, "cannot be the snapshot and the journal: choose two names"));
         }
     }
     let known = Known::new(&arguments.profile)?;
     let config = arguments.settings.config(known.preset)?;
-    let grid = Grid::new(&config);
-    known.check(&arguments.profile, &grid)?;
+    known.check(&arguments.profile, &config)?;
     let channel = known.channel()?;
     let mmse = |sigma: f64| channel.mmse(sigma);
-    let exact = exact(&config, &grid, &mmse);
+    let exact = exact(&config, &mmse)?;
 
     let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
     let mut scheduler = Scheduler::init(&mut words, &config, seed)?;
@@ -107,7 +94,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let mut begun = vec![0; begin_room(config.bins as usize, config.window as usize)];
     let (mut recorder, used) = Recorder::begin(&mut memory, batch, &scheduler, seed, &mut begun)?;
     log.write(&begun[..used])?;
-    let mut errors = Errors::new(&grid, noise, seed ^ 0x5eed);
+    let mut errors = Errors::new(&scheduler, noise, seed ^ 0x5eed);
     let (mut sigma, mut error) = (vec![0.0; batch], vec![0.0; batch]);
     let mut course: Vec<Moment> = Vec::new();
     if !arguments.json {
@@ -131,7 +118,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         log.append(used)?;
         // About ten lines, the last one at the end.
         if (step + 1) * 10 / steps > step * 10 / steps {
-            let distance = total_variation(&scheduler.profile()?.density, &exact.density);
+            let distance = total_variation(&density(&scheduler.reader()), &exact.density);
             let moment = Moment { report: scheduler.report(), distance };
             if !arguments.json {
                 print_moment(out, &moment)?;
@@ -144,9 +131,10 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     log.append(used)?;
     log.finish()?;
     if let Some(path) = &arguments.save {
-        file::write(path, None, &file::image_of(&scheduler)?)?;
+        file::write(path, None, &file::snapshot_of(&scheduler)?)?;
     }
-    let profile = scheduler.profile()?;
+    let mut curves = vec![0.0; profile_len(config.bins as usize)];
+    let profile = scheduler.profile(&mut curves)?;
     if arguments.json {
         let course: Vec<_> = course
             .iter()
@@ -167,20 +155,20 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             "course": course,
             "report": json::report(&scheduler.report()),
             "digest": json::digest(scheduler.digest()),
-            "total_variation": total_variation(&profile.density, &exact.density),
-            "sigma": profile.sigma.as_slice(),
-            "density": profile.density.as_slice(),
+            "total_variation": total_variation(profile.density, &exact.density),
+            "sigma": &*profile.sigma,
+            "density": &*profile.density,
             "exact": {
-                "pivot": exp(exact.pivot.ln_c),
-                "pivot_rule": exact.pivot.rule.name(),
+                "pivot": exact.report.pivot,
+                "pivot_rule": exact.report.pivot_rule.name(),
                 "hold_reason": exact.hold.name(),
-                "quantiles": quantiles(&grid, &exact.density),
-                "density": exact.density.as_slice(),
+                "quantiles": quantiles(&exact.report),
+                "density": exact.density,
             },
         });
         return Ok(writeln!(out, "{object:#}")?);
     }
-    print_end(out, &config, &grid, &scheduler.report(), &profile, &exact)
+    print_end(out, &config, &scheduler.report(), &profile, &exact)
 }
 
 fn print_moment(out: &mut impl Write, Moment { report, distance }: &Moment) -> Result<(), Failure> {
@@ -193,29 +181,24 @@ fn print_moment(out: &mut impl Write, Moment { report, distance }: &Moment) -> R
 fn print_end(
     out: &mut impl Write,
     config: &Config,
-    grid: &Grid,
     report: &Report,
     profile: &Profile,
-    exact: &Estimate,
+    exact: &Exact,
 ) -> Result<(), Failure> {
     let row = |values: [f64; 5]| values.map(|q| format!("{:>9}", short(q))).concat();
     writeln!(out, "\n{:<9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "pivot", "5%", "25%", "50%", "75%", "95%")?;
-    let found = [report.q05, report.q25, report.q50, report.q75, report.q95];
-    writeln!(out, "{:<9}{:>9}{}", "schedule", short(report.pivot), row(found))?;
-    let (c, masses) = (exp(exact.pivot.ln_c), &exact.density);
-    writeln!(out, "{:<9}{:>9}{}", "exact", short(c), row(quantiles(grid, masses)))?;
+    for (name, report) in [("schedule", report), ("exact", &exact.report)] {
+        writeln!(out, "{name:<9}{:>9}{}", short(report.pivot), row(quantiles(report)))?;
+    }
+    let masses = &exact.density;
 
     let highest = profile.density.iter().chain(masses).fold(0.0f64, |a, &b| a.max(b));
     let (low, high) = (short(config.sigma_min), short(config.sigma_max));
     let width = bars(masses, highest).chars().count();
-    writeln!(out, "\n{:<9}{}", "schedule", bars(&profile.density, highest))?;
+    writeln!(out, "\n{:<9}{}", "schedule", bars(profile.density, highest))?;
     writeln!(out, "{:<9}{}", "exact", bars(masses, highest))?;
     writeln!(out, "{:<9}{low}{high:>rest$}  sigma", "", rest = width.saturating_sub(low.len()))?;
-    writeln!(
-        out,
-        "\ntotal variation to the exact density: {:.3}",
-        total_variation(&profile.density, masses)
-    )?;
+    writeln!(out, "\ntotal variation to the exact density: {:.3}", total_variation(profile.density, masses))?;
     if exact.hold != Hold::None {
         writeln!(out, "the exact profile would be held ({}): {}", exact.hold.name(), exact.hold.remedy())?;
     }

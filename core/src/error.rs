@@ -1,7 +1,7 @@
 //! What can go wrong, as one small enum.
 //!
 //! ```
-//! use infonoise_core::{Config, Error};
+//! use infonoise::{Config, Error};
 //! let config = Config { min_count: 300, ..Config::DEFAULT };
 //! let Err(error) = config.check() else { panic!() };
 //! assert_eq!(
@@ -153,14 +153,14 @@ pub enum Error {
     NotReady,
     /// f32 cannot hold that many distinct sigmas.
     GridTooFine,
-    /// The bytes do not begin as an image does.
-    NotAnImage,
-    /// The bytes of an image or of a record end early.
+    /// The bytes do not begin as a snapshot does.
+    NotASnapshot,
+    /// The bytes of a snapshot or of a record end early.
     Truncated,
-    /// The image was written by another image version: this one.
-    ImageVersion(u32),
-    /// The image's length is not what its dimensions need.
-    ImageSize,
+    /// The snapshot was written by another snapshot version: this one.
+    SnapshotVersion(u32),
+    /// The snapshot's length is not what its dimensions need.
+    SnapshotSize,
     /// A checksum does not match its bytes.
     Checksum,
     /// The bytes do not begin as a journal does.
@@ -186,10 +186,10 @@ impl Error {
             Error::Argument => 9,
             Error::NotReady => 10,
             Error::GridTooFine => 11,
-            Error::NotAnImage => 15,
+            Error::NotASnapshot => 15,
             Error::Truncated => 16,
-            Error::ImageVersion(_) => 17,
-            Error::ImageSize => 18,
+            Error::SnapshotVersion(_) => 17,
+            Error::SnapshotSize => 18,
             Error::Checksum => 19,
             Error::NotAJournal => 21,
             Error::JournalVersion(_) => 22,
@@ -201,16 +201,16 @@ impl Error {
     pub const fn text(self) -> &'static str {
         match self {
             Error::TooSmall => {
-                "memory is smaller than needed: allocate what the ..._bytes function of the state, image, journal or record says, and bins numbers for a curve"
+                "memory is smaller than needed: allocate what the ..._bytes function of the state, snapshot, journal or record says, and bins numbers for a curve"
             }
             Error::NotAState => {
                 "the block does not hold a scheduler: initialise it, or pass the block that was"
             }
             Error::ForeignEndian => {
-                "the block was written on a machine of the other byte order: move it as a saved image"
+                "the block was written on a machine of the other byte order: move it as a saved snapshot"
             }
             Error::WrongLayout(_) => {
-                "the block was written by another layout version of the library: move it as a saved image"
+                "the block was written by another layout version of the library: move it as a saved snapshot"
             }
             Error::Corrupt => "the block's content contradicts itself: restore it from a checkpoint",
             Error::Config(_) => {
@@ -224,15 +224,15 @@ impl Error {
             Error::NotReady => {
                 "not ready: no refresh has been accepted yet (or, for an estimate, a bin is still empty); the report says what it waits for"
             }
-            Error::NotAnImage => "these bytes are not an image of a schedule: pass what save() wrote",
+            Error::NotASnapshot => "these bytes are not a snapshot of a schedule: pass what save() wrote",
             Error::Truncated => {
                 "the bytes end early: the file was cut off; use an older checkpoint, or cut a journal behind its last whole record"
             }
-            Error::ImageVersion(_) => {
-                "the image was written by another image version of the library: load it with that one"
+            Error::SnapshotVersion(_) => {
+                "the snapshot was written by another snapshot version of the library: load it with that one"
             }
-            Error::ImageSize => {
-                "the image's length does not fit its bins and window: pass exactly what save() wrote"
+            Error::SnapshotSize => {
+                "the snapshot's length does not fit its bins and window: pass exactly what save() wrote"
             }
             Error::Checksum => "a checksum does not match: the file is damaged, use another copy",
             Error::NotAJournal => {
@@ -262,7 +262,7 @@ impl fmt::Display for Error {
         match self {
             Error::Config(error) | Error::Table(error) => error.fmt(f),
             Error::WrongLayout(version) => write!(f, "{} (layout {version})", self.text()),
-            Error::ImageVersion(version) | Error::JournalVersion(version) => {
+            Error::SnapshotVersion(version) | Error::JournalVersion(version) => {
                 write!(f, "{} (version {version})", self.text())
             }
             other => f.write_str(other.text()),

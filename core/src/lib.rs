@@ -1,11 +1,11 @@
-//! # infonoise-core
+//! # infonoise
 //!
 //! Chooses at which noise levels a diffusion model trains next, from the
 //! denoising errors that training computes anyway. The scheduler is a value:
 //! one flat block of words that the caller owns, and this crate works on it.
 //!
 //! ```
-//! use infonoise_core::{block::state_words, Config, Scheduler};
+//! use infonoise::{state_words, Config, Scheduler};
 //!
 //! let mut words = vec![0u64; state_words(64, 256)];
 //! let mut scheduler = Scheduler::init(&mut words, &Config::edm(0.5), 42)?;
@@ -14,75 +14,55 @@
 //! let error = [0.01f32; 128]; //            unweighted errors of the denoiser
 //! scheduler.observe(&sigma, &error)?;
 //! scheduler.step()?; //                     once per optimizer step
-//! # Ok::<(), infonoise_core::Error>(())
+//! # Ok::<(), infonoise::Error>(())
 //! ```
 //!
-//! One file per idea, in the order in which a refresh uses them: [`grid`],
-//! [`mod@bin`], [`objective`], [`ring`], [`rate`], [`pivot`], [`gate`],
-//! [`target`], [`density`], [`guard`], [`quantile`]; [`refresh`] puts them
-//! together, [`block`] says where they lie, [`Scheduler`] is the way in. A
-//! schedule leaves the block as an [`image`], a whole run as a [`journal`], which
-//! [`Recorder`] writes and [`replay`] executes. [`channel`] holds data whose answer
-//! is known.
+//! | folder | what it holds |
+//! |---|---|
+//! | `config` | what the trainer must say, its bounds, and the same as plain words |
+//! | `method` | the mathematics, one file for each idea; `method/refresh.rs` reads in the order of the specification |
+//! | `hot` | what runs for every sigma and every error: draw, bin lookup, ring |
+//! | `state` | the block: where everything lies, the draw table, the digest |
+//! | `persist` | what leaves the block: a schedule as a [`snapshot`], a run as a [`journal`] that [`Recorder`] writes and [`replay`] executes |
+//! | `inspect` | what a block can be asked: [`Report`], [`Profile`], [`diagnose`], [`coordinate`] |
+//!
+//! [`Scheduler`] is the way in, [`StateRef`] the same block for reading.
 //!
 //! No unsafe, no allocation, no panic in release builds, no platform maths:
 //! the same inputs give the same bits on every target.
 
-#![cfg_attr(not(test), no_std)]
-#![forbid(unsafe_code)]
+// One test sets the float control register, so only the shipped code can forbid it.
+#![cfg_attr(not(test), no_std, forbid(unsafe_code))]
 // Written as they read in METHOD: `!(x >= low)` also refuses NaN.
 #![allow(clippy::neg_cmp_op_on_partial_ord)]
 
-pub mod baseline;
-pub mod bin;
-pub mod block;
-pub mod channel;
-mod config;
-pub mod coordinate;
-pub mod crc;
-pub mod density;
-pub mod diagnose;
-mod digest;
-pub mod entropic;
+pub mod config;
 mod error;
-pub mod gate;
-pub mod grid;
-pub mod guard;
-pub mod image;
-pub mod journal;
-mod little;
+pub mod hot;
+pub mod inspect;
 pub mod maths;
-pub mod objective;
-pub mod pivot;
-mod profile;
-pub mod quantile;
-pub mod rate;
-mod reader;
-pub mod recent;
-mod record;
-mod recorder;
-pub mod refresh;
-pub mod replay;
-mod report;
-pub use infonoise_loops::ring;
+pub mod method;
+pub mod persist;
 mod scheduler;
-pub mod target;
-pub mod xxh3;
+pub mod state;
+#[cfg(test)]
+mod tests;
 
-pub use block::state_words;
+pub use config::raw::RawConfig;
 pub use config::{Baseline, Config, Draw, Emphasis, Endpoint, Objective, Pivot, Preset};
-pub use coordinate::Coordinate;
-pub use diagnose::{Mismatch, Schedule, ScheduleKind};
 pub use error::{ConfigError, Error};
-pub use guard::Hold;
-pub use pivot::PivotRule;
-pub use profile::{Edges, Profile};
-pub use reader::Reader;
-pub use record::ConfigRecord;
-pub use recorder::{Recorder, begin_room};
-pub use refresh::Warning;
-pub use report::{Phase, Report};
+pub use inspect::coordinate::{self, Coordinate};
+pub use inspect::diagnose::{self, Mismatch, Schedule, ScheduleKind};
+pub use inspect::profile::{Profile, profile_len};
+pub use inspect::report::{Phase, Report};
+pub use inspect::state_ref::StateRef;
+pub use method::guard::Hold;
+pub use method::pivot::PivotRule;
+pub use method::refresh::Warning;
+pub use persist::recorder::{Recorder, begin_room};
+pub use persist::{journal, recent_draws, replay, snapshot};
 pub use scheduler::{Scheduler, Step};
+pub use state::block::state_words;
 
 /// The version of the C ABI that this crate stands behind; journals name it.
 pub const ABI_VERSION: u32 = 1;

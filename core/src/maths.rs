@@ -3,26 +3,22 @@
 //! `exp`, `ln` and `erfc` come from `libm`, never from the platform. Host
 //! programs may run with flush-to-zero and denormals-are-zero set (XLA does),
 //! so whatever could be subnormal is decided on bits, never by arithmetic.
-//!
-//! ```
-//! use infonoise_core::maths::{flush, narrow, widen};
-//! let tiny = f32::from_bits(1); // the smallest subnormal
-//! assert_eq!(widen(tiny), f64::powi(2.0, -149));
-//! assert_eq!(narrow(1e-40), Some(0.0)); // below 2^-126: stored as +0
-//! assert_eq!(narrow(1e300), None);
-//! assert_eq!(flush(1e-305), 0.0);
-//! ```
 
-pub use infonoise_loops::number::{narrow, widen};
+#[test]
+fn example() {
+    let tiny = f32::from_bits(1); // the smallest subnormal
+    assert_eq!(f32_to_f64(tiny), f64::powi(2.0, -149));
+    assert_eq!(f64_to_loss(1e-40), Some(0.0)); // below 2^-126: stored as +0
+    assert_eq!(f64_to_loss(1e300), None);
+    assert_eq!(flush(1e-305), 0.0);
+}
 
 /// The largest number of bins a grid may have.
 pub const MAX_BINS: usize = 256;
 
-/// One f64 for each bin, on the stack.
-pub type Bins = heapless::Vec<f64, MAX_BINS>;
-
 /// Bits of 2^-1000, the smallest f64 magnitude that is ever stored.
 const SMALLEST_F64: u64 = (1023 - 1000) << 52;
+
 /// e to the x.
 #[inline]
 pub fn exp(x: f64) -> f64 {
@@ -53,23 +49,63 @@ pub fn flush(x: f64) -> f64 {
 pub fn below(x: f32) -> f32 {
     f32::from_bits(x.to_bits().wrapping_sub(1))
 }
+/// Bits of 2^-126 as an f64: the smallest normal f32.
+const SMALLEST_F32: u64 = (1023 - 126) << 52;
+/// 2^-149, the unit of subnormal f32 mantissas.
+const SUBNORMAL_UNIT: f64 = f64::from_bits((1023 - 149) << 52);
 
-/// Collects at most [`MAX_BINS`] numbers.
+/// An f32 as f64, exact for subnormals whatever the float mode.
 #[inline]
-pub fn collect(numbers: impl Iterator<Item = f64>) -> Bins {
-    let mut bins = Bins::new();
-    for x in numbers {
-        if bins.push(x).is_err() {
-            break;
-        }
+pub fn f32_to_f64(x: f32) -> f64 {
+    let bits = x.to_bits();
+    let mantissa = bits & 0x007f_ffff;
+    if bits & 0x7f80_0000 == 0 {
+        let magnitude = f64::from(mantissa) * SUBNORMAL_UNIT;
+        if bits >> 31 == 0 { magnitude } else { -magnitude }
+    } else {
+        f64::from(x)
     }
-    bins
+}
+
+/// A non-negative f64 as the f32 that a ring stores: below 2^-126 (-0 too) it is
+/// +0, beyond the range of f32 (or NaN) there is none.
+#[inline]
+pub fn f64_to_loss(x: f64) -> Option<f32> {
+    if x.to_bits() << 1 < SMALLEST_F32 << 1 {
+        return Some(0.0);
+    }
+    let y = x as f32;
+    if y.is_finite() { Some(y) } else { None }
+}
+
+/// What a ring stores of an error that needs no conversion: [`f64_to_loss`] of it,
+/// none if it is negative. Normal numbers, which nearly all are, stay as they are.
+#[inline(always)]
+pub fn f32_to_loss(x: f32) -> Option<f32> {
+    const SMALLEST: u32 = f32::MIN_POSITIVE.to_bits();
+    let normal = x.to_bits().wrapping_sub(SMALLEST) < f32::INFINITY.to_bits() - SMALLEST;
+    if normal { Some(x) } else { odd_f32_to_loss(x) }
+}
+
+#[cold]
+#[inline(never)]
+fn odd_f32_to_loss(x: f32) -> Option<f32> {
+    // Signs are read off the bits: denormals-are-zero hides small ones.
+    if x.to_bits() > (-0.0f32).to_bits() { None } else { f64_to_loss(f32_to_f64(x)) }
 }
 
 /// Element `i`, or 0 past the end: an index that cannot panic.
 #[inline]
 pub fn at(values: &[f64], i: usize) -> f64 {
     values.get(i).copied().unwrap_or(0.0)
+}
+
+/// Copies what fits: `copy_from_slice` panics where lengths differ.
+#[inline]
+pub fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = from;
+    }
 }
 
 /// Sum in ascending order.
@@ -103,16 +139,30 @@ pub fn normalise(values: &mut [f64]) {
     }
 }
 
-/// A least-squares line y = intercept + slope * i over i = 0.. of `values`.
+/// Standard normal mass between `low` and `high`, from the tail on the far side
+/// of the mean, where nothing cancels.
+pub fn normal_mass(low: f64, high: f64) -> f64 {
+    if low > 0.0 { normal_cdf(-low) - normal_cdf(-high) } else { normal_cdf(high) - normal_cdf(low) }
+}
+
+/// Standard normal mass below `z`.
+pub fn normal_cdf(z: f64) -> f64 {
+    0.5 * erfc(-z / core::f64::consts::SQRT_2)
+}
+
+/// A least-squares line y = intercept + slope * i through the values at 0..n.
 /// Returns (intercept, slope per index).
-pub fn line(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let centre = (n - 1.0) / 2.0;
-    let mean = sum(values) / n;
+pub fn line(n: usize, value: impl Fn(usize) -> f64) -> (f64, f64) {
+    let centre = (n as f64 - 1.0) / 2.0;
+    let mut total = 0.0;
+    for i in 0..n {
+        total += value(i);
+    }
+    let mean = total / n as f64;
     let (mut xy, mut xx) = (0.0, 0.0);
-    for (i, y) in values.iter().enumerate() {
+    for i in 0..n {
         let x = i as f64 - centre;
-        xy += x * (y - mean);
+        xy += x * (value(i) - mean);
         xx += x * x;
     }
     let slope = if xx > 0.0 { xy / xx } else { 0.0 };
@@ -125,19 +175,19 @@ mod tests {
 
     #[test]
     fn line_through_points_is_exact() {
-        let (a, b) = line(&[1.0, 3.0, 5.0, 7.0]);
+        let (a, b) = line(4, |i| 1.0 + 2.0 * i as f64);
         assert_eq!((a, b), (1.0, 2.0));
     }
 
     #[test]
-    fn narrow_decides_at_the_smallest_normal() {
+    fn f64_to_loss_decides_at_the_smallest_normal() {
         let edge = f64::powi(2.0, -126);
-        assert_eq!(narrow(edge), Some(f32::MIN_POSITIVE));
-        assert_eq!(narrow(f64::from_bits(edge.to_bits() - 1)), Some(0.0));
-        assert_eq!(narrow(f64::NAN), None);
-        assert_eq!(narrow(-0.0).map(f32::to_bits), Some(0));
-        assert_eq!(infonoise_loops::number::keep(-0.0).map(f32::to_bits), Some(0));
-        assert_eq!(infonoise_loops::number::keep(-f32::from_bits(1)), None);
-        assert_eq!(narrow(f64::from(f32::MAX)), Some(f32::MAX));
+        assert_eq!(f64_to_loss(edge), Some(f32::MIN_POSITIVE));
+        assert_eq!(f64_to_loss(f64::from_bits(edge.to_bits() - 1)), Some(0.0));
+        assert_eq!(f64_to_loss(f64::NAN), None);
+        assert_eq!(f64_to_loss(-0.0).map(f32::to_bits), Some(0));
+        assert_eq!(super::f32_to_loss(-0.0).map(f32::to_bits), Some(0));
+        assert_eq!(super::f32_to_loss(-f32::from_bits(1)), None);
+        assert_eq!(f64_to_loss(f64::from(f32::MAX)), Some(f32::MAX));
     }
 }

@@ -1,7 +1,7 @@
 //! The scheduler: three verbs on a borrowed block.
 //!
 //! ```
-//! use infonoise_core::{block::state_words, Config, Phase, Scheduler};
+//! use infonoise::{state_words, Config, Phase, Scheduler};
 //! let config = Config { warmup_steps: 50, ..Config::DEFAULT };
 //! let mut words = vec![0; state_words(64, 256)];
 //! let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
@@ -19,25 +19,26 @@
 //! assert!((report.pivot - 0.495).abs() < 0.01); // the data's deviation is 1/2
 //! ```
 
-use crate::baseline::{baseline as warm_up, check_baseline};
-use crate::bin::{BinLookup, OFF_GRID};
-use crate::block::{self, Header, LAYOUT, MAGIC, Summary, ViewMut, state_words};
 use crate::config::{Baseline, Config, Draw, Objective};
-use crate::density::{check_weight, cover};
 use crate::error::{ConfigError, Error};
-use crate::grid::Grid;
-use crate::guard::Hold;
-use crate::image;
-use crate::maths::{at, collect, flush, narrow, peak, widen};
-use crate::objective::to_x0;
-use crate::profile::{Profile, accepted_pivot, means};
-use crate::quantile::{DrawTable, Entry};
-use crate::reader::Reader;
-use crate::refresh::Estimate;
-use crate::report::Report;
-use crate::ring::Rings;
+use crate::hot::bin_lookup::{BinLookup, OFF_GRID};
+use crate::hot::draw::next_word;
+use crate::hot::ring::Rings;
+use crate::inspect::profile::Profile;
+use crate::inspect::report::Report;
+use crate::inspect::state_ref::StateRef;
+use crate::maths::{f32_to_f64, f64_to_loss};
+use crate::method::baseline::{baseline as baseline_mass, check_baseline};
+use crate::method::density::check_weight;
+use crate::method::grid::Grid;
+use crate::method::guard::Hold;
+use crate::method::rate::log_errors;
+use crate::method::refresh::refresh;
+use crate::persist::bytes::Doubles;
+use crate::persist::snapshot;
+use crate::state::block::{self, Header, LAYOUT, MAGIC, Summary, ViewMut, state_words};
+use crate::state::draw_table::DrawTable;
 use bytemuck::Zeroable;
-use infonoise_loops::draw::next_word;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -94,37 +95,6 @@ fn skip(rng: &mut Xoshiro256PlusPlus, words: u64) {
     }
 }
 
-/// Copies what fits: `copy_from_slice` panics where lengths differ.
-fn copy<T: Copy>(to: &mut [T], from: &[T]) {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = from;
-    }
-}
-
-/// Makes the masses `pi` the sampler in force.
-#[inline(never)]
-fn install(
-    header: &mut Header,
-    entries: &mut [Entry],
-    guide: &mut [u8],
-    density: &mut [f64],
-    grid: &Grid<'_>,
-    pi: &[f64],
-) {
-    let before = DrawTable::new(entries, guide, header.last_drawn as usize);
-    let old = collect((0..grid.bins()).map(|k| before.threshold(k) as f64));
-    let last = DrawTable::build(grid, pi, entries, guide);
-    let table = DrawTable::new(entries, guide, last);
-    let mut change = 0.0f64;
-    for k in 0..grid.bins() {
-        change = change.max((table.threshold(k) as f64 - at(&old, k)).abs());
-    }
-    copy(density, pi);
-    header.summary.cdf_change = change / (1u64 << 32) as f64;
-    header.summary.quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| table.quantile(p).into());
-    header.last_drawn = last as u64;
-}
-
 impl<'s> Scheduler<'s> {
     /// Writes a fresh block into `words` and borrows it.
     ///
@@ -141,7 +111,6 @@ impl<'s> Scheduler<'s> {
     ///
     /// # Errors
     /// Also `Length` and `Config` for tables that cannot be used.
-    #[inline(never)]
     pub fn init_with(
         words: &'s mut [u64],
         config: &Config,
@@ -149,12 +118,24 @@ impl<'s> Scheduler<'s> {
         weight: Option<&[f64]>,
         baseline: Option<&[f64]>,
     ) -> Result<Self, Error> {
+        Self::init_from(words, config, seed, weight.map(Doubles::Own), baseline.map(Doubles::Own))
+    }
+
+    /// As [`Scheduler::init_with`], from tables that lie anywhere.
+    #[inline(never)]
+    pub(crate) fn init_from(
+        words: &'s mut [u64],
+        config: &Config,
+        seed: u64,
+        weight: Option<Doubles<'_>>,
+        baseline: Option<Doubles<'_>>,
+    ) -> Result<Self, Error> {
         config.check()?;
         let (bins, window) = (config.bins as usize, config.window as usize);
-        if let Some(table) = weight {
+        if let Some(table) = &weight {
             check_weight(table, bins)?;
         }
-        match (config.baseline, baseline) {
+        match (config.baseline, &baseline) {
             (Baseline::Table, Some(table)) => check_baseline(config, table)?,
             (Baseline::Table, None) | (_, Some(_)) => {
                 return Err(Error::Table(ConfigError {
@@ -193,28 +174,31 @@ impl<'s> Scheduler<'s> {
         BinLookup::build(&grid, scheduler.block.bin_table, scheduler.block.edges);
         grid.store_centres(scheduler.block.centres);
         match weight {
-            Some(table) => copy(scheduler.block.weight, table),
+            Some(table) => table.copy_to(scheduler.block.weight),
             None => scheduler.block.weight.fill(1.0),
         }
         if let Some(table) = baseline {
-            copy(scheduler.block.baseline, table);
+            table.copy_to(scheduler.block.baseline);
         }
-        let pi = warm_up(&config, &grid, scheduler.block.baseline);
-        let ViewMut { header, entries, guide, density, .. } = &mut scheduler.block;
-        install(header, entries, guide, density, &grid, &pi);
+        let ViewMut { baseline, density, error, ln_error, .. } = &mut scheduler.block;
+        let pi = baseline_mass(&config, &grid, baseline);
+        density.iter_mut().enumerate().for_each(|(k, mass)| *mass = pi(k));
+        drop(pi);
+        log_errors(error, 0, ln_error);
+        scheduler.block.install(&config);
         scheduler.block.header.summary.cdf_change = 0.0;
         Ok(scheduler)
     }
 
-    /// Writes the schedule of an image into `words` and borrows it.
+    /// Writes the schedule of a snapshot into `words` and borrows it.
     ///
     /// # Errors
-    /// `NotAnImage`, `Truncated`, `ImageVersion`, `ImageSize`, `Checksum`,
+    /// `NotASnapshot`, `Truncated`, `SnapshotVersion`, `SnapshotSize`, `Checksum`,
     /// `Corrupt` (values out of range), `TooSmall` (`words`). Nothing is written
     /// then.
     #[inline(never)]
-    pub fn load(words: &'s mut [u64], image: &[u8]) -> Result<Self, Error> {
-        Ok(Scheduler { block: image::load(words, image)? })
+    pub fn load(words: &'s mut [u64], snapshot: &[u8]) -> Result<Self, Error> {
+        Ok(Scheduler { block: snapshot::load(words, snapshot)? })
     }
 
     /// Borrows an existing block after checking it completely.
@@ -240,8 +224,8 @@ impl<'s> Scheduler<'s> {
 
     /// The same block, for reading.
     #[inline]
-    pub fn reader(&self) -> Reader<'_> {
-        Reader { block: self.block.view() }
+    pub fn reader(&self) -> StateRef<'_> {
+        StateRef { block: self.block.view() }
     }
 
     /// Whether the block is what [`Scheduler::init_with`] makes of its
@@ -250,11 +234,12 @@ impl<'s> Scheduler<'s> {
         let (block, header) = (&self.block, &self.block.header);
         let Ok(config) = self.reader().config() else { return false };
         let counted = [header.steps, header.draws, header.observations, header.rejected, header.frozen];
-        let pi = warm_up(&config, &Grid::new(&config), block.baseline);
+        let grid = Grid::new(&config);
+        let pi = baseline_mass(&config, &grid, block.baseline);
         counted.iter().all(|&count| count == 0)
             && header.next_refresh == config.warmup_steps
             && header.rng == save_rng(&Xoshiro256PlusPlus::seed_from_u64(seed))
-            && block.density.iter().zip(&pi).all(|(a, b)| a.to_bits() == b.to_bits())
+            && block.density.iter().enumerate().all(|(k, mass)| mass.to_bits() == pi(k).to_bits())
     }
 
     /// Draws one sigma for each element of `sigma`.
@@ -339,8 +324,8 @@ impl<'s> Scheduler<'s> {
                 Some(|sigma: f32, error: f32| {
                     // Signs are read off the bits: denormals-are-zero hides small ones.
                     let negative = error.to_bits() > (-0.0f32).to_bits();
-                    let x0 = widen(error) * to_x0(objective, sigma.into()) / dimensions;
-                    if negative { None } else { narrow(x0) }
+                    let x0 = f32_to_f64(error) * objective.to_x0(sigma.into()) / dimensions;
+                    if negative { None } else { f64_to_loss(x0) }
                 }),
             ),
         };
@@ -409,46 +394,7 @@ impl<'s> Scheduler<'s> {
         if self.block.marks.iter().any(|mark| u32::from(mark.count) < least) {
             return Ok(Step::Waiting);
         }
-        self.refresh()
-    }
-
-    /// A refresh, whether due or not (METHOD, "Refresh", 1 to 11).
-    #[cold]
-    fn refresh(&mut self) -> Result<Step, Error> {
-        let config = self.reader().config()?;
-        let view = self.block.view();
-        let ema = means(&view, &config);
-        let accepted = accepted_pivot(&view);
-        let ViewMut { header, entries, guide, edges, centres, ema: slots, error, density, weight, .. } =
-            &mut self.block;
-        let grid = Grid::stored(&config, edges, centres);
-        let mut estimate = Estimate::new(&config, &grid, weight, &ema, accepted);
-        copy(slots, &ema);
-        header.next_refresh = header.steps.saturating_add(config.refresh_every);
-        let summary = &mut header.summary;
-        summary.warning = estimate.warning.code();
-        summary.clipped = estimate.rate.clipped;
-        if estimate.hold != Hold::None {
-            header.held = header.held.wrapping_add(1);
-            summary.hold = estimate.hold.code();
-            return Ok(Step::Held(estimate.hold));
-        }
-        header.refreshes = header.refreshes.wrapping_add(1);
-        summary.rule = estimate.pivot.rule.code();
-        summary.ln_c = estimate.pivot.ln_c;
-        summary.gate_exponent = config.gate_exponent;
-        summary.smoothing = config.smoothing;
-        summary.peak_sigma = grid.centre(peak(&estimate.target).0);
-        summary.information_nats = 0.0;
-        for k in 0..grid.bins() {
-            summary.information_nats += estimate.nats(&grid, k);
-        }
-        for (slot, &m) in error.iter_mut().zip(&estimate.rate.error) {
-            *slot = flush(m);
-        }
-        cover(&mut estimate.density, config.coverage);
-        install(header, entries, guide, density, &grid, &estimate.density);
-        Ok(Step::Refreshed)
+        refresh(&mut self.block)
     }
 
     /// Stops refreshes, or lets them go on; a due one then runs at the next step.
@@ -464,14 +410,23 @@ impl<'s> Scheduler<'s> {
     /// `Config` names a field that is invalid, or fixed at init (grid, window,
     /// objective, sigma_data, reduction, endpoint, draw, baseline); `Length`;
     /// `Corrupt`. Nothing has changed then.
-    #[inline(never)]
     pub fn reconfigure(&mut self, config: &Config, weight: Option<&[f64]>) -> Result<(), Error> {
+        self.reconfigure_from(config, weight.map(Doubles::Own))
+    }
+
+    /// As [`Scheduler::reconfigure`], from a table that lies anywhere.
+    #[inline(never)]
+    pub(crate) fn reconfigure_from(
+        &mut self,
+        config: &Config,
+        weight: Option<Doubles<'_>>,
+    ) -> Result<(), Error> {
         config.check()?;
         let old = self.reader().config()?;
         old.may_become(config)?;
         if let Some(table) = weight {
-            check_weight(table, old.bins as usize)?;
-            copy(self.block.weight, table);
+            check_weight(&table, old.bins as usize)?;
+            table.copy_to(self.block.weight);
         }
         let header = &mut *self.block.header;
         header.next_refresh = if header.attempts() == 0 {
@@ -494,12 +449,12 @@ impl<'s> Scheduler<'s> {
         self.reader().report()
     }
 
-    /// The profile in force.
+    /// The profile in force, in `memory` of [`crate::profile_len`] numbers.
     ///
     /// # Errors
-    /// `Corrupt`.
-    pub fn profile(&self) -> Result<Profile, Error> {
-        self.reader().profile()
+    /// As [`StateRef::profile`].
+    pub fn profile<'m>(&self, memory: &'m mut [f64]) -> Result<Profile<'m>, Error> {
+        self.reader().profile(memory)
     }
 
     /// The digest.
@@ -512,7 +467,7 @@ impl<'s> Scheduler<'s> {
 mod tests {
     use super::*;
     use crate::config::Pivot;
-    use crate::report::Phase;
+    use crate::inspect::report::Phase;
 
     fn gaussian(sigma: &[f32]) -> Vec<f32> {
         sigma.iter().map(|s| s * s * 0.25 / (s * s + 0.25)).collect()

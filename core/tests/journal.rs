@@ -1,9 +1,9 @@
 //! Recorded runs, executed again: whatever was called, the digests agree.
 
-use infonoise_core::journal::{self, Record, Sigmas, is_torn};
-use infonoise_core::recent::recent_words;
-use infonoise_core::replay::{Event, Needs, apply, begin};
-use infonoise_core::{Baseline, Config, Draw, Error, Recorder, Scheduler, Step, begin_room, state_words};
+use infonoise::persist::journal::{self, Record, Sigmas, is_torn};
+use infonoise::persist::recent_draws::recent_words;
+use infonoise::persist::replay::{Event, Needs, apply, begin};
+use infonoise::{Baseline, Config, Draw, Error, Recorder, Scheduler, Step, begin_room, state_words};
 use proptest::prelude::*;
 
 /// A call of a trainer, in numbers that proptest can shrink.
@@ -136,7 +136,7 @@ proptest! {
         let mut words = vec![0; state_words(16, 8)];
         let mut scheduler = Scheduler::init(&mut words, &base(draw), 3).unwrap();
         if late {
-            // A journal that begins in the middle of a run starts from its image.
+            // A journal that begins in the middle of a run starts from its snapshot.
             scheduler.sample(&mut [0.0; 7]).unwrap();
             scheduler.step().unwrap();
         }
@@ -264,7 +264,7 @@ fn tables_start_with_the_run_and_foreign_starts_are_images() {
     let mut scheduler = Scheduler::init(&mut words, &config, 3).unwrap();
     scheduler.reconfigure(&Config { coverage: 0.9, ..config }, None).unwrap();
     let log = record(&mut scheduler, 3, &steady(9), 0).log;
-    assert!(matches!(Record::decode(&log[journal::HEAD..]).unwrap().0, Record::Image { .. }));
+    assert!(matches!(Record::decode(&log[journal::HEAD..]).unwrap().0, Record::Snapshot { .. }));
     assert_eq!(replay(&log).unwrap().differs, None);
 }
 

@@ -1,28 +1,31 @@
 //! The method against exact answers: METHOD's "Numbers to hit", and what must
 //! not change when the units do.
 
-use infonoise_core::channel::{gaussian, two_point};
-use infonoise_core::grid::Grid;
-use infonoise_core::objective::to_x0;
-use infonoise_core::{
-    Config, Emphasis, Endpoint, Objective, Pivot, PivotRule, Report, Scheduler, state_words,
+use infonoise::{
+    Config, Emphasis, Endpoint, Objective, Pivot, PivotRule, Report, Scheduler, profile_len, state_words,
 };
+use infonoise_simulation::{density, gaussian, two_point};
 
 /// One refresh on exact errors at the bin centres, in the objective's space.
 fn refreshed(config: &Config, mmse: impl Fn(f64) -> f64) -> (Report, Vec<f64>) {
     let config = Config { warmup_steps: 1, min_count: 1, window: 8, ..*config };
-    let grid = Grid::new(&config);
-    let mut words = vec![0; state_words(grid.bins(), 8)];
+    let mut words = vec![0; state_words(config.bins as usize, 8)];
     let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
-    for k in 0..grid.bins() {
-        let s = grid.centre(k);
-        let error = mmse(s) / to_x0(config.objective, s) * f64::from(config.reduction_dim.max(1));
+    for k in 0..config.bins as usize {
+        let s = scheduler.reader().centre(k);
+        let error = mmse(s) / config.objective.to_x0(s) * f64::from(config.reduction_dim.max(1));
         assert_eq!(scheduler.observe(&[s as f32], &[error as f32]), Ok(0));
     }
     scheduler.step().unwrap();
     let report = scheduler.report();
     assert_eq!(report.refreshes, 1, "{report:?}");
-    (report, scheduler.profile().unwrap().density.to_vec())
+    (report, density(&scheduler.reader()))
+}
+
+fn centres(config: &Config) -> Vec<f64> {
+    let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
+    let scheduler = Scheduler::init(&mut words, config, 0).unwrap();
+    (0..config.bins as usize).map(|k| scheduler.reader().centre(k)).collect()
 }
 
 fn quantiles(report: &Report) -> [f64; 5] {
@@ -165,7 +168,7 @@ fn onset_is_the_deviation_of_gaussian_data() {
 
 #[test]
 fn objectives_agree_once_the_weight_is_undone() {
-    let grid = Grid::new(&continuous());
+    let centres = centres(&continuous());
     let (_, reference) = refreshed(&Config { sigma_data: 0.5, ..continuous() }, gaussian(0.5));
     for &objective in Objective::ALL {
         for (emphasis, reduction_dim) in
@@ -175,7 +178,7 @@ fn objectives_agree_once_the_weight_is_undone() {
                 Config { objective, emphasis, reduction_dim, sigma_data: 0.5, guard: false, ..continuous() };
             let (_, density) = refreshed(&config, gaussian(0.5));
             let weight = |k: usize| match emphasis {
-                Emphasis::Target => infonoise_core::objective::weight(objective, grid.centre(k), 0.5),
+                Emphasis::Target => objective.weight(centres[k], 0.5),
                 Emphasis::Samples => 1.0,
             };
             let undone: Vec<f64> = density.iter().enumerate().map(|(k, pi)| pi * weight(k)).collect();
@@ -191,18 +194,19 @@ fn objectives_agree_once_the_weight_is_undone() {
 #[test]
 fn a_weight_table_moves_the_draws_against_it() {
     let config = Config { warmup_steps: 1, min_count: 1, window: 8, ..continuous() };
-    let grid = Grid::new(&config);
-    let min_snr: Vec<f64> = (0..64).map(|k| (5.0f64).min(grid.centre(k).powi(-2))).collect();
+    let centres = centres(&config);
+    let min_snr: Vec<f64> = (0..64).map(|k| (5.0f64).min(centres[k].powi(-2))).collect();
     let mut words = vec![0; state_words(64, 8)];
     let mut scheduler = Scheduler::init_with(&mut words, &config, 0, Some(&min_snr), None).unwrap();
-    for k in 0..64 {
-        scheduler.observe(&[grid.centre(k) as f32], &[gaussian(0.5)(grid.centre(k)) as f32]).unwrap();
+    for &centre in &centres {
+        scheduler.observe(&[centre as f32], &[gaussian(0.5)(centre) as f32]).unwrap();
     }
     scheduler.step().unwrap();
-    let profile = scheduler.profile().unwrap();
+    let mut memory = [0.0; profile_len(64)];
+    let profile = scheduler.profile(&mut memory).unwrap();
     let undone: Vec<f64> = (0..64).map(|k| profile.density[k] * min_snr[k]).collect();
     let total: f64 = undone.iter().sum();
-    for (a, b) in undone.iter().zip(&profile.target) {
+    for (a, b) in undone.iter().zip(&*profile.target) {
         assert!((a / total - b).abs() < 1e-12);
     }
 }

@@ -1,10 +1,10 @@
 //! Simulated training runs: errors around a known mmse that fall towards it,
 //! with noise on the means of the bins. The density must find the exact one.
 
-use infonoise_core::channel::{Errors, Table, exact, gaussian, points, two_modes, two_point};
-use infonoise_core::grid::Grid;
-use infonoise_core::objective::to_x0;
-use infonoise_core::{Config, Objective, Report, Scheduler, Warning, state_words};
+use infonoise::{Config, Objective, Report, Scheduler, Warning, state_words};
+use infonoise_simulation::{
+    Errors, Table, density, exact, gaussian, points, total_variation, two_modes, two_point,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
@@ -84,11 +84,11 @@ struct Outcome {
 /// that a bin's errors share between two refreshes.
 fn run(shape: &Shape, config: &Config, noise: f64, seed: u64) -> Outcome {
     let (bins, batch) = (config.bins as usize, 1024);
-    let (grid, table) = (Grid::new(config), shape.table());
+    let table = shape.table();
     let mmse = |sigma| table.mmse(sigma);
     let mut words = vec![0; state_words(bins, config.window as usize)];
     let mut scheduler = Scheduler::init(&mut words, config, seed).unwrap();
-    let mut errors = Errors::new(&grid, noise, seed ^ 0x5eed);
+    let mut errors = Errors::new(&scheduler, noise, seed ^ 0x5eed);
     let (mut sigma, mut error) = (vec![0.0f32; batch], vec![0.0f32; batch]);
     let steps = 200 + 3 * bins as u64;
     for step in 0..steps {
@@ -100,21 +100,43 @@ fn run(shape: &Shape, config: &Config, noise: f64, seed: u64) -> Outcome {
         scheduler.observe(&sigma, &error).unwrap();
         scheduler.step().unwrap();
     }
-    let exact = exact(config, &grid, &mmse).density;
-    let density = scheduler.profile().unwrap().density.to_vec();
-    let distance = density.iter().zip(&exact).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0;
+    let exact = exact(config, &mmse).unwrap().density;
+    let density = density(&scheduler.reader());
+    let distance = total_variation(&density, &exact);
     Outcome { density, report: scheduler.report(), distance }
 }
 
 /// The share of the draws in the lowest and in the highest half-decade.
 fn edge_mass(config: &Config, density: &[f64]) -> f64 {
-    let grid = Grid::new(config);
+    let width = (config.sigma_max / config.sigma_min).ln() / density.len() as f64;
+    let centre = |k: usize| config.sigma_min * ((k as f64 + 0.5) * width).exp();
     let share = |inside: &dyn Fn(f64) -> bool| {
-        (0..grid.bins()).filter(|&k| inside(grid.centre(k))).map(|k| density[k]).sum::<f64>()
+        (0..density.len()).filter(|&k| inside(centre(k))).map(|k| density[k]).sum::<f64>()
     };
     let half = 10f64.sqrt();
     let (low, high) = (config.sigma_min * half, config.sigma_max / half);
     share(&|s| s < low).max(share(&|s| s > high))
+}
+
+/// Whether the exact profile lies so near a pivot rule's threshold that errors of
+/// one bin, off by two deviations of the noise, move its pivot by half: no rule can
+/// then tell the two apart. Coarse grids that end inside a peak do that.
+fn is_ambiguous(shape: &Shape, config: &Config, noise: f64) -> bool {
+    let table = shape.table();
+    let pivot = |mmse: &dyn Fn(f64) -> f64| exact(config, mmse).unwrap().report.pivot;
+    let plain = pivot(&|sigma| table.mmse(sigma));
+    let width = (config.sigma_max / config.sigma_min).ln() / f64::from(config.bins);
+    (0..config.bins).any(|k| {
+        let low = config.sigma_min * (f64::from(k) * width).exp();
+        [-2.0, 2.0].into_iter().any(|deviations: f64| {
+            let factor = (deviations * noise).exp();
+            let moved = pivot(&|sigma| {
+                let inside = sigma >= low && sigma < low * width.exp();
+                table.mmse(sigma) * if inside { factor } else { 1.0 }
+            });
+            moved > 1.5 * plain || plain > 1.5 * moved
+        })
+    })
 }
 
 #[test]
@@ -145,7 +167,8 @@ fn runs_end_at_the_exact_density() {
                         outside += 1;
                         println!("{what}");
                     }
-                    if outcome.distance > 2.0 * allowed || edge > 0.5 || outcome.report.refreshes == 0 {
+                    let far = outcome.distance > 2.0 * allowed && !is_ambiguous(shape, &config, noise);
+                    if far || edge > 0.5 || outcome.report.refreshes == 0 {
                         failures.push(what);
                     }
                 }
@@ -180,7 +203,7 @@ fn narrow_grids_are_legitimate() {
 fn a_wrong_objective_is_noticed_within_two_refreshes() {
     let wrong = config(Kind::Continuous, 64, 0.002);
     let truth = gaussian(0.5);
-    let velocity = |s: f64| truth(s) / to_x0(Objective::Velocity, s);
+    let velocity = |s: f64| truth(s) / Objective::Velocity.to_x0(s);
     let mut words = vec![0; state_words(64, 64)];
     let mut scheduler = Scheduler::init(&mut words, &wrong, 1).unwrap();
     let mut sigma = vec![0.0f32; 1024];

@@ -1,9 +1,9 @@
 //! What a block can be asked: report, profile, diagnosis, digest.
 
-use crate::memory::{self, copy_curve, input, optional, output, reader, sized_out};
+use crate::memory::{self, input, optional, output, reader, sized_out};
 use crate::{Status, status};
 use core::ffi::c_void;
-use infonoise_core::{Mismatch, Profile, Reader, Report, Schedule, ScheduleKind};
+use infonoise::{Mismatch, Profile, Report, Schedule, ScheduleKind, StateRef, profile_len};
 
 /// The K curves of a schedule: `infonoise_profile` of the C ABI. Point the
 /// members that you want at arrays, leave the others NULL, and set `bins` to
@@ -103,36 +103,35 @@ pub unsafe extern "C" fn infonoise_profile_get(
         let state = unsafe { reader(state, bytes)? };
         unsafe { memory::check_size(profile)? };
         let record = unsafe { &mut *profile };
-        let curves = match which {
-            0 => state.profile()?,
-            1 => state.estimate()?,
-            _ => return Err(Status::INFONOISE_ARGUMENT),
-        };
-        unsafe { copy_profile(&curves, record) }
+        if which > 1 {
+            return Err(Status::INFONOISE_ARGUMENT);
+        }
+        if (record.bins as usize) < state.bins() {
+            return Err(Status::INFONOISE_TOO_SMALL);
+        }
+        let mut curves = unsafe { curves_of(record, state.bins())? };
+        state.profile_into(&mut curves, which == 1)?;
+        record.bins = state.bins() as u32;
+        Ok(())
     })
 }
 
-unsafe fn copy_profile(curves: &Profile, record: &mut ProfileRecord) -> Result<(), Status> {
-    if (record.bins as usize) < curves.sigma.len() {
-        return Err(Status::INFONOISE_TOO_SMALL);
+/// The arrays of a record, those that are NULL as empty.
+unsafe fn curves_of<'a>(record: &ProfileRecord, bins: usize) -> Result<Profile<'a>, Status> {
+    unsafe {
+        Ok(Profile {
+            sigma: optional(record.sigma, bins)?,
+            edges: optional(record.edges, bins + 1)?,
+            cdf: optional(record.cdf, bins + 1)?,
+            entropy: optional(record.entropy, bins + 1)?,
+            count: optional(record.count, bins)?,
+            error: optional(record.error, bins)?,
+            rate: optional(record.rate, bins)?,
+            gate: optional(record.gate, bins)?,
+            target: optional(record.target, bins)?,
+            density: optional(record.density, bins)?,
+        })
     }
-    let parts: [(&[f64], *mut f64); 10] = [
-        (&curves.sigma, record.sigma),
-        (&curves.edges, record.edges),
-        (&curves.cdf, record.cdf),
-        (&curves.entropy, record.entropy),
-        (&curves.count, record.count),
-        (&curves.error, record.error),
-        (&curves.rate, record.rate),
-        (&curves.gate, record.gate),
-        (&curves.target, record.target),
-        (&curves.density, record.density),
-    ];
-    for (from, to) in parts {
-        unsafe { copy_curve(from, to)? };
-    }
-    record.bins = curves.sigma.len() as u32;
-    Ok(())
 }
 
 /// How far an existing schedule (`infonoise_schedule_kind` with its numbers a
@@ -169,8 +168,10 @@ pub unsafe extern "C" fn infonoise_diagnose(
         if !record.emphasis.is_null() && (record.bins as usize) < bins {
             return Err(Status::INFONOISE_TOO_SMALL);
         }
-        let found: Mismatch = state.diagnose(&Schedule::new(kind, a, b, table), which == 1)?;
-        unsafe { copy_curve(&found.emphasis, record.emphasis)? };
+        let mut memory = [0.0; profile_len(256)];
+        let target = if which == 1 { Some(&*state.estimate(&mut memory)?.target) } else { None };
+        let emphasis = unsafe { optional(record.emphasis, bins)? };
+        let found: Mismatch = state.diagnose(&Schedule::new(kind, a, b, table), target, emphasis)?;
         record.bins = bins as u32;
         record.total_variation = found.total_variation;
         record.band_low = found.band_low;
@@ -220,7 +221,7 @@ pub unsafe extern "C" fn infonoise_sampler_get(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_digest(state: *const c_void, bytes: usize, digest: *mut u64) -> Status {
     status(|| {
-        let state: Reader<'_> = unsafe { reader(state, bytes)? };
+        let state: StateRef<'_> = unsafe { reader(state, bytes)? };
         if let Some(digest) = unsafe { output(digest, 1)? }.first_mut() {
             *digest = state.digest();
         }

@@ -3,9 +3,11 @@
 use crate::memory::{self, input, output, reader, scheduler, sized_in, sized_out};
 use crate::{Status, size, status};
 use core::ffi::c_void;
-use infonoise_core::recent::{Recent, recent_words};
-use infonoise_core::replay::{self, Event, Needs};
-use infonoise_core::{Config, Error, Recorder, Report, Scheduler, Step, begin_room, block, image, journal};
+use infonoise::recent_draws::{Recent, recent_words};
+use infonoise::replay::{self, Event, Needs};
+use infonoise::{
+    Config, Error, Recorder, Report, Scheduler, Step, begin_room, journal, snapshot, state::block,
+};
 
 /// What a record of a journal did.
 #[repr(u32)]
@@ -234,7 +236,7 @@ pub unsafe extern "C" fn infonoise_journal_reconfigure(
     journal_bytes: usize,
     state: *mut c_void,
     bytes: usize,
-    config: *const infonoise_core::ConfigRecord,
+    config: *const infonoise::RawConfig,
     weight: *const f64,
     record: *mut c_void,
     record_bytes: usize,
@@ -447,7 +449,7 @@ pub unsafe extern "C" fn infonoise_version_of(data: *const c_void, data_bytes: u
         return 0;
     };
     let magic = u64::from_ne_bytes(*magic);
-    if magic == u64::from_ne_bytes(image::IMAGE_MAGIC) || magic == u64::from_ne_bytes(journal::MAGIC) {
+    if magic == u64::from_ne_bytes(snapshot::SNAPSHOT_MAGIC) || magic == u64::from_ne_bytes(journal::MAGIC) {
         return u32::from_le_bytes(*version);
     }
     // A block's layout is a small u64 in the machine's own byte order.

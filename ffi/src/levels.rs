@@ -3,8 +3,8 @@
 use crate::memory::{input, output, reader};
 use crate::{Status, status};
 use core::ffi::c_void;
-use infonoise_core::entropic::EntropicTime;
-use infonoise_core::{Coordinate, coordinate};
+use infonoise::inspect::entropic_time::EntropicTime;
+use infonoise::{Coordinate, coordinate};
 
 /// Fills `sigma` with n >= 2 noise levels for a sampler, equally spaced in
 /// entropic time with the given power (1 is usual, 0 for token data at few
@@ -75,7 +75,7 @@ unsafe fn entropic(
     from: *const f64,
     to: *mut f64,
     n: usize,
-    map: impl Fn(&EntropicTime, f64) -> f64,
+    map: impl Fn(&EntropicTime<'_>, f64) -> f64,
 ) -> Status {
     status(|| {
         if gated > 1 {

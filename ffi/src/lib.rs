@@ -26,24 +26,24 @@ mod inspect;
 
 mod levels;
 
-mod image;
+mod snapshot;
 
 mod journal;
 
 mod status;
 
-pub use image::*;
 pub use inspect::*;
 pub use journal::*;
 pub use levels::*;
 pub use setup::*;
+pub use snapshot::*;
 pub use status::*;
 pub use verbs::*;
 
 /// The version of this ABI: functions and structs are only ever added within
 /// one. Compare it with `infonoise_abi_version()` of the library you load.
 pub const INFONOISE_ABI_VERSION: u32 = 1;
-const _: () = assert!(INFONOISE_ABI_VERSION == infonoise_core::ABI_VERSION);
+const _: () = assert!(INFONOISE_ABI_VERSION == infonoise::ABI_VERSION);
 
 /// Runs `body` in the standard float mode and turns its error into a status.
 fn status(body: impl FnOnce() -> Result<(), Status>) -> Status {

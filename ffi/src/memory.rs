@@ -2,7 +2,7 @@
 
 use crate::Status;
 use core::ffi::c_void;
-use infonoise_core::{ConfigRecord, Reader, Report, Scheduler, state_words};
+use infonoise::{RawConfig, Report, Scheduler, StateRef, state_words};
 
 /// No block is larger, so no slice over one need be.
 const LARGEST_STATE: usize = state_words(256, 4096);
@@ -73,10 +73,10 @@ pub unsafe fn bytes_in<'a>(data: *const c_void, bytes: usize) -> Result<&'a [u8]
 }
 
 /// The scheduler in a block, to read.
-pub unsafe fn reader<'a>(state: *const c_void, bytes: usize) -> Result<Reader<'a>, Status> {
+pub unsafe fn reader<'a>(state: *const c_void, bytes: usize) -> Result<StateRef<'a>, Status> {
     let state = state.cast::<u64>();
     check(state, 1)?;
-    Ok(Reader::open(unsafe { input(state, words_in(bytes))? })?)
+    Ok(StateRef::open(unsafe { input(state, words_in(bytes))? })?)
 }
 
 /// A scheduler in a block, to work on; in debug builds, claimed.
@@ -116,7 +116,7 @@ pub unsafe fn scheduler<'a>(state: *mut c_void, bytes: usize) -> Result<Claimed<
 /// # Safety
 /// `repr(C)`, and the first field is that size.
 pub unsafe trait Sized32: Sized {}
-unsafe impl Sized32 for ConfigRecord {}
+unsafe impl Sized32 for RawConfig {}
 unsafe impl Sized32 for Report {}
 unsafe impl Sized32 for crate::inspect::ProfileRecord {}
 unsafe impl Sized32 for crate::inspect::MismatchRecord {}
@@ -139,7 +139,7 @@ pub unsafe fn check_size<T: Sized32>(pointer: *const T) -> Result<u32, Status> {
 }
 
 /// Reads a struct of the ABI.
-pub unsafe fn sized_in(pointer: *const ConfigRecord) -> Result<ConfigRecord, Status> {
+pub unsafe fn sized_in(pointer: *const RawConfig) -> Result<RawConfig, Status> {
     unsafe {
         check_size(pointer)?;
         Ok(pointer.read())

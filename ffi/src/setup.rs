@@ -3,9 +3,9 @@
 use crate::memory::{self, copy_curve, input, output, reader, scheduler, sized_in, sized_out};
 use crate::{Status, size, status, text};
 use core::ffi::{c_char, c_void};
-use infonoise_core::{Config, ConfigRecord, Error, Preset, Scheduler, state_words};
+use infonoise::{Config, Error, Preset, RawConfig, Scheduler, state_words};
 
-fn config_of(record: &ConfigRecord) -> Result<Config, Status> {
+fn config_of(record: &RawConfig) -> Result<Config, Status> {
     Ok(Config::from_record(record).map_err(Error::Config)?)
 }
 
@@ -14,7 +14,7 @@ fn config_of(record: &ConfigRecord) -> Result<Config, Status> {
 ///
 /// Errors: NULL, STRUCT_SIZE, ARGUMENT (no such preset).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn infonoise_config_init(config: *mut ConfigRecord, preset: u32) -> Status {
+pub unsafe extern "C" fn infonoise_config_init(config: *mut RawConfig, preset: u32) -> Status {
     status(|| {
         let preset = Preset::from_code(preset).ok_or(Status::INFONOISE_ARGUMENT)?;
         unsafe { sized_out(config, Config::preset(preset).to_record()) }
@@ -28,7 +28,7 @@ pub unsafe extern "C" fn infonoise_config_init(config: *mut ConfigRecord, preset
 /// Errors: NULL (config), MISALIGNED, STRUCT_SIZE, INVALID_CONFIG.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_config_check(
-    config: *const ConfigRecord,
+    config: *const RawConfig,
     message: *mut c_char,
     message_bytes: usize,
 ) -> Status {
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn infonoise_config_check(
 
 /// Bytes of a state block for `config`; 0 if the configuration is invalid.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn infonoise_state_bytes(config: *const ConfigRecord) -> usize {
+pub unsafe extern "C" fn infonoise_state_bytes(config: *const RawConfig) -> usize {
     size(|| {
         let config = config_of(&unsafe { sized_in(config)? })?;
         Ok(8 * state_words(config.bins as usize, config.window as usize))
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn infonoise_state_bytes(config: *const ConfigRecord) -> u
 pub unsafe extern "C" fn infonoise_init(
     state: *mut c_void,
     bytes: usize,
-    config: *const ConfigRecord,
+    config: *const RawConfig,
     seed: u64,
 ) -> Status {
     unsafe { infonoise_init_with(state, bytes, config, seed, core::ptr::null(), core::ptr::null()) }
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn infonoise_init(
 pub unsafe extern "C" fn infonoise_init_with(
     state: *mut c_void,
     bytes: usize,
-    config: *const ConfigRecord,
+    config: *const RawConfig,
     seed: u64,
     weight: *const f64,
     baseline: *const f64,
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn infonoise_validate(state: *const c_void, bytes: usize) 
 pub unsafe extern "C" fn infonoise_config_get(
     state: *const c_void,
     bytes: usize,
-    config: *mut ConfigRecord,
+    config: *mut RawConfig,
 ) -> Status {
     status(|| {
         let record = unsafe { reader(state, bytes)? }.config()?.to_record();
@@ -149,7 +149,7 @@ pub unsafe extern "C" fn infonoise_tables_get(
 pub unsafe extern "C" fn infonoise_reconfigure(
     state: *mut c_void,
     bytes: usize,
-    config: *const ConfigRecord,
+    config: *const RawConfig,
     weight: *const f64,
 ) -> Status {
     status(|| {
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn infonoise_reconfigure(
 pub unsafe extern "C" fn infonoise_reconfigure_check(
     state: *const c_void,
     bytes: usize,
-    config: *const ConfigRecord,
+    config: *const RawConfig,
     message: *mut c_char,
     message_bytes: usize,
 ) -> Status {

@@ -2,7 +2,7 @@
 
 use crate::text::c_name;
 use core::ffi::{CStr, c_char};
-use infonoise_core::{
+use infonoise::{
     Baseline, ConfigError, Coordinate, Draw, Emphasis, Endpoint, Error, Hold, Objective, Phase, Pivot,
     PivotRule, Preset, ScheduleKind, Warning,
 };
@@ -79,10 +79,10 @@ impl From<Error> for Status {
             Error::Argument => Status::INFONOISE_ARGUMENT,
             Error::NotReady => Status::INFONOISE_NOT_READY,
             Error::GridTooFine => Status::INFONOISE_GRID_TOO_FINE,
-            Error::NotAnImage => Status::INFONOISE_NOT_AN_IMAGE,
+            Error::NotASnapshot => Status::INFONOISE_NOT_AN_IMAGE,
             Error::Truncated => Status::INFONOISE_TRUNCATED,
-            Error::ImageVersion(_) => Status::INFONOISE_IMAGE_VERSION,
-            Error::ImageSize => Status::INFONOISE_IMAGE_SIZE,
+            Error::SnapshotVersion(_) => Status::INFONOISE_IMAGE_VERSION,
+            Error::SnapshotSize => Status::INFONOISE_IMAGE_SIZE,
             Error::Checksum => Status::INFONOISE_CHECKSUM,
             Error::NotAJournal => Status::INFONOISE_NOT_A_JOURNAL,
             Error::JournalVersion(_) => Status::INFONOISE_JOURNAL_VERSION,
@@ -125,10 +125,10 @@ pub extern "C" fn infonoise_status_message(status: u32) -> *const c_char {
         12 => c"a pointer is not aligned: state blocks are 8-aligned, arrays as their elements",
         13 => c"struct_size is unknown: initialise structs with their INFONOISE_..._INIT macro",
         14 => c"another thread is working on this block: one block serves one thread at a time",
-        15 => c_text!(Error::NotAnImage),
+        15 => c_text!(Error::NotASnapshot),
         16 => c_text!(Error::Truncated),
-        17 => c_text!(Error::ImageVersion(0)),
-        18 => c_text!(Error::ImageSize),
+        17 => c_text!(Error::SnapshotVersion(0)),
+        18 => c_text!(Error::SnapshotSize),
         19 => c_text!(Error::Checksum),
         20 => c_text!(Error::Table(ANY)),
         21 => c_text!(Error::NotAJournal),

@@ -3,7 +3,7 @@
 use crate::memory::{self, input, output, scheduler, sized_out};
 use crate::{Status, status};
 use core::ffi::c_void;
-use infonoise_core::{Report, Scheduler};
+use infonoise::{Report, Scheduler};
 
 /// Draws n sigmas.
 ///

@@ -19,7 +19,7 @@ fi
 export PATH=$tools/bin:$PATH
 # Longer than any seed: a seed that is cut off leads nowhere.
 longest=$(($(find tests/fuzz/seeds -type f -printf '%s\n' | sort -n | tail -n 1) * 2))
-for target in state_block image journal calls; do
+for target in state_block snapshot journal calls; do
   mkdir -p "target/fuzz/corpus/$target" "target/fuzz/artifacts/$target"
   log=target/fuzz/$target.log
   if ! cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz --features libfuzzer "$target" \

@@ -135,12 +135,12 @@ def line(x, y):
 def data_scale(config, grid, ln_m):
     """S: the standard deviation of the data per dimension."""
     if config.sigma_data > 0: return config.sigma_data
-    return math.sqrt(math.exp(triangle(ln_m, grid.decades(0.15, 1)).max()))
+    return math.sqrt(math.exp(triangle(ln_m, grid.decades(0.15, 0)).max()))
 
 def onset(config, grid, ln_m, y):
     """(rule, ln c, whether the maximum is interior). y itself is smoothed, not y formed from the smoothed
     ln m: there the kernel, cut at bin 0 where ln m is steep, would lift q and so the level."""
-    K, y = grid.bins, triangle(y, grid.decades(0.15, 1))
+    K, y = grid.bins, triangle(y, grid.decades(0.15, 0))
     level = math.log(250 * config.onset_threshold) + (y + grid.ln_s).max() - math.log(data_scale(config, grid, ln_m))
     length = grid.decades(0.25, 2)
     interior = int(np.argmax(y)) >= max(3, K // 9)
@@ -154,7 +154,7 @@ def onset_literal(config, grid, y):
     return "onset_literal", grid.ln_s[np.nonzero(y >= math.log(config.onset_threshold) + y.max())[0].max()]
 
 def foot(grid, q):
-    q = triangle(q, grid.decades(0.075, 1))
+    q = triangle(q, grid.decades(0.075, 0))
     J, T = grid.decades(0.2, 2), math.log(2)
     found = None                     # (height, bin, valley) of the lowest confirmed peak so far
     falling, top, top_bin, valley = False, -math.inf, None, None
@@ -186,7 +186,7 @@ def power_law(grid, y):
     return NONE
 
 def knee(grid, q):
-    q = triangle(q, grid.decades(0.15, 1))
+    q = triangle(q, grid.decades(0.15, 0))
     top = int(np.argmax(q))
     if top < 2: return NONE
     dip = q[0] + (q[top] - q[0]) * np.arange(top + 1) / top - q[:top + 1]

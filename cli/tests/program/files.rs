@@ -1,17 +1,17 @@
 //! Files that are read, and files that are refused.
 
-use crate::{block_of, folder, image_of, infonoise, line, quick, refusal, trained, write};
-use infonoise_core::{Config, Reader, Scheduler, state_words};
+use crate::{block_of, folder, infonoise, line, quick, refusal, snapshot_of, trained, write};
+use infonoise::{Config, Scheduler, StateRef, state_words};
 use std::process::{Command, Stdio};
 
 #[test]
 fn images_and_blocks_read_alike() {
     let folder = folder("alike");
     let words = trained(&quick(), 60);
-    let digest = format!("{:016x}", Reader::open(&words).unwrap().digest());
+    let digest = format!("{:016x}", StateRef::open(&words).unwrap().digest());
     let mut roomy = block_of(&words);
     roomy.extend([0; 80]); // a block may lie in a larger allocation
-    for (kind, bytes) in [("image", image_of(&words)), ("block", block_of(&words)), ("block", roomy)] {
+    for (kind, bytes) in [("snapshot", snapshot_of(&words)), ("block", block_of(&words)), ("block", roomy)] {
         let path = write(&folder, kind, bytes);
         let json = line(&format!("inspect {path} --json")).json();
         assert_eq!((json["kind"].as_str(), json["digest"].as_str()), (Some(kind), Some(digest.as_str())));
@@ -24,7 +24,7 @@ fn images_and_blocks_read_alike() {
 fn every_bad_file_is_named_with_what_is_wrong() {
     let folder = folder("bad");
     let words = trained(&quick(), 30);
-    let (image, block) = (image_of(&words), block_of(&words));
+    let (snapshot, block) = (snapshot_of(&words), block_of(&words));
     let changed = |bytes: &[u8], at: usize| {
         let mut bytes = bytes.to_vec();
         bytes[at] ^= 0x10;
@@ -38,9 +38,9 @@ fn every_bad_file_is_named_with_what_is_wrong() {
         ("0 bytes are too few", Vec::new()),
         ("3 bytes are too few", b"INF".to_vec()),
         ("begins with \"\\x89PNG\\r\\n\\x1a\\n\", so it is no schedule", b"\x89PNG\r\n\x1a\n....".to_vec()),
-        ("the bytes end early", image[..image.len() - 1].to_vec()),
-        ("a checksum does not match", changed(&image, 3000)),
-        ("another image version", changed(&image, 8)),
+        ("the bytes end early", snapshot[..snapshot.len() - 1].to_vec()),
+        ("a checksum does not match", changed(&snapshot, 3000)),
+        ("another snapshot version", changed(&snapshot, 8)),
         ("memory is smaller than needed", block[..block.len() - 8].to_vec()),
         ("the other byte order", block_of(&foreign)),
         ("another layout version", block_of(&layout)),
@@ -148,12 +148,12 @@ fn the_poor_bins_of_a_waiting_schedule_are_named() {
     let mut words = vec![0; state_words(64, 64)];
     let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
     // Bins 0, 1, 2 and 40 stay short.
-    let grid = infonoise_core::grid::Grid::new(&config);
+    let centres: Vec<f64> = (0..64).map(|k| scheduler.reader().centre(k)).collect();
     for k in (3..64).filter(|&k| k != 40) {
-        scheduler.observe(&[grid.centre(k) as f32; 20], &[1e-6; 20]).unwrap();
+        scheduler.observe(&[centres[k] as f32; 20], &[1e-6; 20]).unwrap();
     }
     scheduler.step().unwrap();
-    let path = write(&folder("waiting"), "state", image_of(&words));
+    let path = write(&folder("waiting"), "state", snapshot_of(&words));
     let text = line(&format!("inspect {path}")).out;
     assert!(text.contains("waiting: bin 0 holds 0 losses and a refresh needs min_count = 20 in every bin"));
     assert!(text.contains("4 of 64 hold fewer than 20: 0-2, 40"), "{text}");
@@ -173,7 +173,7 @@ fn a_held_schedule_says_why_and_what_to_do() {
         scheduler.observe(&sigma, &[0.0; 512]).unwrap();
         scheduler.step().unwrap();
     }
-    let path = write(&folder("held"), "state", image_of(&words));
+    let path = write(&folder("held"), "state", snapshot_of(&words));
     let text = infonoise(["inspect", &path]).out;
     assert!(text.contains("no_signal: every error is 0: pass the per-sample errors"), "{text}");
     assert!(text.contains("(last reason: no_signal)"));
@@ -182,7 +182,7 @@ fn a_held_schedule_says_why_and_what_to_do() {
 #[test]
 fn a_pipe_will_do() {
     let folder = folder("pipe");
-    let path = write(&folder, "state.img", image_of(&trained(&quick(), 30)));
+    let path = write(&folder, "state.img", snapshot_of(&trained(&quick(), 30)));
     let (direct, piped) = (line(&format!("grid {path} -n 4")), {
         let command = format!("cat {path} | {} grid /dev/stdin -n 4", env!("CARGO_BIN_EXE_infonoise"));
         std::process::Command::new("sh").args(["-c", &command]).output().unwrap()

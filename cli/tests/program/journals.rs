@@ -1,9 +1,9 @@
 //! Journals: replayed, torn, damaged, forged.
 
 use crate::{Done, folder, line, quick, refusal, write};
-use infonoise_core::journal::{HEAD, Record, room};
-use infonoise_core::recent::recent_words;
-use infonoise_core::{Recorder, Scheduler, begin_room, state_words};
+use infonoise::journal::{HEAD, Record, room};
+use infonoise::recent_draws::recent_words;
+use infonoise::{Recorder, Scheduler, begin_room, state_words};
 use std::path::Path;
 
 /// A recorded run of rank 1 of 2, its draws, and where the records begin.
@@ -30,9 +30,9 @@ fn recorded(steps: u64, page: usize) -> Run {
         // What the two ranks draw, from a copy of the block.
         let mut whole = [0.0; 512];
         let mut copy = vec![0; state_words(64, 64)];
-        let mut image = vec![0; infonoise_core::image::bytes(64, 64)];
-        scheduler.reader().save(&mut image).unwrap();
-        Scheduler::load(&mut copy, &image).unwrap().sample(&mut whole).unwrap();
+        let mut snapshot = vec![0; infonoise::snapshot::bytes(64, 64)];
+        scheduler.reader().save(&mut snapshot).unwrap();
+        Scheduler::load(&mut copy, &snapshot).unwrap().sample(&mut whole).unwrap();
         draws.extend(whole.map(|sigma| (step, sigma)));
         let used = recorder.sample(&mut scheduler, &mut sigma, 1, 2, &mut out).unwrap();
         append(&mut log, &out[..used]);

@@ -6,9 +6,8 @@ mod journals;
 mod numbers;
 mod pictures;
 
-use infonoise_core::channel::{Errors, gaussian};
-use infonoise_core::grid::Grid;
-use infonoise_core::{Config, Scheduler, image, state_words};
+use infonoise::{Config, Scheduler, snapshot, state_words};
+use infonoise_simulation::{Errors, gaussian};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -72,7 +71,7 @@ fn quick() -> Config {
 fn trained(config: &Config, steps: u64) -> Vec<u64> {
     let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
     let mut scheduler = Scheduler::init(&mut words, config, 3).unwrap();
-    let errors = Errors::new(&Grid::new(config), 0.05, 4);
+    let errors = Errors::new(&scheduler, 0.05, 4);
     let (mut sigma, mut error) = ([0.0; 512], [0.0; 512]);
     for _ in 0..steps {
         scheduler.sample(&mut sigma).unwrap();
@@ -83,10 +82,10 @@ fn trained(config: &Config, steps: u64) -> Vec<u64> {
     words
 }
 
-fn image_of(words: &[u64]) -> Vec<u8> {
-    let reader = infonoise_core::Reader::open(words).unwrap();
+fn snapshot_of(words: &[u64]) -> Vec<u8> {
+    let reader = infonoise::StateRef::open(words).unwrap();
     let config = reader.config().unwrap();
-    let mut bytes = vec![0; image::bytes(config.bins as usize, config.window as usize)];
+    let mut bytes = vec![0; snapshot::bytes(config.bins as usize, config.window as usize)];
     reader.save(&mut bytes).unwrap();
     bytes
 }

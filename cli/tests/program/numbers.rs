@@ -1,18 +1,19 @@
 //! What is printed against what the core computes.
 
-use crate::{folder, image_of, line, numbers, quick, refusal, trained, write};
-use infonoise_core::coordinate::from_sigma;
-use infonoise_core::{Config, Coordinate, Reader, Schedule, Scheduler, state_words};
+use crate::{folder, line, numbers, quick, refusal, snapshot_of, trained, write};
+use infonoise::coordinate::from_sigma;
+use infonoise::{Config, Coordinate, Schedule, Scheduler, StateRef, profile_len, state_words};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 #[test]
 fn inspect_tells_what_the_core_reports() {
     let words = trained(&quick(), 75);
-    let path = write(&folder("report"), "state", image_of(&words));
+    let path = write(&folder("report"), "state", snapshot_of(&words));
     let json = line(&format!("inspect {path} --json")).json();
-    let reader = Reader::open(&words).unwrap();
-    let (report, profile) = (reader.report(), reader.profile().unwrap());
+    let reader = StateRef::open(&words).unwrap();
+    let mut curves = [0.0; profile_len(64)];
+    let (report, profile) = (reader.report(), reader.profile(&mut curves).unwrap());
     let fields = json["report"].as_object().unwrap();
     assert_eq!(fields.len(), 25);
     for (name, value) in [
@@ -34,15 +35,15 @@ fn inspect_tells_what_the_core_reports() {
     assert_eq!(fields["pivot_rule"], "onset");
     let curves = [
         ("sigma", &profile.sigma[..]),
-        ("edges", &profile.edges),
-        ("cdf", &profile.cdf),
-        ("entropy", &profile.entropy),
-        ("count", &profile.count),
-        ("error", &profile.error),
-        ("rate", &profile.rate),
-        ("gate", &profile.gate),
-        ("target", &profile.target),
-        ("density", &profile.density),
+        ("edges", profile.edges),
+        ("cdf", profile.cdf),
+        ("entropy", profile.entropy),
+        ("count", profile.count),
+        ("error", profile.error),
+        ("rate", profile.rate),
+        ("gate", profile.gate),
+        ("target", profile.target),
+        ("density", profile.density),
     ];
     for (name, curve) in curves {
         assert_eq!(numbers(&json["profile"][name]), curve, "{name}");
@@ -56,12 +57,12 @@ fn inspect_tells_what_the_core_reports() {
 fn grids_are_the_core_s_bit_for_bit() {
     let words = trained(&quick(), 60);
     let folder = folder("grid");
-    let path = write(&folder, "state", image_of(&words));
+    let path = write(&folder, "state", snapshot_of(&words));
     for (flags, n, power, gated) in
         [("", 18, 1.0, true), ("--power 0", 40, 0.0, true), ("--bare --power -0.5", 7, -0.5, false)]
     {
         let mut expected = vec![0.0f32; n];
-        Reader::open(&words).unwrap().info_grid(&mut expected, power, gated).unwrap();
+        StateRef::open(&words).unwrap().info_grid(&mut expected, power, gated).unwrap();
         let text = line(&format!("grid {path} -n {n} {flags}")).out;
         let found: Vec<f32> = text.lines().map(|line| line.parse().unwrap()).collect();
         assert_eq!(found, expected);
@@ -71,7 +72,7 @@ fn grids_are_the_core_s_bit_for_bit() {
     }
     assert!(refusal(&format!("grid {path} -n 1")).starts_with("-n 1 must be 2 to"));
     assert!(refusal(&format!("grid {path} -n 9 --power 65")).starts_with("--power 65 must be -64 to 64"));
-    let fresh = write(&folder, "fresh", image_of(&trained(&quick(), 5)));
+    let fresh = write(&folder, "fresh", snapshot_of(&trained(&quick(), 5)));
     assert!(refusal(&format!("grid {fresh} -n 18")).starts_with(&format!("{fresh}: not ready")));
 }
 
@@ -81,7 +82,7 @@ fn simulated_schedules_find_the_exact_density() {
     let rows: String = (0..=400)
         .map(|i| {
             let sigma = (f64::from(i) * 0.04 - 8.0).exp();
-            format!("{sigma},{}\n", infonoise_core::channel::gaussian(0.5)(sigma))
+            format!("{sigma},{}\n", infonoise_simulation::gaussian(0.5)(sigma))
         })
         .collect();
     let table = write(&folder, "gaussian.csv", format!("sigma,mmse\n{rows}"));
@@ -151,7 +152,7 @@ fn losses(n: usize) -> (Vec<f32>, Vec<f32>) {
     (0..n)
         .map(|_| {
             let sigma = (0.002f64.ln() + unit() * (80.0f64 / 0.002).ln()).exp();
-            let error = infonoise_core::channel::gaussian(0.5)(sigma) * (0.5 + unit());
+            let error = infonoise_simulation::gaussian(0.5)(sigma) * (0.5 + unit());
             (sigma as f32, error as f32)
         })
         .unzip()
@@ -171,7 +172,8 @@ fn diagnoses_are_the_core_s() {
     let mut words = vec![0; state_words(64, 4096)];
     let mut wide = Scheduler::init(&mut words, &Config { window: 4096, ..Config::DEFAULT }, 0).unwrap();
     wide.observe(&sigma, &error).unwrap();
-    let most = wide.profile().unwrap().count.iter().fold(0.0f64, |a, &b| a.max(b)) as u32;
+    let mut curves = [0.0; profile_len(64)];
+    let most = wide.profile(&mut curves).unwrap().count.iter().fold(0.0f64, |a, &b| a.max(b)) as u32;
     let mut words = vec![0; state_words(64, most as usize)];
     let mut scheduler = Scheduler::init(&mut words, &Config { window: most, ..Config::DEFAULT }, 0).unwrap();
     scheduler.observe(&sigma, &error).unwrap();
@@ -183,7 +185,10 @@ fn diagnoses_are_the_core_s() {
         ("cosine", "cosine", Schedule::Cosine),
         ("shifted_flow:3", "shifted_flow(3)", Schedule::ShiftedFlow { shift: 3.0 }),
     ] {
-        let expected = scheduler.reader().diagnose(&schedule, true).unwrap();
+        let mut curves = [0.0; profile_len(64)];
+        let target = scheduler.reader().estimate(&mut curves).unwrap().target.to_vec();
+        let mut emphasis = [0.0; 64];
+        let expected = scheduler.reader().diagnose(&schedule, Some(&target), &mut emphasis).unwrap();
         let json = line(&format!("diagnose {path} --schedule {text} --json")).json();
         for (field, value) in [
             ("total_variation", expected.total_variation),
@@ -195,7 +200,7 @@ fn diagnoses_are_the_core_s() {
         ] {
             assert_eq!(json[field].as_f64(), Some(value), "{text}: {field}");
         }
-        assert_eq!(numbers(&json["emphasis"]), &expected.emphasis[..]);
+        assert_eq!(numbers(&json["emphasis"]), &emphasis[..]);
         assert_eq!(json["losses"], 20_000);
         let verdict = json["verdict"].as_str().unwrap();
         assert!(verdict.starts_with(&format!("{name} puts ")), "{verdict}");

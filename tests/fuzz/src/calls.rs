@@ -3,8 +3,8 @@
 use arbitrary::{Arbitrary, Result, Unstructured};
 use core::ffi::c_void;
 use core::ptr::{null, null_mut};
-use infonoise::*;
-use infonoise_core::{Config, ConfigRecord, Preset, Report, image};
+use infonoise::{Config, Preset, RawConfig, Report};
+use infonoise_ffi::*;
 
 /// A call, as bytes name it.
 #[derive(Arbitrary, Debug)]
@@ -93,7 +93,7 @@ struct Changes {
 }
 
 impl Changes {
-    fn record(&self) -> ConfigRecord {
+    fn record(&self) -> RawConfig {
         let preset = Preset::from_code(u32::from(self.preset) % 6).expect("one of six");
         let mut record = Config::preset(preset).to_record();
         record.bins = 8 + u32::from(self.bins) % 40;
@@ -142,7 +142,7 @@ pub fn calls(data: &[u8]) -> usize {
 
 fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
     let mut record = Changes::arbitrary(bytes)?.record();
-    record.struct_size = size_of::<ConfigRecord>() as u32;
+    record.struct_size = size_of::<RawConfig>() as u32;
     let needed = unsafe { infonoise_state_bytes(&record) };
     let mut block = vec![0u64; needed / 8];
     let mut bytes_now = needed;
@@ -273,16 +273,21 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
             }
             Call::Save { flip } => {
                 let length = unsafe { infonoise_image_bytes(state, size) };
-                let mut image = vec![0u8; length];
-                let status = unsafe { infonoise_save(state, size, image.as_mut_ptr().cast(), length) };
+                let mut snapshot = vec![0u8; length];
+                let status = unsafe { infonoise_save(state, size, snapshot.as_mut_ptr().cast(), length) };
                 if let (Some((at, flip)), true) = (flip, length > 0) {
-                    image[usize::from(at) % length] ^= flip;
+                    snapshot[usize::from(at) % length] ^= flip;
                 }
                 let mut other = vec![0u64; block.len()];
                 unsafe {
-                    infonoise_load(other.as_mut_ptr().cast(), 8 * other.len(), image.as_ptr().cast(), length)
+                    infonoise_load(
+                        other.as_mut_ptr().cast(),
+                        8 * other.len(),
+                        snapshot.as_ptr().cast(),
+                        length,
+                    )
                 };
-                assert!(length <= image::bytes(256, 4096));
+                assert!(length <= infonoise::snapshot::bytes(256, 4096));
                 status
             }
             Call::Journal { page } => journaled(state, size, page, &sigma),
@@ -308,9 +313,9 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
 }
 
 fn blank_report() -> Report {
-    let mut words = vec![0; infonoise_core::state_words(8, 8)];
+    let mut words = vec![0; infonoise::state_words(8, 8)];
     let config = Config { bins: 8, window: 8, min_count: 1, ..Config::DEFAULT };
-    infonoise_core::Scheduler::init(&mut words, &config, 0).expect("a valid configuration").report()
+    infonoise::Scheduler::init(&mut words, &config, 0).expect("a valid configuration").report()
 }
 
 /// A journal of two calls, and its replay: they agree.
@@ -349,7 +354,7 @@ fn journaled(state: *mut c_void, size: usize, page: u16, sigma: &[f32]) -> Statu
     let (mut needed, mut more) = (0, 0);
     let status = unsafe { infonoise_replay_needs(log.as_ptr().cast(), at, &mut needed, &mut more) };
     if !ok(status) {
-        return status; // a damaged block saves to an image that does not load
+        return status; // a damaged block saves to a snapshot that does not load
     }
     let (mut twin, mut recent) = (vec![0u64; needed / 8], vec![0u64; more / 8]);
     let (twin, recent) = (twin.as_mut_ptr().cast::<c_void>(), recent.as_mut_ptr().cast::<c_void>());

@@ -1,7 +1,7 @@
 //! Journals of any content.
 
-use infonoise_core::journal::{HEAD, Head, Record, is_torn};
-use infonoise_core::replay::{Needs, apply, begin};
+use infonoise::journal::{HEAD, Head, Record, is_torn};
+use infonoise::replay::{Needs, apply, begin};
 
 /// A journal of any content, its checksums made right: how many of its records
 /// could be executed. What decodes encodes to the same bytes.

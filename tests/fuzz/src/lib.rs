@@ -9,8 +9,8 @@ pub mod seeds;
 pub use calls::calls;
 pub use journal::journal;
 
-use infonoise_core::diagnose::{Schedule, ScheduleKind};
-use infonoise_core::{Reader, Scheduler, image as images};
+use infonoise::diagnose::{Schedule, ScheduleKind};
+use infonoise::{Scheduler, StateRef, profile_len, snapshot};
 
 /// The bytes as words: a block of any content.
 fn words(data: &[u8]) -> Vec<u64> {
@@ -24,16 +24,18 @@ fn words(data: &[u8]) -> Vec<u64> {
 }
 
 /// Everything that a block can be asked.
-fn ask(reader: &Reader<'_>) {
+fn ask(reader: &StateRef<'_>) {
     let _ = (reader.report(), reader.digest(), reader.tables(), reader.validate());
-    if let Ok(profile) = reader.profile() {
+    let (mut curves, mut other) = (vec![0.0; profile_len(256)], vec![0.0; profile_len(256)]);
+    if let Ok(profile) = reader.profile(&mut curves) {
         assert_eq!(profile.cdf.len(), profile.sigma.len() + 1);
     }
-    let _ = reader.estimate();
+    let estimated = reader.estimate(&mut other);
     let _ = reader.info_grid(&mut [0.0; 9], 1.0, true);
     let _ = reader.entropic_time(0.0, false).map(|time| time.sigma(time.at(0.3)));
     let schedule = Schedule::new(ScheduleKind::LogNormal, -1.2, 1.2, &[]);
-    let _ = reader.diagnose(&schedule, true);
+    let target = estimated.ok().map(|profile| profile.target.to_vec());
+    let _ = reader.diagnose(&schedule, target.as_deref(), &mut []);
 }
 
 /// Everything that a block can be made to do.
@@ -56,7 +58,7 @@ fn use_up(scheduler: &mut Scheduler<'_>) {
 /// A block of any content: whether it could be opened.
 pub fn state_block(data: &[u8]) -> bool {
     let mut block = words(data);
-    if let Ok(reader) = Reader::open(&block) {
+    if let Ok(reader) = StateRef::open(&block) {
         ask(&reader);
     }
     let sound = Scheduler::attach(&mut block).is_ok();
@@ -68,22 +70,22 @@ pub fn state_block(data: &[u8]) -> bool {
     true
 }
 
-/// An image of any content, its checksum made right: whether it could be loaded.
+/// A snapshot of any content, its checksum made right: whether it could be loaded.
 /// What loads is sound and saves to the same bytes.
-pub fn image(data: &[u8]) -> bool {
-    let _ = images::state_words_of(data);
+pub fn snapshot(data: &[u8]) -> bool {
+    let _ = snapshot::state_words_of(data);
     let mut sealed = data.to_vec();
     if let Some(body) = sealed.len().checked_sub(4) {
         let sum = crc32fast::hash(&sealed[..body]).to_le_bytes();
         sealed[body..].copy_from_slice(&sum);
     }
-    let Ok(needed) = images::state_words_of(&sealed) else { return false };
+    let Ok(needed) = snapshot::state_words_of(&sealed) else { return false };
     let mut block = vec![0; needed];
     let Ok(mut scheduler) = Scheduler::load(&mut block, &sealed) else { return false };
     scheduler.reader().validate().expect("what loads is sound");
     let mut again = vec![0; sealed.len()];
-    scheduler.reader().save(&mut again).expect("an image of the same size");
-    assert!(again == sealed, "an image that loads saves to the same bytes");
+    scheduler.reader().save(&mut again).expect("a snapshot of the same size");
+    assert!(again == sealed, "a snapshot that loads saves to the same bytes");
     use_up(&mut scheduler);
     true
 }

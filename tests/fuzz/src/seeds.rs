@@ -1,7 +1,7 @@
-//! Where the fuzzers start: a block, an image, a journal of every record.
+//! Where the fuzzers start: a block, a snapshot, a journal of every record.
 
-use infonoise_core::recent::recent_words;
-use infonoise_core::{Config, Recorder, Scheduler, begin_room, journal, state_words};
+use infonoise::recent_draws::recent_words;
+use infonoise::{Config, Recorder, Scheduler, begin_room, journal, state_words};
 
 fn config() -> Config {
     Config {
@@ -37,14 +37,14 @@ pub fn block() -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
 
-/// Its image.
-pub fn image() -> Vec<u8> {
-    let (mut words, mut image) = (vec![0; state_words(8, 8)], vec![0; infonoise_core::image::bytes(8, 8)]);
-    trained(&mut words).reader().save(&mut image).expect("room for the image");
-    image
+/// Its snapshot.
+pub fn snapshot() -> Vec<u8> {
+    let (mut words, mut snapshot) = (vec![0; state_words(8, 8)], vec![0; infonoise::snapshot::bytes(8, 8)]);
+    trained(&mut words).reader().save(&mut snapshot).expect("room for the snapshot");
+    snapshot
 }
 
-/// A journal of every kind of record; from an image if `late`.
+/// A journal of every kind of record; from a snapshot if `late`.
 pub fn journal(late: bool) -> Vec<u8> {
     let mut words = vec![0; state_words(8, 8)];
     let mut fresh;
@@ -97,7 +97,7 @@ pub fn calls(seed: u64) -> Vec<u8> {
 pub fn all() -> Vec<(&'static str, String, Vec<u8>)> {
     let mut seeds = vec![
         ("state_block", "adapted".into(), block()),
-        ("image", "adapted".into(), image()),
+        ("snapshot", "adapted".into(), snapshot()),
         ("journal", "fresh".into(), journal(false)),
         ("journal", "late".into(), journal(true)),
     ];

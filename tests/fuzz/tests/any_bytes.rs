@@ -1,6 +1,6 @@
 //! The fuzz targets on stable: seeds, seeds with damage, and plain noise.
 
-use infonoise_fuzz::{calls, image, journal, seeds, state_block};
+use infonoise_fuzz::{calls, journal, seeds, snapshot, state_block};
 use proptest::prelude::*;
 
 /// A seed with some bytes changed, cut or repeated.
@@ -22,8 +22,8 @@ fn damaged(seed: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
 #[test]
 fn seeds_lead_to_the_ground() {
     assert!(state_block(&seeds::block()));
-    assert!(image(&seeds::image()));
-    // Start or image, 2 x (sample, 2 observations, step and digest), two more and the digest.
+    assert!(snapshot(&seeds::snapshot()));
+    // Start or snapshot, 2 x (sample, 2 observations, step and digest), two more and the digest.
     assert_eq!((journal(&seeds::journal(false)), journal(&seeds::journal(true))), (14, 14));
     let deepest = (0..8).map(|seed| calls(&seeds::calls(seed))).max().unwrap();
     assert!(deepest >= 10, "{deepest} calls succeeded");
@@ -46,8 +46,8 @@ proptest! {
     }
 
     #[test]
-    fn images(bytes in damaged(seeds::image())) {
-        image(&bytes);
+    fn snapshots(bytes in damaged(seeds::snapshot())) {
+        snapshot(&bytes);
     }
 
     #[test]
@@ -68,7 +68,7 @@ proptest! {
     #[test]
     fn noise(bytes in prop::collection::vec(any::<u8>(), 0..3000)) {
         state_block(&bytes);
-        image(&bytes);
+        snapshot(&bytes);
         journal(&bytes);
     }
 }

@@ -1,0 +1,235 @@
+//! The bin of a sigma, without a logarithm.
+//!
+//! Positive f32 values order like their bits, and their bits grow almost like
+//! their logarithm. So cell = (bits(sigma) - bits(sigma_min)) >> shift names a
+//! first guess in a table of at least 4 K cells, and comparing edges, bit by bit,
+//! settles the rest. No float comparison: denormals-are-zero cannot matter.
+
+use crate::method::grid::Grid;
+use crate::state::draw_table::entries;
+
+#[test]
+fn example() {
+    let grid = Grid::new(&crate::Config::DEFAULT);
+    let (mut table, mut bits) = ([0u8; cells(64)], [0u32; 65]);
+    BinLookup::build(&grid, &mut table, &mut bits);
+    let lookup = BinLookup::new(&table, &bits);
+    assert_eq!(lookup.admit(0.002), Some((0.002, 0)));
+    assert_eq!(lookup.admit(80.0), Some((80.0, 63)));
+    assert_eq!(lookup.admit(80.0001), Some((80.0, 63))); // a coordinate round trip
+    assert_eq!(lookup.admit(81.0), None);
+    assert_eq!(lookup.admit(f32::NAN), None);
+}
+
+/// Edges of a table for K = `bins`: those behind the last repeat it.
+pub const fn edges(bins: usize) -> usize {
+    entries(bins) + 1
+}
+
+/// Cells of the table for K = `bins`.
+pub const fn cells(bins: usize) -> usize {
+    4 * entries(bins)
+}
+
+/// A sigma this far outside an end, relatively, is clamped to it.
+const SLACK: f64 = 1e-5;
+
+/// No bin.
+pub const OFF_GRID: u16 = u16::MAX;
+
+/// Finds bins in a table that lies in the block: a table of first guesses, and
+/// the bits of edges; entries past the last edge repeat it.
+#[derive(Clone, Copy)]
+pub struct BinLookup<'a> {
+    /// First bin for each cell of bits above `low`.
+    table: &'a [u8],
+    /// Bits of the edges.
+    edges: &'a [u32],
+    /// From bits above `low` to cells.
+    shift: u32,
+    /// The first edge.
+    low: u32,
+    /// The last edge.
+    high: u32,
+}
+
+impl<'a> BinLookup<'a> {
+    /// A view of a table and of the bits of K + 1 edges.
+    #[inline]
+    pub fn new(table: &'a [u8], edges: &'a [u32]) -> Self {
+        let low = edges.first().copied().unwrap_or(0);
+        let high = edges.last().copied().unwrap_or(0);
+        BinLookup { table, edges, shift: shift(low, high, table.len()), low, high }
+    }
+
+    /// Writes the table and the edges' bits of `grid`.
+    pub fn build(grid: &Grid, table: &mut [u8], edges: &mut [u32]) {
+        for (i, bits) in edges.iter_mut().enumerate() {
+            *bits = grid.edge(i).to_bits();
+        }
+        let cells = table.len();
+        for (slot, guess) in table.iter_mut().zip(guesses(cells, edges, grid.bins())) {
+            *slot = guess;
+        }
+    }
+
+    /// Whether this is what [`BinLookup::build`] makes of `grid`.
+    pub fn is_sound(&self, grid: &Grid) -> bool {
+        self.edges.iter().enumerate().all(|(i, &bits)| bits == grid.edge(i).to_bits())
+            && guesses(self.table.len(), self.edges, grid.bins()).zip(self.table).all(|(a, &b)| a == b)
+    }
+
+    /// `sigma`, clamped if it lies a round trip outside the grid, and its bin;
+    /// none if it is off the grid, negative or not finite.
+    pub fn admit(&self, sigma: f32) -> Option<(f32, usize)> {
+        let mut bins = [OFF_GRID];
+        self.admit_all(&[sigma], &mut bins);
+        let [k] = bins;
+        if k == OFF_GRID { None } else { Some((self.nearest(sigma), k.into())) }
+    }
+
+    /// `sigma` at the nearest place on the grid.
+    #[inline]
+    pub fn nearest(&self, sigma: f32) -> f32 {
+        f32::from_bits(sigma.to_bits().max(self.low).min(self.high))
+    }
+
+    /// The bins of `sigmas`, [`OFF_GRID`] where there is none.
+    #[inline(never)]
+    pub fn admit_all(&self, sigmas: &[f32], bins: &mut [u16]) {
+        if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
+            self.admit_in::<1024, 257>(table, edges, sigmas, bins);
+        } else if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
+            self.admit_in::<256, 65>(table, edges, sigmas, bins);
+        }
+    }
+
+    /// Where the sizes are known, a mask is all that an index needs.
+    #[inline(always)]
+    fn admit_in<const CELLS: usize, const EDGES: usize>(
+        &self,
+        table: &[u8; CELLS],
+        edges: &[u32; EDGES],
+        sigmas: &[f32],
+        bins: &mut [u16],
+    ) {
+        let (low, span, shift) = (self.low, self.high.wrapping_sub(self.low), self.shift & 31);
+        let mask = EDGES - 2;
+        for (bin, &sigma) in bins.iter_mut().zip(sigmas) {
+            let bits = sigma.to_bits();
+            let offset = bits.wrapping_sub(low);
+            // Signs and NaN have the largest bits, so one comparison does.
+            if offset >= span {
+                *bin = self.clamp(bits);
+                continue;
+            }
+            let mut k = usize::from(table[(offset >> shift) as usize & (CELLS - 1)]) & mask;
+            // One comparison without a branch settles nearly all.
+            k += usize::from(edges[k + 1] <= bits);
+            if edges[(k & mask) + 1] <= bits {
+                k = search(edges, bits);
+            }
+            *bin = k as u16;
+        }
+    }
+
+    /// The bin of the upper end, which belongs to the last, and of what lies
+    /// outside: up to [`SLACK`] it is clamped.
+    #[cold]
+    #[inline(never)]
+    fn clamp(&self, bits: u32) -> u16 {
+        let slack = |bits: u32, factor: f64| ((f64::from(f32::from_bits(bits)) * factor) as f32).to_bits();
+        if bits < slack(self.low, 1.0 - SLACK) || bits > slack(self.high, 1.0 + SLACK) {
+            OFF_GRID
+        } else {
+            search(self.edges, bits.max(self.low).min(self.high.wrapping_sub(1))) as u16
+        }
+    }
+}
+
+/// The bin of `bits` by the edges alone.
+#[cold]
+#[inline(never)]
+fn search(edges: &[u32], bits: u32) -> usize {
+    edges.iter().skip(1).take_while(|&&edge| edge <= bits).count()
+}
+
+/// The first bin of each of `cells` cells.
+fn guesses(cells: usize, edges: &[u32], bins: usize) -> impl Iterator<Item = u8> {
+    let low = edges.first().copied().unwrap_or(0);
+    let shift = shift(low, edges.last().copied().unwrap_or(0), cells);
+    let mut k = 0usize;
+    (0..cells).map(move |cell| {
+        let start = u64::from(low) + ((cell as u64) << shift);
+        while k + 1 < bins && edges.get(k + 1).is_some_and(|&edge| u64::from(edge) <= start) {
+            k += 1;
+        }
+        k as u8
+    })
+}
+
+/// The smallest shift that brings the whole grid into `cells` cells.
+#[inline]
+fn shift(low: u32, high: u32, cells: usize) -> u32 {
+    let span = high.wrapping_sub(low);
+    let room = 32 - (cells as u32).saturating_sub(1).leading_zeros();
+    let used = 32 - span.leading_zeros();
+    let shift = used.saturating_sub(room);
+    // `room` rounds up to a power of two; one more where the table is shorter.
+    if (span >> shift) as usize >= cells { shift + 1 } else { shift }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    /// Every bin found through the table is the one that the edges define.
+    #[test]
+    fn agrees_with_the_edges_on_every_neighbourhood() {
+        for (bins, sigma_min, sigma_max) in [
+            (8, 0.002, 80.0),
+            (64, 0.002, 80.0),
+            (100, 1.0, 1.001),
+            (256, 8.7e-19, 1.1e18),
+            (37, 7.0, 1000.0),
+        ] {
+            let config = Config { bins, sigma_min, sigma_max, ..Config::DEFAULT };
+            config.check().unwrap();
+            let grid = Grid::new(&config);
+            let k = bins as usize;
+            let (mut table, mut edges) = (vec![0u8; cells(k)], vec![0u32; super::edges(k)]);
+            BinLookup::build(&grid, &mut table, &mut edges);
+            let lookup = BinLookup::new(&table, &edges);
+            for i in 0..k {
+                let (low, high) = (grid.edge(i), grid.edge(i + 1));
+                let inside = f32::from_bits(high.to_bits() - 1);
+                assert_eq!(lookup.admit(low), Some((low, i)), "K {bins} bin {i}");
+                assert_eq!(lookup.admit(inside), Some((inside, i)), "K {bins} bin {i}");
+            }
+            assert_eq!(lookup.admit(grid.edge(k)), Some((grid.edge(k), k - 1)));
+        }
+    }
+
+    /// A first guess is at most two bins short, so the search is short too.
+    #[test]
+    fn guesses_are_close() {
+        let grid = Grid::new(&Config::DEFAULT);
+        let (mut table, mut edges) = ([0u8; cells(64)], [0u32; 65]);
+        BinLookup::build(&grid, &mut table, &mut edges);
+        assert!(table.windows(2).all(|pair| pair[1] - pair[0] <= 1));
+    }
+
+    #[test]
+    fn off_the_grid() {
+        let grid = Grid::new(&Config::DEFAULT);
+        let (mut table, mut edges) = ([0u8; cells(64)], [0u32; 65]);
+        BinLookup::build(&grid, &mut table, &mut edges);
+        let lookup = BinLookup::new(&table, &edges);
+        for sigma in [0.0, -0.0, -1.0, 0.00199, 80.01, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -f32::NAN]
+        {
+            assert_eq!(lookup.admit(sigma), None, "{sigma}");
+        }
+        assert_eq!(lookup.admit(0.002 * (1.0 - 0.9e-5)), Some((0.002, 0)));
+    }
+}

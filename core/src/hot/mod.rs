@@ -1,0 +1,5 @@
+//! What a training step runs for each sigma and each error: draw, bin lookup, ring.
+
+pub mod bin_lookup;
+pub mod draw;
+pub mod ring;

@@ -1,0 +1,153 @@
+//! The loss rings: each bin remembers its last B converted losses.
+
+use crate::maths::f32_to_loss;
+use bytemuck::{Pod, Zeroable};
+
+#[test]
+fn example() {
+    let (mut mark, mut slots) = (Mark::default(), [0.0; 4]);
+    for loss in [1.0, 2.0, 3.0, 4.0, 9.0] {
+        push(&mut mark, &mut slots, loss);
+    }
+    assert_eq!((mark.head, mark.count), (1, 4));
+    assert_eq!(mean(&mark, &slots), 4.5); // 9 has replaced 1
+}
+
+/// Where a ring writes next, and how many of its slots are filled.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Mark {
+    /// The slot of the next loss, below B.
+    pub head: u16,
+    /// Filled slots, at most B.
+    pub count: u16,
+}
+
+impl Mark {
+    /// The slot of the next loss in a ring of `window` slots, over the oldest
+    /// once the ring is full. Not below `window` if the mark is nonsense.
+    #[inline(always)]
+    fn advance(&mut self, window: u32) -> u32 {
+        let (head, next) = (u32::from(self.head), u32::from(self.head) + 1);
+        self.head = if next < window { next as u16 } else { 0 };
+        if u32::from(self.count) < window {
+            self.count = self.count.wrapping_add(1);
+        }
+        head
+    }
+}
+
+/// Puts `loss` into the ring.
+#[inline]
+pub fn push(mark: &mut Mark, slots: &mut [f32], loss: f32) {
+    let head = mark.advance(slots.len() as u32);
+    if let Some(slot) = slots.get_mut(head as usize) {
+        *slot = loss;
+    }
+}
+
+/// All rings of a block.
+pub struct Rings<'a> {
+    /// One mark for each ring.
+    pub marks: &'a mut [Mark],
+    /// For each ring, the number of losses put into any at its latest one.
+    pub seen: &'a mut [u64],
+    /// The slots, ring after ring.
+    pub slots: &'a mut [f32],
+    /// Slots of a ring.
+    pub window: u32,
+    /// Losses ever put into any ring.
+    pub puts: u64,
+}
+
+impl Rings<'_> {
+    /// Puts errors that need no conversion; returns how many have no ring or are
+    /// not fit to be stored.
+    #[inline(never)]
+    pub fn put_plain(&mut self, rings: &[u16], errors: &[f32]) -> usize {
+        self.put(rings, errors, |_, error| f32_to_loss(error))
+    }
+
+    /// Puts what `convert` makes of each error, and of its place, into its ring;
+    /// returns how many have no value or no ring.
+    #[inline]
+    pub fn put(
+        &mut self,
+        rings: &[u16],
+        errors: &[f32],
+        convert: impl Fn(usize, f32) -> Option<f32>,
+    ) -> usize {
+        // In locals, since the compiler cannot know that no store reaches self.
+        let (marks, slots, window, mut puts) = (&mut *self.marks, &mut *self.slots, self.window, self.puts);
+        let seen = self.seen.get_mut(..marks.len()).unwrap_or_default();
+        let mut rejected = 0;
+        for (i, (&k, &error)) in rings.iter().zip(errors).enumerate() {
+            let k = usize::from(k);
+            let Some(loss) = convert(i, error) else {
+                rejected += 1;
+                continue;
+            };
+            let (Some(mark), Some(seen)) = (marks.get_mut(k), seen.get_mut(k)) else {
+                rejected += 1;
+                continue;
+            };
+            let slot = k * window as usize + mark.advance(window) as usize;
+            if let Some(slot) = slots.get_mut(slot) {
+                *slot = loss;
+            }
+            puts = puts.wrapping_add(1);
+            *seen = puts;
+        }
+        self.puts = puts;
+        rejected
+    }
+}
+
+/// Mean of the filled slots, in slot order over eight f64 lanes: lane j sums
+/// the slots i with i mod 8 = j; the lanes are then added pairwise. 0 if empty.
+pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
+    let filled = slots.get(..usize::from(mark.count)).unwrap_or(slots);
+    let [a, b, c, d, e, f, g, h] = lanes(filled);
+    let total = ((a + b) + (c + d)) + ((e + f) + (g + h));
+    if filled.is_empty() { 0.0 } else { total / filled.len() as f64 }
+}
+
+/// Apart from the last sum, whose order would otherwise shuffle the lanes.
+#[inline(never)]
+fn lanes(slots: &[f32]) -> [f64; 8] {
+    let mut lanes = [0.0; 8];
+    let mut chunks = slots.chunks_exact(8);
+    for chunk in &mut chunks {
+        for (lane, &loss) in lanes.iter_mut().zip(chunk) {
+            *lane += f64::from(loss);
+        }
+    }
+    for (lane, &loss) in lanes.iter_mut().zip(chunks.remainder()) {
+        *lane += f64::from(loss);
+    }
+    lanes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partly_filled_rings_average_what_they_hold() {
+        let (mut mark, mut slots) = (Mark::default(), [0.0; 16]);
+        assert_eq!(mean(&mark, &slots), 0.0);
+        for i in 1..=11u8 {
+            push(&mut mark, &mut slots, f32::from(i));
+            assert_eq!(mean(&mark, &slots), (f64::from(i) + 1.0) / 2.0);
+        }
+    }
+
+    #[test]
+    fn nonsense_marks_stay_inside() {
+        let (mut mark, mut slots) = (Mark { head: 999, count: 999 }, [1.0; 8]);
+        assert_eq!(mean(&mark, &slots), 1.0);
+        push(&mut mark, &mut slots, 2.0);
+        assert_eq!(mark.head, 0);
+        assert_eq!(slots, [1.0; 8]);
+    }
+}

@@ -1,0 +1,235 @@
+//! The reader: everything that a block can be asked without changing it.
+//!
+//! ```
+//! use infonoise::{state_words, Config, Scheduler, StateRef};
+//! let mut words = vec![0; state_words(64, 256)];
+//! Scheduler::init(&mut words, &Config::DEFAULT, 0).unwrap();
+//! let reader = StateRef::open(&words).unwrap();
+//! assert_eq!(reader.report().steps, 0);
+//! reader.validate().unwrap();
+//! ```
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::hot::bin_lookup::BinLookup;
+use crate::inspect::diagnose::{Mismatch, Schedule, normalised};
+use crate::inspect::entropic_time::EntropicTime;
+use crate::inspect::profile::Profile;
+use crate::inspect::report::Report;
+use crate::maths::at;
+use crate::method::density::check_weight;
+use crate::method::grid::Grid;
+use crate::method::rate::{Rate, is_smoothed};
+use crate::method::target;
+use crate::persist::bytes::Doubles;
+use crate::persist::snapshot;
+use crate::state::block::View;
+use crate::state::digest::digest;
+use crate::state::draw_table::DrawTable;
+
+/// A block, for reading.
+#[derive(Clone, Copy)]
+pub struct StateRef<'s> {
+    pub(crate) block: View<'s>,
+}
+
+impl<'s> StateRef<'s> {
+    /// Borrows a block after checking its header alone, in O(1).
+    ///
+    /// # Errors
+    /// As [`crate::Scheduler::open`].
+    #[inline]
+    pub fn open(words: &'s [u64]) -> Result<Self, Error> {
+        Ok(StateRef { block: View::new(words)? })
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    /// `Corrupt` where the block's is not valid.
+    #[inline(never)]
+    pub fn config(&self) -> Result<Config, Error> {
+        Config::from_record(&self.block.header.config).map_err(|_| Error::Corrupt)
+    }
+
+    /// The caller's tables: weight (1 where none was given) and baseline masses
+    /// (0 where none were given), K each.
+    pub fn tables(&self) -> (&'s [f64], &'s [f64]) {
+        (self.block.weight, self.block.baseline)
+    }
+
+    /// The table behind the draws: with [`StateRef::edge`], all that is needed to
+    /// draw elsewhere.
+    #[inline]
+    pub fn draw_table(&self) -> DrawTable<'s> {
+        DrawTable::new(self.block.entries, self.block.guide, self.block.header.last_drawn as usize)
+    }
+
+    /// K, the number of bins.
+    #[inline]
+    pub fn bins(&self) -> usize {
+        self.block.marks.len()
+    }
+
+    /// Edge `i` of the bins, 0..=K.
+    #[inline]
+    pub fn edge(&self, i: usize) -> f32 {
+        self.block.edges.get(i).map_or(0.0, |&bits| f32::from_bits(bits))
+    }
+
+    /// s_k, the centre of bin `k` in ln sigma.
+    #[inline]
+    pub fn centre(&self, k: usize) -> f64 {
+        at(self.block.centres, k)
+    }
+
+    /// The bin that an observation at `sigma` goes to; none off the grid.
+    pub fn bin(&self, sigma: f32) -> Option<usize> {
+        BinLookup::new(self.block.bin_table, self.block.edges).admit(sigma).map(|(_, bin)| bin)
+    }
+
+    /// The report.
+    #[inline(never)]
+    pub fn report(&self) -> Report {
+        Report::new(&self.block)
+    }
+
+    /// The profile in force, in `memory` of [`crate::profile_len`] numbers.
+    ///
+    /// # Errors
+    /// `TooSmall`, `Corrupt`.
+    pub fn profile<'m>(&self, memory: &'m mut [f64]) -> Result<Profile<'m>, Error> {
+        let mut profile = Profile::over(self.bins(), memory)?;
+        self.profile_into(&mut profile, false)?;
+        Ok(profile)
+    }
+
+    /// Steps 1 to 8 on what the rings hold now; nothing is changed.
+    ///
+    /// # Errors
+    /// `TooSmall`, `NotReady` while a ring is empty, `Corrupt`.
+    pub fn estimate<'m>(&self, memory: &'m mut [f64]) -> Result<Profile<'m>, Error> {
+        let mut profile = Profile::over(self.bins(), memory)?;
+        self.profile_into(&mut profile, true)?;
+        Ok(profile)
+    }
+
+    /// Either of the two into curves that lie anywhere. What is not wanted may be
+    /// empty, but for `error`, `rate`, `target` and `density` of an estimate, which
+    /// is worked out in them.
+    ///
+    /// # Errors
+    /// As the two; `Length`.
+    #[inline(never)]
+    pub fn profile_into(&self, profile: &mut Profile<'_>, estimated: bool) -> Result<(), Error> {
+        let config = self.config()?;
+        let grid = self.block.grid(&config);
+        if estimated {
+            return profile.fill_estimated(&self.block, &config, &grid);
+        }
+        profile.fill_in_force(&self.block, &grid);
+        Ok(())
+    }
+
+    /// How far an existing schedule is from what the losses ask for: by the K
+    /// masses `target` (of an estimate, say), or by the target in force.
+    /// `emphasis`, unless empty, receives K masses, see [`Mismatch`].
+    ///
+    /// # Errors
+    /// `NotReady` without `target` before the first refresh; `Argument` and `Length`
+    /// for a schedule that makes no sense or another length than K; `Corrupt`.
+    #[inline(never)]
+    pub fn diagnose(
+        &self,
+        schedule: &Schedule<'_>,
+        target: Option<&[f64]>,
+        emphasis: &mut [f64],
+    ) -> Result<Mismatch, Error> {
+        let config = self.config()?;
+        let (block, grid) = (&self.block, self.block.grid(&config));
+        if let Some(target) = target {
+            if target.len() != grid.bins() {
+                return Err(Error::Length);
+            }
+            return Mismatch::new(&config, &grid, block.weight, |k| at(target, k), schedule, emphasis);
+        }
+        if block.header.refreshes == 0 {
+            return Err(Error::NotReady);
+        }
+        let rate = Rate { grid: &grid, ln_error: block.ln_error };
+        let highest = rate.peak_q();
+        let raw = |k| target::unnormalised(&rate, block.gate_in_force(&grid, k), highest, k);
+        let target = normalised(&grid, raw);
+        Mismatch::new(&config, &grid, block.weight, target, schedule, emphasis)
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> u64 {
+        digest(&self.block)
+    }
+
+    /// Entropic time of the last accepted refresh: `power` a, gated or bare.
+    ///
+    /// # Errors
+    /// `NotReady` before the first refresh, `Argument` unless |a| <= 64, `Corrupt`.
+    #[inline(never)]
+    pub fn entropic_time(&self, power: f64, gated: bool) -> Result<EntropicTime<'s>, Error> {
+        if !(power.abs() <= 64.0) {
+            return Err(Error::Argument);
+        }
+        let config = self.config()?;
+        if self.block.header.refreshes == 0 {
+            return Err(Error::NotReady);
+        }
+        Ok(EntropicTime::new(&self.block, self.block.grid(&config), power, gated))
+    }
+
+    /// `sigma.len()` sigmas equally spaced in entropic time, from sigma_max
+    /// down to sigma_min; append 0 for a sampler.
+    ///
+    /// # Errors
+    /// As [`StateRef::entropic_time`] and [`EntropicTime::fill`].
+    #[inline(never)]
+    pub fn info_grid(&self, sigma: &mut [f32], power: f64, gated: bool) -> Result<(), Error> {
+        self.entropic_time(power, gated)?.fill(sigma)
+    }
+
+    /// Writes the portable snapshot, [`snapshot::bytes`] long.
+    ///
+    /// # Errors
+    /// `TooSmall`.
+    #[inline(never)]
+    pub fn save(&self, snapshot: &mut [u8]) -> Result<(), Error> {
+        snapshot::save(&self.block, snapshot)
+    }
+
+    /// Checks everything that the block says against everything else.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    #[inline(never)]
+    pub fn validate(&self) -> Result<(), Error> {
+        let (block, header) = (&self.block, self.block.header);
+        let config = self.config()?;
+        let grid = Grid::new(&config);
+        let window = config.window as u16;
+        let sane = |values: &[f64]| values.iter().all(|&x| x >= 0.0 && x.is_finite());
+        let sound = header.frozen <= 1
+            && header.last_drawn < u64::from(config.bins)
+            && header.rng.iter().any(|&word| word != 0)
+            && check_weight(&Doubles::Own(block.weight), grid.bins()).is_ok()
+            && sane(block.baseline)
+            && sane(block.ema)
+            && sane(block.error)
+            && sane(block.density)
+            && block.marks.iter().all(|mark| mark.head < window && mark.count <= window)
+            && block.seen.iter().all(|&seen| seen <= header.observations)
+            && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
+            && block.centres.iter().enumerate().all(|(k, &centre)| centre == grid.centre(k))
+            // Derived tables must be what they derive from.
+            && is_smoothed(header.summary.smoothing, block.error, block.ln_error)
+            && self.draw_table().is_sound(&grid)
+            && BinLookup::new(block.bin_table, block.edges).is_sound(&grid);
+        if sound { Ok(()) } else { Err(Error::Corrupt) }
+    }
+}

@@ -1,0 +1,108 @@
+//! The grid: K bins, uniform in ln sigma, both ends exact.
+
+use crate::config::Config;
+use crate::maths::{exp, ln};
+
+#[test]
+fn example() {
+    let grid = Grid::new(&Config::DEFAULT);
+    assert_eq!(grid.edge(0), 0.002);
+    assert_eq!(grid.edge(64), 80.0);
+    assert!((grid.centre(0) / 0.002f64 - (grid.width() / 2.0).exp()).abs() < 1e-7);
+}
+
+/// ln 10: a decade in nats.
+const DECADE: f64 = core::f64::consts::LN_10;
+
+/// The log-sigma grid of a configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Grid<'a> {
+    bins: usize,
+    ends: (f32, f32),
+    low: f64,
+    width: f64,
+    edges: &'a [u32],
+    centres: &'a [f64],
+}
+
+impl<'a> Grid<'a> {
+    /// The grid of `config`; both ends are rounded to f32 first.
+    pub fn new(config: &Config) -> Self {
+        let ends = config.ends();
+        let low = ln(f64::from(ends.0));
+        let width = (ln(f64::from(ends.1)) - low) / f64::from(config.bins);
+        Grid { bins: config.bins as usize, ends, low, width, edges: &[], centres: &[] }
+    }
+
+    /// The same grid, reading the bits of its edges and its centres off a block:
+    /// a refresh has no time for their exponentials.
+    pub fn stored(config: &Config, edges: &'a [u32], centres: &'a [f64]) -> Self {
+        Grid { edges, centres, ..Self::new(config) }
+    }
+
+    /// K.
+    pub fn bins(&self) -> usize {
+        self.bins
+    }
+
+    /// h, the width of a bin in ln sigma.
+    pub fn width(&self) -> f64 {
+        self.width
+    }
+
+    /// Edge `i` of 0..=K: f32(exp(L + i h)), the two ends exact.
+    pub fn edge(&self, i: usize) -> f32 {
+        if let Some(&bits) = self.edges.get(i) {
+            f32::from_bits(bits)
+        } else if i == 0 {
+            self.ends.0
+        } else if i >= self.bins {
+            self.ends.1
+        } else {
+            exp(self.low + i as f64 * self.width) as f32
+        }
+    }
+
+    /// ln s_k, the logarithm of the centre of bin `k`.
+    pub fn ln_centre(&self, k: usize) -> f64 {
+        self.low + (k as f64 + 0.5) * self.width
+    }
+
+    /// s_k, the centre of bin `k` in ln sigma.
+    pub fn centre(&self, k: usize) -> f64 {
+        self.centres.get(k).copied().unwrap_or_else(|| exp(self.ln_centre(k)))
+    }
+
+    /// Writes the centres that [`Grid::stored`] reads.
+    pub(crate) fn store_centres(&self, centres: &mut [f64]) {
+        for (k, centre) in centres.iter_mut().enumerate() {
+            *centre = self.centre(k);
+        }
+    }
+
+    /// `decades` in bins, rounded, at least `least` (METHOD, "Pivot").
+    pub fn bins_in(&self, decades: f64, least: usize) -> usize {
+        let bins = (decades * DECADE / self.width + 0.5) as usize;
+        bins.max(least)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edges_increase_on_the_narrowest_grid() {
+        let config = Config { bins: 256, sigma_min: 1.0, sigma_max: 1.00025, ..Config::DEFAULT };
+        config.check().unwrap();
+        let grid = Grid::new(&config);
+        assert!((0..256).all(|i| grid.edge(i) < grid.edge(i + 1)));
+    }
+
+    #[test]
+    fn decades_round_to_bins() {
+        let grid = Grid::new(&Config::DEFAULT);
+        assert_eq!([0.075, 0.15, 0.2, 0.25].map(|d| grid.bins_in(d, 0)), [1, 2, 3, 3]);
+        assert_eq!((grid.bins_in(0.01, 0), grid.bins_in(0.01, 2)), (0, 2));
+    }
+}

@@ -1,0 +1,102 @@
+//! The guard: refuses samplers that no loss profile of real data asks for.
+
+use crate::config::{Config, Endpoint, coded};
+use crate::maths::{exp, line, ln, sum};
+use crate::method::pivot::ln_scale;
+use crate::method::rate::Rate;
+
+#[test]
+fn example() {
+    let mut pi = [0.0; 64];
+    pi[63] = 1.0;
+    assert_eq!(shape(&pi), Hold::DegenerateHigh);
+    assert_eq!(shape(&[1.0 / 64.0; 64]), Hold::None);
+}
+
+/// Why a refresh was held: the previous sampler stays.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// No refresh has been held.
+    #[default]
+    None = 0,
+    /// Every loss is 0.
+    NoSignal = 1,
+    /// No pivot rule applies and none was ever accepted.
+    NoPivot = 2,
+    /// The rate grows faster towards low noise than any data's does.
+    LowEndUnresolved = 3,
+    /// The draws would crowd at the low end.
+    DegenerateLow = 4,
+    /// The draws would crowd at the high end.
+    DegenerateHigh = 5,
+    /// The draws would fall into hardly any bins.
+    DegenerateNarrow = 6,
+}
+coded!(Hold {
+    None = "none", NoSignal = "no_signal", NoPivot = "no_pivot",
+    LowEndUnresolved = "low_end_unresolved", DegenerateLow = "degenerate_low",
+    DegenerateHigh = "degenerate_high", DegenerateNarrow = "degenerate_narrow",
+});
+
+impl Hold {
+    /// What the user can do about it.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Hold::None => "nothing to do",
+            Hold::NoSignal => "every error is 0: pass the per-sample errors of the denoiser",
+            Hold::NoPivot => {
+                "the profile has no low-noise edge that this rule knows: use pivot auto, fixed or off"
+            }
+            Hold::LowEndUnresolved => {
+                "the losses have a floor at low noise, the data are discrete, or the objective is declared wrong: check endpoint and objective, raise sigma_min, or set ceiling on"
+            }
+            Hold::DegenerateLow => {
+                "the density crowds at sigma_min: check the declared objective and endpoint, or raise sigma_min"
+            }
+            Hold::DegenerateHigh => {
+                "the density crowds at sigma_max: use emphasis samples, lower sigma_max, or check the declared objective"
+            }
+            Hold::DegenerateNarrow => {
+                "the density falls into hardly any bins: check that errors are per sample, or use more bins on a narrower grid"
+            }
+        }
+    }
+}
+
+/// Whether the lowest bins rise towards low noise faster than any data's rate:
+/// a slope of -1 is data, -3 a loss floor or a loss in the wrong space.
+pub fn low_end(config: &Config, rate: &Rate) -> Hold {
+    let grid = rate.grid;
+    let lowest = (grid.bins() / 9).max(3);
+    let steep = || line(lowest, |k| rate.y(k)).1 / grid.width() < -2.0;
+    let reaches_below = || grid.ln_centre(0) < ln_scale(config, rate) - ln(4.0);
+    if config.endpoint == Endpoint::Continuous && reaches_below() && steep() {
+        Hold::LowEndUnresolved
+    } else {
+        Hold::None
+    }
+}
+
+/// Whether the masses `pi` crowd into an edge or into hardly any bins.
+pub fn shape(pi: &[f64]) -> Hold {
+    let bins = pi.len();
+    let (edge, side) = ((bins / 9).max(1), (bins / 4).max(1));
+    let low = |n: usize| sum(pi.get(..n).unwrap_or(pi));
+    let high = |n: usize| sum(pi.get(bins.saturating_sub(n)..).unwrap_or(pi));
+    let mut entropy = 0.0;
+    for &p in pi {
+        if p > 0.0 {
+            entropy -= p * ln(p);
+        }
+    }
+    if low(edge) > 0.5 || low(side) > 0.9 {
+        Hold::DegenerateLow
+    } else if high(edge) > 0.5 || high(side) > 0.9 {
+        Hold::DegenerateHigh
+    } else if exp(entropy) < (bins as f64 / 30.0).max(1.5) {
+        Hold::DegenerateNarrow
+    } else {
+        Hold::None
+    }
+}

@@ -1,0 +1,199 @@
+//! The refresh: from mean losses to the next sampler
+//! (`docs/specification.md#refresh`), read from top to bottom in the order of the
+//! specification's steps. Everything happens in the block: no step has more than a
+//! few numbers of its own.
+
+use crate::config::{Config, coded};
+use crate::error::Error;
+use crate::hot::ring::{self, Mark};
+use crate::inspect::state_ref::StateRef;
+use crate::maths::{copy, exp, flush, peak};
+use crate::method::density::{add_coverage, density};
+use crate::method::gate::gate;
+use crate::method::grid::Grid;
+use crate::method::guard::{self, Hold};
+use crate::method::pivot::{self, Found, PivotRule};
+use crate::method::rate::{Ceiling, Rate, apply_ceiling, log_errors};
+use crate::method::target::target;
+use crate::scheduler::Step;
+use crate::state::block::{Header, ViewMut};
+
+/// What looks wrong although the schedule goes on.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Warning {
+    /// Nothing.
+    #[default]
+    None = 0,
+    /// Errors exceed 2 sigma^2 in more than a quarter of the bins: is the
+    /// objective declared right?
+    ErrorsAboveIdentity = 1,
+    /// The rate peaks inside the grid: declare the endpoint `discrete`?
+    LooksDiscrete = 2,
+}
+coded!(Warning {
+    None = "none", ErrorsAboveIdentity = "errors_above_identity", LooksDiscrete = "looks_discrete",
+});
+
+/// Step 2: m_k <- (1 - beta) m_k + beta lbar_k, where `rate` weights the NEW mean.
+/// The first refresh takes the mean as it is.
+#[inline]
+pub fn blend(old: Option<f64>, mean: f64, rate: f64) -> f64 {
+    flush(match old {
+        Some(old) => (1.0 - rate) * old + rate * mean,
+        None => mean,
+    })
+}
+
+/// Steps 1 and 2 for every bin: the EMA as it is after a refresh now. `means` goes
+/// in as the EMA before.
+pub fn blend_means(header: &Header, config: &Config, marks: &[Mark], rings: &[f32], means: &mut [f64]) {
+    let first = header.attempts() == 0;
+    let slots = rings.chunks_exact((config.window as usize).max(1));
+    for (mean, (mark, slots)) in means.iter_mut().zip(marks.iter().zip(slots)) {
+        let old = if first { None } else { Some(*mean) };
+        *mean = blend(old, ring::mean(mark, slots), config.ema_rate);
+    }
+}
+
+/// What steps 3 to 7 found beside the curves.
+#[derive(Clone, Copy, Debug)]
+pub struct Findings {
+    /// What the ceiling clipped.
+    pub ceiling: Ceiling,
+    /// Whether any error is above 0.
+    pub signal: bool,
+    /// Where the gate opens.
+    pub pivot: Found,
+}
+
+impl Findings {
+    /// What looks wrong.
+    pub fn warning(&self, bins: usize) -> Warning {
+        if 4 * self.ceiling.above_identity as usize > bins {
+            Warning::ErrorsAboveIdentity
+        } else if self.pivot.interior_peak {
+            Warning::LooksDiscrete
+        } else {
+            Warning::None
+        }
+    }
+}
+
+/// Steps 3 to 7, in arrays of K numbers: `error` goes in as the means m_k (x0
+/// space, per dimension) and comes out under its ceiling; `ln_error` receives its
+/// logarithms, `rho` the target. `accepted` is ln c of the last accepted refresh.
+pub fn find_target(
+    config: &Config,
+    grid: &Grid,
+    accepted: Option<f64>,
+    error: &mut [f64],
+    ln_error: &mut [f64],
+    rho: &mut [f64],
+) -> Findings {
+    let signal = error.iter().any(|&m| m > 0.0);
+    // 3, 4. The ceiling, and the rate as logarithms.
+    let ceiling = apply_ceiling(grid, error, config.ceiling);
+    log_errors(error, config.smoothing, ln_error);
+    let rate = Rate { grid, ln_error };
+    // 5. The pivot.
+    let pivot = if signal { pivot::find(config, &rate, rho, accepted) } else { Found::NONE };
+    // 6, 7. The gate, and the target behind it.
+    target(&rate, |k| gate(config.gate_exponent, pivot.ln_c, grid.ln_centre(k)), rho);
+    Findings { ceiling, signal, pivot }
+}
+
+/// Step 11: why the density `pi`, before coverage, must not become the sampler.
+fn guarded(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64]) -> Hold {
+    if !findings.signal {
+        Hold::NoSignal
+    } else if findings.pivot.rule == PivotRule::None {
+        Hold::NoPivot
+    } else if !config.guard {
+        Hold::None
+    } else {
+        match guard::low_end(config, rate) {
+            Hold::None => guard::shape(pi),
+            reason => reason,
+        }
+    }
+}
+
+/// Integral of the rate over bin `k`, nats per dimension (11).
+pub fn nats(rate: &Rate, k: usize) -> f64 {
+    exp(rate.q(k)) * rate.grid.width()
+}
+
+/// A refresh of the block, whether due or not.
+///
+/// # Errors
+/// `Corrupt` where the block's configuration is not valid.
+#[cold]
+pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
+    let step = refresh_in_scratch(block);
+    // Equal schedules are equal words.
+    block.scratch.fill(0.0);
+    step
+}
+
+fn refresh_in_scratch(block: &mut ViewMut<'_>) -> Result<Step, Error> {
+    let config = StateRef { block: block.view() }.config()?;
+    let accepted = block.view().accepted_pivot();
+    let ViewMut { header, edges, centres, marks, rings, ema, weight, scratch, .. } = block;
+    let grid = Grid::stored(&config, edges, centres);
+    let (error, rest) = scratch.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
+    let (ln_error, masses) = rest.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
+    // 1, 2. Means of the rings, blended into the EMA, which moves even if the
+    // refresh is then held.
+    blend_means(header, &config, marks, rings, ema);
+    // 3 to 7. Ceiling, rate, pivot, gate, target.
+    copy(error, ema);
+    let findings = find_target(&config, &grid, accepted, error, ln_error, masses);
+    let rate = Rate { grid: &grid, ln_error };
+    let peak_sigma = grid.centre(peak(masses).0);
+    // 8. The density.
+    density(&config, &grid, weight, masses);
+    // 11. The guard, on the density before coverage.
+    let hold = guarded(&config, &findings, &rate, masses);
+    let summary = &mut header.summary;
+    summary.warning = findings.warning(grid.bins()).code();
+    summary.clipped = findings.ceiling.clipped;
+    header.next_refresh = header.steps.saturating_add(config.refresh_every);
+    if hold != Hold::None {
+        header.held = header.held.wrapping_add(1);
+        summary.hold = hold.code();
+        return Ok(Step::Held(hold));
+    }
+    header.refreshes = header.refreshes.wrapping_add(1);
+    summary.rule = findings.pivot.rule.code();
+    summary.ln_c = findings.pivot.ln_c;
+    summary.gate_exponent = config.gate_exponent;
+    summary.smoothing = config.smoothing;
+    summary.peak_sigma = peak_sigma;
+    summary.information_nats = 0.0;
+    for k in 0..grid.bins() {
+        summary.information_nats += nats(&rate, k);
+    }
+    // 9. Coverage.
+    add_coverage(masses, config.coverage);
+    error.iter_mut().for_each(|m| *m = flush(*m));
+    copy(block.error, error);
+    copy(block.ln_error, ln_error);
+    copy(block.density, masses);
+    // 10. The thresholds of the draws.
+    block.install(&config);
+    Ok(Step::Refreshed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_of_the_ema_weights_the_new_mean() {
+        assert_eq!(blend(None, 3.0, 0.9), 3.0);
+        assert_eq!(blend(Some(1.0), 3.0, 1.0), 3.0);
+        assert_eq!(blend(Some(4.0), 8.0, 0.75), 7.0);
+        assert_eq!(blend(Some(1e-301), 0.0, 0.5), 0.0);
+    }
+}

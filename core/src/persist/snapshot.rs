@@ -1,0 +1,461 @@
+//! Snapshots: a schedule as portable bytes, for checkpoints and other machines.
+//!
+//! Little-endian, field by field: a head, the configuration, the scalars, the
+//! arrays, a CRC-32. Derived tables are left out and rebuilt at load, so an
+//! snapshot outlives changes of the block's layout. Loading checks everything
+//! before it touches the target.
+//!
+//! ```
+//! use infonoise::{snapshot, state_words, Config, Scheduler};
+//! let mut words = vec![0; state_words(64, 256)];
+//! let mut scheduler = Scheduler::init(&mut words, &Config::DEFAULT, 7).unwrap();
+//! let mut bytes = vec![0; snapshot::bytes(64, 256)];
+//! scheduler.reader().save(&mut bytes).unwrap();
+//!
+//! let mut other = vec![0; snapshot::state_words_of(&bytes).unwrap()];
+//! let mut twin = Scheduler::load(&mut other, &bytes).unwrap();
+//! assert_eq!(twin.digest(), scheduler.digest());
+//! let (mut a, mut b) = ([0.0; 5], [0.0; 5]);
+//! scheduler.sample(&mut a).unwrap();
+//! twin.sample(&mut b).unwrap();
+//! assert_eq!(a, b);
+//! ```
+
+use crate::config::Config;
+use crate::config::raw::RawConfig;
+use crate::error::Error;
+use crate::hot::bin_lookup::BinLookup;
+use crate::hot::ring::Mark;
+use crate::method::density::check_weight;
+use crate::method::grid::Grid;
+use crate::method::guard::Hold;
+use crate::method::pivot::PivotRule;
+use crate::method::rate::log_errors;
+use crate::method::refresh::Warning;
+use crate::persist::bytes::{
+    CONFIG_BYTES, Cursor, Doubles, Writer, read_config, u32_at, u64_at, write_config,
+};
+use crate::persist::checksum::crc32;
+use crate::state::block::{Header, LAYOUT, MAGIC, Summary, View, ViewMut, state_words};
+use crate::state::draw_table::DrawTable;
+use bytemuck::Zeroable;
+
+/// The first eight bytes of every snapshot.
+pub const SNAPSHOT_MAGIC: [u8; 8] = *b"INFNOIMG";
+
+/// Changes whenever the order or the meaning of the bytes does.
+pub const SNAPSHOT_VERSION: u32 = 1;
+
+/// Head: magic, version, configuration bytes, snapshot bytes.
+const HEAD: usize = 8 + 4 + 4 + 8;
+/// Scalars behind the configuration: see `scalars`.
+const SCALARS: usize = 27;
+
+/// Byte offsets of what a snapshot of (bins, window) holds.
+struct Places {
+    config: usize,
+    scalars: usize,
+    /// thresholds (K + 1), seen, EMA, error, density, weight, baseline: 64 bits each.
+    columns: [usize; 7],
+    marks: usize,
+    rings: usize,
+    crc: usize,
+    end: usize,
+}
+
+impl Places {
+    const fn new(bins: usize, window: usize) -> Self {
+        let config = HEAD;
+        let scalars = config + CONFIG_BYTES;
+        let thresholds = scalars + 8 * SCALARS;
+        let seen = thresholds + 8 * (bins + 1);
+        let (ema, error, density) = (seen + 8 * bins, seen + 16 * bins, seen + 24 * bins);
+        let (weight, baseline) = (seen + 32 * bins, seen + 40 * bins);
+        let marks = seen + 48 * bins;
+        let rings = marks + 8 * bins;
+        let crc = rings + 4 * bins * window;
+        let columns = [thresholds, seen, ema, error, density, weight, baseline];
+        Places { config, scalars, columns, marks, rings, crc, end: crc + 4 }
+    }
+}
+
+/// Bytes of a snapshot of a block of `bins` and `window`.
+pub const fn bytes(bins: usize, window: usize) -> usize {
+    Places::new(bins, window).end
+}
+
+/// Everything that is one number, in the snapshot's order.
+fn scalars(header: &Header) -> [u64; SCALARS] {
+    let summary = &header.summary;
+    let [a, b, c, d] = header.rng;
+    let [q05, q25, q50, q75, q95] = summary.quantiles.map(f64::to_bits);
+    [
+        a,
+        b,
+        c,
+        d,
+        header.frozen,
+        header.steps,
+        header.draws,
+        header.observations,
+        header.rejected,
+        header.refreshes,
+        header.held,
+        header.next_refresh,
+        summary.hold.into(),
+        summary.warning.into(),
+        summary.clipped.into(),
+        summary.rule.into(),
+        summary.smoothing.into(),
+        summary.ln_c.to_bits(),
+        summary.gate_exponent.to_bits(),
+        summary.cdf_change.to_bits(),
+        q05,
+        q25,
+        q50,
+        q75,
+        q95,
+        summary.peak_sigma.to_bits(),
+        summary.information_nats.to_bits(),
+    ]
+}
+
+/// A header of these scalars: the inverse of [`scalars`].
+fn header(config: RawConfig, last_drawn: usize, scalars: &[u64; SCALARS]) -> Header {
+    let [a, b, c, d, frozen, steps, draws, observations, rejected, refreshes, held, next_refresh, rest @ ..] =
+        *scalars;
+    let [
+        hold,
+        warning,
+        clipped,
+        rule,
+        smoothing,
+        ln_c,
+        exponent,
+        change,
+        q05,
+        q25,
+        q50,
+        q75,
+        q95,
+        peak,
+        nats,
+        ..,
+    ] = rest;
+    let real = f64::from_bits;
+    Header {
+        magic: MAGIC,
+        layout: LAYOUT,
+        config,
+        rng: [a, b, c, d],
+        frozen,
+        last_drawn: last_drawn as u64,
+        steps,
+        draws,
+        observations,
+        rejected,
+        refreshes,
+        held,
+        next_refresh,
+        summary: Summary {
+            hold: hold as u32,
+            warning: warning as u32,
+            clipped: clipped as u32,
+            rule: rule as u32,
+            smoothing: smoothing as u32,
+            ln_c: real(ln_c),
+            gate_exponent: real(exponent),
+            cdf_change: real(change),
+            quantiles: [real(q05), real(q25), real(q50), real(q75), real(q95)],
+            peak_sigma: real(peak),
+            information_nats: real(nats),
+            ..Summary::zeroed()
+        },
+    }
+}
+
+/// Writes the block's snapshot; `snapshot` may be longer than [`bytes`].
+pub(crate) fn save(block: &View<'_>, snapshot: &mut [u8]) -> Result<(), Error> {
+    let (bins, window) = (block.marks.len(), block.header.config.window as usize);
+    let places = Places::new(bins, window);
+    let snapshot = snapshot.get_mut(..places.end).ok_or(Error::TooSmall)?;
+    let (body, crc) = snapshot.split_at_mut_checked(places.crc).ok_or(Error::TooSmall)?;
+    let mut writer = Writer::new(body);
+    writer.put(SNAPSHOT_MAGIC);
+    writer.put(SNAPSHOT_VERSION.to_le_bytes());
+    writer.put((CONFIG_BYTES as u32).to_le_bytes());
+    writer.put((places.end as u64).to_le_bytes());
+    write_config(&block.header.config, &mut writer);
+    for scalar in scalars(block.header) {
+        writer.put(scalar.to_le_bytes());
+    }
+    let table = DrawTable::new(block.entries, block.guide, block.header.last_drawn as usize);
+    for k in 0..=bins {
+        writer.put(table.threshold(k).to_le_bytes());
+    }
+    for seen in block.seen {
+        writer.put(seen.to_le_bytes());
+    }
+    for column in [block.ema, block.error, block.density, block.weight, block.baseline] {
+        for x in column {
+            writer.put(x.to_le_bytes());
+        }
+    }
+    for mark in block.marks {
+        writer.put(u32::from(mark.head).to_le_bytes());
+        writer.put(u32::from(mark.count).to_le_bytes());
+    }
+    for loss in block.rings {
+        writer.put(loss.to_le_bytes());
+    }
+    let sum = crc32(body);
+    Writer::new(crc).put(sum.to_le_bytes());
+    Ok(())
+}
+
+/// A snapshot whose head, checksum and configuration have been checked.
+struct Snapshot<'a> {
+    bytes: &'a [u8],
+    places: Places,
+    record: RawConfig,
+    config: Config,
+}
+
+impl<'a> Snapshot<'a> {
+    fn open(snapshot: &'a [u8]) -> Result<Self, Error> {
+        let magic = snapshot.get(..8).ok_or(Error::Truncated)?;
+        if !magic.iter().eq(&SNAPSHOT_MAGIC) {
+            return Err(Error::NotASnapshot);
+        }
+        let u32_at = |at| u32_at(snapshot, at).ok_or(Error::Truncated);
+        let u64_at = |at| u64_at(snapshot, at).ok_or(Error::Truncated);
+        let version = u32_at(8)?;
+        if version != SNAPSHOT_VERSION || u32_at(12)? as usize != CONFIG_BYTES {
+            return Err(Error::SnapshotVersion(version));
+        }
+        let length = u64_at(16)?;
+        if (snapshot.len() as u64) < length {
+            return Err(Error::Truncated);
+        }
+        // Sizes first: the dimensions must explain the length.
+        let (bins, window) = (u32_at(HEAD + 4)?, u32_at(HEAD + 8)?);
+        if !(8..=256).contains(&bins) || !(8..=4096).contains(&window) {
+            return Err(Error::SnapshotSize);
+        }
+        let places = Places::new(bins as usize, window as usize);
+        if length != places.end as u64 || snapshot.len() as u64 != length {
+            return Err(Error::SnapshotSize);
+        }
+        let body = snapshot.get(..places.crc).ok_or(Error::Truncated)?;
+        if crc32(body) != u32_at(places.crc)? {
+            return Err(Error::Checksum);
+        }
+        let mut fields = Cursor::new(snapshot.get(places.config..).ok_or(Error::Truncated)?);
+        let record = read_config(&mut fields).ok_or(Error::Truncated)?;
+        let config = Config::from_record(&record).map_err(|_| Error::Corrupt)?;
+        Ok(Snapshot { bytes: snapshot, places, record, config })
+    }
+
+    fn bins(&self) -> usize {
+        self.config.bins as usize
+    }
+
+    fn scalars(&self) -> [u64; SCALARS] {
+        let mut scalars = [0; SCALARS];
+        for (i, scalar) in scalars.iter_mut().enumerate() {
+            *scalar = u64_at(self.bytes, self.places.scalars + 8 * i).unwrap_or(0);
+        }
+        scalars
+    }
+
+    /// Element `i` of the 64-bit column that begins at `column`.
+    fn word(&self, column: usize, i: usize) -> u64 {
+        u64_at(self.bytes, column + 8 * i).unwrap_or(0)
+    }
+
+    fn real(&self, column: usize, i: usize) -> f64 {
+        f64::from_bits(self.word(column, i))
+    }
+
+    fn mark(&self, k: usize) -> (u32, u32) {
+        let at = self.places.marks + 8 * k;
+        (u32_at(self.bytes, at).unwrap_or(0), u32_at(self.bytes, at + 4).unwrap_or(0))
+    }
+
+    fn loss(&self, i: usize) -> f32 {
+        f32::from_bits(u32_at(self.bytes, self.places.rings + 4 * i).unwrap_or(0))
+    }
+
+    /// Whether the arrays make sense together.
+    fn sound(&self) -> bool {
+        let (bins, window) = (self.bins(), self.config.window);
+        let [thresholds, seen, ema, error, density, weight, baseline] = self.places.columns;
+        let scalars = self.scalars();
+        let [a, b, c, d, frozen, _, _, observations, _, _, _, _, hold, warning, clipped, rule, smoothing, ..] =
+            scalars;
+        let known = |code: u64, kinds: usize| code < kinds as u64;
+        let sane =
+            |column| (0..bins).all(|k| self.real(column, k) >= 0.0 && self.real(column, k).is_finite());
+        let weights = self.bytes.get(weight..weight + 8 * bins).unwrap_or(&[]);
+        (a | b | c | d) != 0
+            && frozen <= 1
+            && known(hold, Hold::ALL.len())
+            && known(warning, Warning::ALL.len())
+            && known(rule, PivotRule::ALL.len())
+            && clipped <= bins as u64
+            && smoothing <= 64
+            && self.word(thresholds, 0) == 0
+            && self.word(thresholds, bins) == 1 << 32
+            && (0..bins).all(|k| self.word(thresholds, k) <= self.word(thresholds, k + 1))
+            && (0..bins).all(|k| self.word(seen, k) <= observations)
+            && [ema, error, density, baseline].into_iter().all(sane)
+            && check_weight(&Doubles::Packed(weights), bins).is_ok()
+            && (0..bins).all(|k| self.mark(k).0 < window && self.mark(k).1 <= window)
+            && (0..bins * window as usize).all(|i| self.loss(i) >= 0.0 && self.loss(i).is_finite())
+    }
+}
+
+/// Words of the block that a snapshot needs.
+///
+/// # Errors
+/// As [`crate::Scheduler::load`].
+#[inline(never)]
+pub fn state_words_of(snapshot: &[u8]) -> Result<usize, Error> {
+    let snapshot = Snapshot::open(snapshot)?;
+    Ok(state_words(snapshot.bins(), snapshot.config.window as usize))
+}
+
+/// Writes the block of a snapshot into `words`; nothing is written on error.
+pub(crate) fn load<'s>(words: &'s mut [u64], snapshot: &[u8]) -> Result<ViewMut<'s>, Error> {
+    let snapshot = Snapshot::open(snapshot)?;
+    if !snapshot.sound() {
+        return Err(Error::Corrupt);
+    }
+    let bins = snapshot.bins();
+    let words = words.get_mut(..state_words(bins, snapshot.config.window as usize)).ok_or(Error::TooSmall)?;
+    words.fill(0);
+    let mut block = ViewMut::fresh(words, &header(snapshot.record, 0, &snapshot.scalars()))?;
+    let grid = Grid::new(&snapshot.config);
+    BinLookup::build(&grid, block.bin_table, block.edges);
+    grid.store_centres(block.centres);
+    let [thresholds, seen, ema, error, density, weight, baseline] = snapshot.places.columns;
+    let last = DrawTable::fill(&grid, block.entries, block.guide, |k| snapshot.word(thresholds, k + 1));
+    block.header.last_drawn = last as u64;
+    for (k, slot) in block.seen.iter_mut().enumerate() {
+        *slot = snapshot.word(seen, k);
+    }
+    for (column, slots) in [
+        (ema, &mut block.ema),
+        (error, &mut block.error),
+        (density, &mut block.density),
+        (weight, &mut block.weight),
+        (baseline, &mut block.baseline),
+    ] {
+        for (k, slot) in slots.iter_mut().enumerate() {
+            *slot = snapshot.real(column, k);
+        }
+    }
+    for (k, mark) in block.marks.iter_mut().enumerate() {
+        let (head, count) = snapshot.mark(k);
+        *mark = Mark { head: head as u16, count: count as u16 };
+    }
+    log_errors(block.error, block.header.summary.smoothing, block.ln_error);
+    for (i, slot) in block.rings.iter_mut().enumerate() {
+        *slot = snapshot.loss(i);
+    }
+    Ok(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scheduler::Scheduler;
+
+    fn trained() -> (Vec<u64>, Vec<u8>) {
+        let config = Config { warmup_steps: 3, min_count: 2, window: 16, bins: 16, ..Config::discrete() };
+        let mut words = vec![0; state_words(16, 16)];
+        let mut scheduler = Scheduler::init(&mut words, &config, 5).unwrap();
+        let mut sigma = [0.0; 128];
+        for _ in 0..9 {
+            scheduler.sample(&mut sigma).unwrap();
+            scheduler.observe(&sigma, &sigma.map(|s| s * s / (1.0 + s * s))).unwrap();
+            scheduler.step().unwrap();
+        }
+        let mut snapshot = vec![0; bytes(16, 16)];
+        scheduler.reader().save(&mut snapshot).unwrap();
+        (words, snapshot)
+    }
+
+    #[test]
+    fn loading_gives_the_same_words() {
+        let (words, snapshot) = trained();
+        let mut other = vec![7; words.len()];
+        Scheduler::load(&mut other, &snapshot).unwrap();
+        assert_eq!(words, other);
+    }
+
+    #[test]
+    fn every_damage_is_named_and_leaves_the_target() {
+        let (words, snapshot) = trained();
+        let load = |snapshot: &[u8]| {
+            let mut target = vec![7; words.len()];
+            let error = Scheduler::load(&mut target, snapshot).err().unwrap();
+            assert!(target.iter().all(|&word| word == 7));
+            error
+        };
+        for length in [0, 7, 20, 100, snapshot.len() - 1] {
+            assert_eq!(load(&snapshot[..length]), Error::Truncated);
+        }
+        let mut longer = snapshot.clone();
+        longer.push(0);
+        assert_eq!(load(&longer), Error::SnapshotSize);
+        for at in 0..snapshot.len() {
+            let mut bad = snapshot.clone();
+            bad[at] ^= 0x10;
+            let error = load(&bad);
+            match at {
+                0..8 => assert_eq!(error, Error::NotASnapshot),
+                8..12 => assert_eq!(
+                    error,
+                    Error::SnapshotVersion(u32::from_le_bytes(*bad[8..].first_chunk().unwrap()))
+                ),
+                12..16 => assert_eq!(error, Error::SnapshotVersion(SNAPSHOT_VERSION)),
+                16..24 => assert!(matches!(error, Error::SnapshotSize | Error::Truncated)),
+                28..36 => assert!(matches!(error, Error::SnapshotSize | Error::Checksum)),
+                _ => assert_eq!(error, Error::Checksum, "byte {at}"),
+            }
+        }
+        let mut short = vec![7; words.len() - 8];
+        assert_eq!(Scheduler::load(&mut short, &snapshot).err(), Some(Error::TooSmall));
+    }
+
+    /// Damage with a matching checksum: indices and values out of range.
+    #[test]
+    fn forged_images_are_corrupt() {
+        let (words, snapshot) = trained();
+        let places = Places::new(16, 16);
+        let [thresholds, seen, ema, .., weight, _] = places.columns;
+        let nan = f64::NAN.to_le_bytes();
+        for (at, bytes) in [
+            (thresholds + 8, &[0xff; 8][..]),
+            (seen, &[0xff; 8]),
+            (ema, &nan),
+            (weight, &[0; 8]),
+            (places.marks, &[16, 0, 0, 0]),
+            (places.marks + 4, &[17, 0, 0, 0]),
+            (places.rings, &(-1.0f32).to_le_bytes()),
+            (places.scalars, &[0; 32]),
+            (places.scalars + 8 * 12 + 4, &[1]),
+            (places.scalars + 8 * 15, &[99]),
+            (places.config + 12, &[99, 0, 0, 0]),
+        ] {
+            let mut bad = snapshot.clone();
+            bad[at..at + bytes.len()].copy_from_slice(bytes);
+            let sum = crc32(&bad[..places.crc]).to_le_bytes();
+            bad[places.crc..].copy_from_slice(&sum);
+            let mut target = vec![7; words.len()];
+            assert_eq!(Scheduler::load(&mut target, &bad).err(), Some(Error::Corrupt), "{at}");
+            assert!(target.iter().all(|&word| word == 7));
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The block: where everything lies in the caller's words.
+//!
+//! One header, then the sections below, each at an offset fixed by (bins,
+//! window). No pointers and no padding; every bit pattern can be read. The
+//! words are in the machine's own byte order.
+//!
+//! ```
+//! use infonoise::{state_words, Config, Scheduler};
+//! let mut words = [0u64; state_words(64, 256)]; // fixed at compile time
+//! Scheduler::init(&mut words, &Config::DEFAULT, 0).unwrap();
+//! assert!(size_of_val(&words) <= 74 * 1024);
+//! ```
+
+use crate::config::Config;
+use crate::config::raw::RawConfig;
+use crate::error::Error;
+use crate::hot::ring::Mark;
+use crate::method::gate::gate;
+use crate::method::grid::Grid;
+use crate::state::draw_table::Entry;
+use bytemuck::{Pod, Zeroable, try_cast_slice, try_cast_slice_mut};
+
+/// "infonois" in the machine's byte order.
+pub const MAGIC: u64 = u64::from_be_bytes(*b"infonois");
+
+/// Changes whenever a section moves.
+pub const LAYOUT: u64 = 3;
+
+/// What the last refreshes left for the report, and what the profile in force
+/// is made of.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Summary {
+    /// Code of the last hold's reason.
+    pub hold: u32,
+    /// Code of the warning in force.
+    pub warning: u32,
+    /// Bins at the ceiling at the last refresh, done or held.
+    pub clipped: u32,
+    /// Code of the rule behind the accepted pivot.
+    pub rule: u32,
+    /// Smoothing passes of the accepted refresh.
+    pub smoothing: u32,
+    /// Keeps the words whole.
+    pub reserved: u32,
+    /// ln c of the accepted refresh.
+    pub ln_c: f64,
+    /// Gate exponent of the accepted refresh.
+    pub gate_exponent: f64,
+    /// Largest change of the CDF at the accepted refresh.
+    pub cdf_change: f64,
+    /// 5, 25, 50, 75 and 95 % quantiles of the sampler in force.
+    pub quantiles: [f64; 5],
+    /// Centre of the bin where the target peaks.
+    pub peak_sigma: f64,
+    /// Integral of the rate over the grid, nats per dimension.
+    pub information_nats: f64,
+    /// Fills the header to whole cache lines.
+    pub spare: [u64; 1],
+}
+
+/// The head of the block.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Header {
+    /// [`MAGIC`].
+    pub magic: u64,
+    /// [`LAYOUT`].
+    pub layout: u64,
+    /// The configuration.
+    pub config: RawConfig,
+    /// Xoshiro256++.
+    pub rng: [u64; 4],
+    /// 1: no refresh.
+    pub frozen: u64,
+    /// The last bin that is ever drawn.
+    pub last_drawn: u64,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Sigmas drawn, over all ranks.
+    pub draws: u64,
+    /// Losses taken.
+    pub observations: u64,
+    /// Pairs rejected.
+    pub rejected: u64,
+    /// Refreshes done.
+    pub refreshes: u64,
+    /// Refreshes held.
+    pub held: u64,
+    /// The step at which the next refresh is due.
+    pub next_refresh: u64,
+    /// What the report and the profile need.
+    pub summary: Summary,
+}
+
+impl Header {
+    /// Refreshes done or held.
+    pub fn attempts(&self) -> u64 {
+        self.refreshes.saturating_add(self.held)
+    }
+
+    /// Counts a step; whether a refresh is due at it.
+    #[inline]
+    pub fn count_step(&mut self) -> bool {
+        self.steps = self.steps.wrapping_add(1);
+        self.frozen == 0 && self.steps >= self.next_refresh
+    }
+}
+
+const HEADER_WORDS: usize = size_of::<Header>() / 8;
+const _: () = assert!(size_of::<Header>() & 63 == 0);
+
+/// Words of a section of `count` elements of T.
+const fn section<T>(count: usize) -> usize {
+    (count * size_of::<T>()).div_ceil(8)
+}
+
+/// The table of sections: name, element, count. It makes the layout, a
+/// read-only view and a writing view of it.
+macro_rules! sections {
+    ($bins:ident, $window:ident; $($(#[$doc:meta])* $name:ident: $element:ty = $count:expr;)+) => {
+        /// Words that a block of `bins` and `window` takes: a multiple of 8.
+        pub const fn state_words($bins: usize, $window: usize) -> usize {
+            (HEADER_WORDS $(+ section::<$element>($count))+).next_multiple_of(8)
+        }
+
+        /// A block, for reading.
+        #[derive(Clone, Copy)]
+        pub struct View<'a> {
+            /// The head.
+            pub header: &'a Header,
+            $($(#[$doc])* pub $name: &'a [$element],)+
+        }
+
+        impl<'a> View<'a> {
+            /// Checks the header in O(1) and finds the sections.
+            pub fn new(words: &'a [u64]) -> Result<Self, Error> {
+                let ($bins, $window) = dimensions(words)?;
+                let (header, rest) = words.split_at_checked(HEADER_WORDS).ok_or(Error::TooSmall)?;
+                let header = bytemuck::try_from_bytes(bytes(header)?).map_err(|_| Error::TooSmall)?;
+                $(
+                    let (words, rest) =
+                        rest.split_at_checked(section::<$element>($count)).ok_or(Error::TooSmall)?;
+                    let $name: &'a [$element] = try_cast_slice(words).map_err(|_| Error::Corrupt)?;
+                    let $name = $name.get(..$count).ok_or(Error::TooSmall)?;
+                )+
+                let _ = rest;
+                Ok(View { header, $($name),+ })
+            }
+        }
+
+        /// A block, for writing.
+        pub struct ViewMut<'a> {
+            /// The head.
+            pub header: &'a mut Header,
+            $($(#[$doc])* pub $name: &'a mut [$element],)+
+        }
+
+        impl<'a> ViewMut<'a> {
+            /// Checks the header in O(1) and finds the sections.
+            pub fn new(words: &'a mut [u64]) -> Result<Self, Error> {
+                let ($bins, $window) = dimensions(words)?;
+                let (header, rest) = words.split_at_mut_checked(HEADER_WORDS).ok_or(Error::TooSmall)?;
+                let header = try_cast_slice_mut(header).map_err(|_| Error::Corrupt)?;
+                let header = header.first_mut().ok_or(Error::TooSmall)?;
+                $(
+                    let (words, rest) =
+                        rest.split_at_mut_checked(section::<$element>($count)).ok_or(Error::TooSmall)?;
+                    let $name: &'a mut [$element] =
+                        try_cast_slice_mut(words).map_err(|_| Error::Corrupt)?;
+                    let $name = $name.get_mut(..$count).ok_or(Error::TooSmall)?;
+                )+
+                let _ = rest;
+                Ok(ViewMut { header, $($name),+ })
+            }
+
+            /// Writes `header` into zeroed words and finds the sections.
+            pub(crate) fn fresh(words: &'a mut [u64], header: &Header) -> Result<Self, Error> {
+                let place = words.get_mut(..HEADER_WORDS).ok_or(Error::TooSmall)?;
+                let place: &mut [Header] = try_cast_slice_mut(place).map_err(|_| Error::Corrupt)?;
+                *place.first_mut().ok_or(Error::TooSmall)? = *header;
+                Self::new(words)
+            }
+
+            /// The same block, for reading.
+            #[inline]
+            pub fn view(&self) -> View<'_> {
+                View { header: self.header, $($name: self.$name),+ }
+            }
+        }
+    };
+}
+
+sections! { bins, window;
+    /// Thresholds, edges and slopes of the sampler in force.
+    entries: Entry = crate::state::draw_table::entries(bins);
+    /// First bin for each cell of words.
+    guide: u8 = crate::state::draw_table::cells(bins);
+    /// First bin for each cell of sigma's bits.
+    bin_table: u8 = crate::hot::bin_lookup::cells(bins);
+    /// Bits of the edges.
+    edges: u32 = crate::hot::bin_lookup::edges(bins);
+    /// Centres of the bins.
+    centres: f64 = bins;
+    /// Heads and counts of the rings.
+    marks: Mark = bins;
+    /// For each bin, the number of observations at its latest one.
+    seen: u64 = bins;
+    /// m, the EMA of the mean losses.
+    ema: f64 = bins;
+    /// m after the ceiling, of the last accepted refresh.
+    error: f64 = bins;
+    /// ln of that, smoothed as that refresh was.
+    ln_error: f64 = bins;
+    /// pi, the masses of the sampler in force.
+    density: f64 = bins;
+    /// The caller's factors on the fixed weight, 1 by default.
+    weight: f64 = bins;
+    /// The caller's baseline masses, 0 by default.
+    baseline: f64 = bins;
+    /// What a refresh works in: nothing outlives it.
+    scratch: f64 = 3 * bins;
+    /// The losses: `window` slots for each bin.
+    rings: f32 = bins * window;
+}
+
+impl<'a> View<'a> {
+    /// ln c of the last accepted refresh.
+    pub fn accepted_pivot(&self) -> Option<f64> {
+        if self.header.refreshes > 0 { Some(self.header.summary.ln_c) } else { None }
+    }
+
+    /// The gate of the last accepted refresh in bin `k` of `grid`.
+    pub fn gate_in_force(&self, grid: &Grid, k: usize) -> f64 {
+        let summary = &self.header.summary;
+        gate(summary.gate_exponent, summary.ln_c, grid.ln_centre(k))
+    }
+
+    /// The grid of `config`, this block's, by its stored edges and centres.
+    pub fn grid(&self, config: &Config) -> Grid<'a> {
+        Grid::stored(config, self.edges, self.centres)
+    }
+}
+
+fn bytes(words: &[u64]) -> Result<&[u8], Error> {
+    try_cast_slice(words).map_err(|_| Error::Corrupt)
+}
+
+/// (bins, window) of a block, once its header says that it can be used.
+fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
+    let (head, _) = words.split_at_checked(HEADER_WORDS).ok_or(Error::TooSmall)?;
+    let header: &Header = bytemuck::try_from_bytes(bytes(head)?).map_err(|_| Error::TooSmall)?;
+    if header.magic == MAGIC.swap_bytes() {
+        return Err(Error::ForeignEndian);
+    }
+    if header.magic != MAGIC {
+        return Err(Error::NotAState);
+    }
+    if header.layout != LAYOUT {
+        return Err(Error::WrongLayout(header.layout));
+    }
+    let (bins, window) = (header.config.bins, header.config.window);
+    if !(8..=256).contains(&bins) || !(8..=4096).contains(&window) {
+        return Err(Error::Corrupt);
+    }
+    let (bins, window) = (bins as usize, window as usize);
+    if words.len() < state_words(bins, window) {
+        return Err(Error::TooSmall);
+    }
+    Ok((bins, window))
+}
+
+/// The head of a block that can be used, to write.
+pub(crate) fn header_mut(words: &mut [u64]) -> Result<&mut Header, Error> {
+    dimensions(words)?;
+    let head = words.get_mut(..HEADER_WORDS).ok_or(Error::TooSmall)?;
+    let head: &mut [Header] = try_cast_slice_mut(head).map_err(|_| Error::Corrupt)?;
+    head.first_mut().ok_or(Error::TooSmall)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Scheduler};
+
+    #[test]
+    fn every_number_of_bins_and_slots_makes_a_block() {
+        for bins in 8..=256u32 {
+            for window in [8, 9, 37, 4096].into_iter().chain([8 + bins % 50]) {
+                let mut words = vec![0; state_words(bins as usize, window as usize)];
+                let config = Config { bins, window, min_count: 1, ..Config::DEFAULT };
+                let scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
+                scheduler.reader().validate().unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What needs the whole crate and looks inside it.
+
+mod properties;
+mod vectors;
