@@ -539,7 +539,7 @@ typedef struct {
   double baseline_std;
   // Weight of the NEW mean in the EMA, 0 to 1.
   double ema_rate;
-} RawConfig;
+} infonoise_config;
 
 // The report: `infonoise_report` of the C ABI. Sigmas are standard
 // deviations in data units.
@@ -695,25 +695,28 @@ uint32_t infonoise_abi_version(void);
 // set: `infonoise_config config = INFONOISE_CONFIG_INIT;`.
 //
 // Errors: NULL, STRUCT_SIZE, ARGUMENT (no such preset).
-infonoise_status infonoise_config_init(RawConfig *config, uint32_t preset);
+infonoise_status infonoise_config_init(infonoise_config *config, uint32_t preset);
 
 // Checks a configuration. Unless `message` is NULL, it receives at most
 // `message_bytes` bytes: on failure the field, its value, the bound and the
 // remedy, otherwise the empty string; always 0-terminated.
 //
 // Errors: NULL (config), MISALIGNED, STRUCT_SIZE, INVALID_CONFIG.
-infonoise_status infonoise_config_check(const RawConfig *config,
+infonoise_status infonoise_config_check(const infonoise_config *config,
                                         char *message,
                                         size_t message_bytes);
 
 // Bytes of a state block for `config`; 0 if the configuration is invalid.
-size_t infonoise_state_bytes(const RawConfig *config);
+size_t infonoise_state_bytes(const infonoise_config *config);
 
 // Writes a fresh scheduler into `state`.
 //
 // Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL. The block
 // is untouched then.
-infonoise_status infonoise_init(void *state, size_t bytes, const RawConfig *config, uint64_t seed);
+infonoise_status infonoise_init(void *state,
+                                size_t bytes,
+                                const infonoise_config *config,
+                                uint64_t seed);
 
 // As `infonoise_init`, with tables of `bins` numbers: `weight`, further
 // positive factors on the fixed weight at the bin centres, and `baseline`, the
@@ -723,7 +726,7 @@ infonoise_status infonoise_init(void *state, size_t bytes, const RawConfig *conf
 // Errors: as `infonoise_init`; INVALID_CONFIG for a table that cannot be used.
 infonoise_status infonoise_init_with(void *state,
                                      size_t bytes,
-                                     const RawConfig *config,
+                                     const infonoise_config *config,
                                      uint64_t seed,
                                      const double *weight,
                                      const double *baseline);
@@ -739,7 +742,7 @@ infonoise_status infonoise_validate(const void *state, size_t bytes);
 // Reads the configuration back; the grid's ends are the f32 ones.
 //
 // Errors: as `infonoise_sample`, STRUCT_SIZE.
-infonoise_status infonoise_config_get(const void *state, size_t bytes, RawConfig *config);
+infonoise_status infonoise_config_get(const void *state, size_t bytes, infonoise_config *config);
 
 // Reads the caller's tables back, K numbers each: the weight (1 where none was
 // given) and the baseline (0 where none was given). Either may be NULL.
@@ -758,7 +761,7 @@ infonoise_status infonoise_tables_get(const void *state,
 // invalid or fixed at init: `infonoise_reconfigure_check` names it.
 infonoise_status infonoise_reconfigure(void *state,
                                        size_t bytes,
-                                       const RawConfig *config,
+                                       const infonoise_config *config,
                                        const double *weight);
 
 // Checks whether `infonoise_reconfigure` would take `config`, as
@@ -767,7 +770,7 @@ infonoise_status infonoise_reconfigure(void *state,
 // Errors: as `infonoise_reconfigure`.
 infonoise_status infonoise_reconfigure_check(const void *state,
                                              size_t bytes,
-                                             const RawConfig *config,
+                                             const infonoise_config *config,
                                              char *message,
                                              size_t message_bytes);
 
@@ -1083,7 +1086,7 @@ infonoise_status infonoise_journal_reconfigure(void *journal,
                                                size_t journal_bytes,
                                                void *state,
                                                size_t bytes,
-                                               const RawConfig *config,
+                                               const infonoise_config *config,
                                                const double *weight,
                                                void *record,
                                                size_t record_bytes,

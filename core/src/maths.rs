@@ -94,6 +94,12 @@ fn odd_f32_to_loss(x: f32) -> Option<f32> {
     if x.to_bits() > (-0.0f32).to_bits() { None } else { f64_to_loss(f32_to_f64(x)) }
 }
 
+/// A small count as f64: by way of u32 it is one instruction, from usize six.
+#[inline]
+pub fn real(count: usize) -> f64 {
+    f64::from(count as u32)
+}
+
 /// Element `i`, or 0 past the end: an index that cannot panic.
 #[inline]
 pub fn at(values: &[f64], i: usize) -> f64 {
@@ -153,15 +159,15 @@ pub fn normal_cdf(z: f64) -> f64 {
 /// A least-squares line y = intercept + slope * i through the values at 0..n.
 /// Returns (intercept, slope per index).
 pub fn line(n: usize, value: impl Fn(usize) -> f64) -> (f64, f64) {
-    let centre = (n as f64 - 1.0) / 2.0;
+    let centre = (real(n) - 1.0) / 2.0;
     let mut total = 0.0;
     for i in 0..n {
         total += value(i);
     }
-    let mean = total / n as f64;
+    let mean = total / real(n);
     let (mut xy, mut xx) = (0.0, 0.0);
     for i in 0..n {
-        let x = i as f64 - centre;
+        let x = real(i) - centre;
         xy += x * (value(i) - mean);
         xx += x * x;
     }

@@ -32,7 +32,7 @@ use crate::method::baseline::{baseline as baseline_mass, check_baseline};
 use crate::method::density::check_weight;
 use crate::method::grid::Grid;
 use crate::method::guard::Hold;
-use crate::method::rate::log_errors;
+use crate::method::rate::{Rate, log_errors};
 use crate::method::refresh::refresh;
 use crate::persist::bytes::Doubles;
 use crate::persist::snapshot;
@@ -180,11 +180,12 @@ impl<'s> Scheduler<'s> {
         if let Some(table) = baseline {
             table.copy_to(scheduler.block.baseline);
         }
-        let ViewMut { baseline, density, error, ln_error, .. } = &mut scheduler.block;
+        let ViewMut { baseline, density, error, y, .. } = &mut scheduler.block;
         let pi = baseline_mass(&config, &grid, baseline);
         density.iter_mut().enumerate().for_each(|(k, mass)| *mass = pi(k));
         drop(pi);
-        log_errors(error, 0, ln_error);
+        log_errors(error, 0, y);
+        Rate::new(&grid, y);
         scheduler.block.install(&config);
         scheduler.block.header.summary.cdf_change = 0.0;
         Ok(scheduler)

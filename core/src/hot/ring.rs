@@ -1,6 +1,6 @@
 //! The loss rings: each bin remembers its last B converted losses.
 
-use crate::maths::f32_to_loss;
+use crate::maths::{f32_to_loss, real};
 use bytemuck::{Pod, Zeroable};
 
 #[test]
@@ -109,19 +109,28 @@ pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
     let filled = slots.get(..usize::from(mark.count)).unwrap_or(slots);
     let [a, b, c, d, e, f, g, h] = lanes(filled);
     let total = ((a + b) + (c + d)) + ((e + f) + (g + h));
-    if filled.is_empty() { 0.0 } else { total / filled.len() as f64 }
+    if filled.is_empty() { 0.0 } else { total / real(filled.len()) }
 }
 
-/// Apart from the last sum, whose order would otherwise shuffle the lanes.
+/// Apart from the last sum, whose order would otherwise shuffle the lanes; each
+/// lane by name, so that pairs of them are one instruction at any optimisation.
 #[inline(never)]
 fn lanes(slots: &[f32]) -> [f64; 8] {
-    let mut lanes = [0.0; 8];
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = [0.0; 8];
     let mut chunks = slots.chunks_exact(8);
     for chunk in &mut chunks {
-        for (lane, &loss) in lanes.iter_mut().zip(chunk) {
-            *lane += f64::from(loss);
+        if let [s, t, u, v, w, x, y, z] = *chunk {
+            a += f64::from(s);
+            b += f64::from(t);
+            c += f64::from(u);
+            d += f64::from(v);
+            e += f64::from(w);
+            f += f64::from(x);
+            g += f64::from(y);
+            h += f64::from(z);
         }
     }
+    let mut lanes = [a, b, c, d, e, f, g, h];
     for (lane, &loss) in lanes.iter_mut().zip(chunks.remainder()) {
         *lane += f64::from(loss);
     }

@@ -17,7 +17,7 @@ const STRIDE: usize = 4;
 #[derive(Clone, Debug)]
 pub struct EntropicTime<'a> {
     grid: Grid<'a>,
-    ln_error: &'a [f64],
+    y: &'a [f64],
     gate_exponent: f64,
     /// ln c; minus infinity for the bare rate, whose gate is open everywhere.
     ln_c: f64,
@@ -35,7 +35,7 @@ impl<'a> EntropicTime<'a> {
         let summary = &block.header.summary;
         let mut time = EntropicTime {
             grid,
-            ln_error: block.ln_error,
+            y: block.y,
             gate_exponent: summary.gate_exponent,
             ln_c: if gated { summary.ln_c } else { f64::NEG_INFINITY },
             power,
@@ -61,7 +61,7 @@ impl<'a> EntropicTime<'a> {
 
     /// ln of sigma^a r over bin `k`, but for the bins' common width.
     fn ln_mass(&self, k: usize) -> f64 {
-        let rate = Rate { grid: &self.grid, ln_error: self.ln_error };
+        let rate = Rate { grid: &self.grid, y: self.y };
         rate.q(k) + self.power * self.grid.ln_centre(k)
     }
 

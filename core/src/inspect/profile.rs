@@ -12,7 +12,7 @@
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::maths::{copy, exp};
+use crate::maths::{at, copy, exp};
 use crate::method::density::density;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
@@ -98,11 +98,11 @@ impl<'a> Profile<'a> {
             return;
         }
         copy(self.error, block.error);
-        let rate = Rate { grid, ln_error: block.ln_error };
+        let rate = Rate { grid, y: block.y };
         let gate = |k| block.gate_in_force(grid, k);
         self.fill_rate(&rate, gate);
         for (k, r) in self.rate.iter_mut().enumerate() {
-            *r = exp(rate.y(k));
+            *r = exp(at(rate.y, k));
         }
         target(&rate, gate, self.target);
     }
@@ -133,16 +133,12 @@ impl<'a> Profile<'a> {
         copy(self.density, self.target);
         density(config, grid, block.weight, self.density);
         cumulate(self.cdf, |k| self.density.get(k).copied().unwrap_or(0.0));
-        let ln_error = core::mem::take(&mut self.rate);
-        let rate = Rate { grid, ln_error };
-        self.fill_rate(&rate, |k| gate(config.gate_exponent, found.pivot.ln_c, grid.ln_centre(k)));
-        for k in 0..grid.bins() {
-            let r = exp(Rate { grid, ln_error }.y(k));
-            if let Some(slot) = ln_error.get_mut(k) {
-                *slot = r;
-            }
-        }
-        self.rate = ln_error;
+        let y = core::mem::take(&mut self.rate);
+        self.fill_rate(&Rate { grid, y }, |k| {
+            gate(config.gate_exponent, found.pivot.ln_c, grid.ln_centre(k))
+        });
+        y.iter_mut().for_each(|y| *y = exp(*y));
+        self.rate = y;
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use crate::inspect::report::Report;
 use crate::maths::at;
 use crate::method::density::check_weight;
 use crate::method::grid::Grid;
-use crate::method::rate::{Rate, is_smoothed};
+use crate::method::rate::Rate;
 use crate::method::target;
 use crate::persist::bytes::Doubles;
 use crate::persist::snapshot;
@@ -156,7 +156,7 @@ impl<'s> StateRef<'s> {
         if block.header.refreshes == 0 {
             return Err(Error::NotReady);
         }
-        let rate = Rate { grid: &grid, ln_error: block.ln_error };
+        let rate = Rate { grid: &grid, y: block.y };
         let highest = rate.peak_q();
         let raw = |k| target::unnormalised(&rate, block.gate_in_force(&grid, k), highest, k);
         let target = normalised(&grid, raw);
@@ -227,7 +227,7 @@ impl<'s> StateRef<'s> {
             && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
             && block.centres.iter().enumerate().all(|(k, &centre)| centre == grid.centre(k))
             // Derived tables must be what they derive from.
-            && is_smoothed(header.summary.smoothing, block.error, block.ln_error)
+            && Rate { grid: &grid, y: block.y }.is_of(block.error, header.summary.smoothing)
             && self.draw_table().is_sound(&grid)
             && BinLookup::new(block.bin_table, block.edges).is_sound(&grid);
         if sound { Ok(()) } else { Err(Error::Corrupt) }

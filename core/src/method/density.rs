@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Emphasis};
 use crate::error::{ConfigError, Error};
-use crate::maths::{at, flush, normalise};
+use crate::maths::{at, flush, normalise, real};
 use crate::method::grid::Grid;
 use crate::persist::bytes::Doubles;
 
@@ -60,7 +60,7 @@ pub fn density(config: &Config, grid: &Grid, table: &[f64], masses: &mut [f64]) 
 /// One mass after coverage.
 #[inline]
 pub fn covered(mass: f64, coverage: f64, bins: usize) -> f64 {
-    flush((1.0 - coverage) * mass + coverage / bins as f64)
+    flush((1.0 - coverage) * mass + coverage / real(bins))
 }
 
 /// Step 9: pi_k <- (1 - coverage) pi_k + coverage / K: every bin's losses stay fresh.

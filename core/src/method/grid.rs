@@ -1,7 +1,7 @@
 //! The grid: K bins, uniform in ln sigma, both ends exact.
 
 use crate::config::Config;
-use crate::maths::{exp, ln};
+use crate::maths::{exp, ln, real};
 
 #[test]
 fn example() {
@@ -59,13 +59,13 @@ impl<'a> Grid<'a> {
         } else if i >= self.bins {
             self.ends.1
         } else {
-            exp(self.low + i as f64 * self.width) as f32
+            exp(self.low + real(i) * self.width) as f32
         }
     }
 
     /// ln s_k, the logarithm of the centre of bin `k`.
     pub fn ln_centre(&self, k: usize) -> f64 {
-        self.low + (k as f64 + 0.5) * self.width
+        self.low + (real(k) + 0.5) * self.width
     }
 
     /// s_k, the centre of bin `k` in ln sigma.

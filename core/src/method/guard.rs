@@ -1,8 +1,7 @@
 //! The guard: refuses samplers that no loss profile of real data asks for.
 
 use crate::config::{Config, Endpoint, coded};
-use crate::maths::{exp, line, ln, sum};
-use crate::method::pivot::ln_scale;
+use crate::maths::{at, exp, line, ln, peak, sum};
 use crate::method::rate::Rate;
 
 #[test]
@@ -65,12 +64,13 @@ impl Hold {
 }
 
 /// Whether the lowest bins rise towards low noise faster than any data's rate:
-/// a slope of -1 is data, -3 a loss floor or a loss in the wrong space.
-pub fn low_end(config: &Config, rate: &Rate) -> Hold {
+/// a slope of -1 is data, -3 a loss floor or a loss in the wrong space. `scale` is
+/// the logarithm of the data's standard deviation.
+pub fn low_end(config: &Config, rate: &Rate, scale: f64) -> Hold {
     let grid = rate.grid;
     let lowest = (grid.bins() / 9).max(3);
-    let steep = || line(lowest, |k| rate.y(k)).1 / grid.width() < -2.0;
-    let reaches_below = || grid.ln_centre(0) < ln_scale(config, rate) - ln(4.0);
+    let steep = || line(lowest, |k| at(rate.y, k)).1 / grid.width() < -2.0;
+    let reaches_below = || grid.ln_centre(0) < scale - ln(4.0);
     if config.endpoint == Endpoint::Continuous && reaches_below() && steep() {
         Hold::LowEndUnresolved
     } else {
@@ -84,19 +84,29 @@ pub fn shape(pi: &[f64]) -> Hold {
     let (edge, side) = ((bins / 9).max(1), (bins / 4).max(1));
     let low = |n: usize| sum(pi.get(..n).unwrap_or(pi));
     let high = |n: usize| sum(pi.get(bins.saturating_sub(n)..).unwrap_or(pi));
+    if low(edge) > 0.5 || low(side) > 0.9 {
+        Hold::DegenerateLow
+    } else if high(edge) > 0.5 || high(side) > 0.9 {
+        Hold::DegenerateHigh
+    } else if is_narrow(pi) {
+        Hold::DegenerateNarrow
+    } else {
+        Hold::None
+    }
+}
+
+/// Whether exp(entropy) of the masses is below max(1.5, K / 30) bins.
+fn is_narrow(pi: &[f64]) -> bool {
+    let least = (pi.len() as f64 / 30.0).max(1.5);
+    // The entropy is at least ln(1 / max pi): most densities need no logarithm.
+    if peak(pi).1 * least < 0.99 {
+        return false;
+    }
     let mut entropy = 0.0;
     for &p in pi {
         if p > 0.0 {
             entropy -= p * ln(p);
         }
     }
-    if low(edge) > 0.5 || low(side) > 0.9 {
-        Hold::DegenerateLow
-    } else if high(edge) > 0.5 || high(side) > 0.9 {
-        Hold::DegenerateHigh
-    } else if exp(entropy) < (bins as f64 / 30.0).max(1.5) {
-        Hold::DegenerateNarrow
-    } else {
-        Hold::None
-    }
+    exp(entropy) < least
 }

@@ -6,9 +6,9 @@
 //! noise; `onset` finds where it has outgrown the scale of the data.
 
 use crate::config::{Config, Endpoint, Pivot, coded};
-use crate::maths::{at, exp, line, ln, peak};
+use crate::maths::{at, exp, line, ln, peak, real};
 use crate::method::grid::Grid;
-use crate::method::rate::{Kernel, Rate};
+use crate::method::rate::{self, Kernel, Rate};
 use core::f64::consts::LN_2;
 
 #[test]
@@ -21,7 +21,8 @@ fn example() {
         let s2 = grid.centre(k) * grid.centre(k);
         *l = ln(s2 * variance / (s2 + variance));
     }
-    let found = find(&config, &Rate { grid: &grid, ln_error: &ln_error }, &mut room, None);
+    let scale = ln_scale(&config, &grid, &ln_error);
+    let found = find(&config, &Rate::new(&grid, &mut ln_error), scale, &mut room, None);
     assert_eq!(found.rule, PivotRule::Onset);
     assert!((found.value() - 0.495).abs() < 0.005);
 }
@@ -97,20 +98,18 @@ impl Found {
 }
 
 /// Finds the pivot of `rate` by the configured rule or chain. `accepted` is
-/// ln c of the last accepted refresh, used where no rule finds a pivot; `room`
-/// is K numbers to work in.
-pub fn find(config: &Config, rate: &Rate, room: &mut [f64], accepted: Option<f64>) -> Found {
+/// ln c of the last accepted refresh, used where no rule finds a pivot; `scale` is
+/// [`ln_scale`], `room` K numbers to work in.
+pub fn find(config: &Config, rate: &Rate, scale: f64, room: &mut [f64], accepted: Option<f64>) -> Found {
     let discrete = config.endpoint == Endpoint::Discrete;
     let chain = matches!(config.pivot, Pivot::Auto | Pivot::Paper);
     let found = match config.pivot {
-        Pivot::Auto if discrete => {
-            foot(rate, room).or_else(|| power_law(rate, room)).or_else(|| knee(rate, room))
-        }
-        Pivot::Paper if discrete => power_law(rate, room).or_else(|| knee(rate, room)),
-        Pivot::Auto | Pivot::Onset => onset(config, rate, room),
+        Pivot::Auto if discrete => foot(rate, room).or_else(|| power_law(rate)).or_else(|| knee(rate, room)),
+        Pivot::Paper if discrete => power_law(rate).or_else(|| knee(rate, room)),
+        Pivot::Auto | Pivot::Onset => onset(config, rate, scale, room),
         Pivot::Paper | Pivot::OnsetLiteral => onset_literal(config, rate),
         Pivot::Foot => foot(rate, room),
-        Pivot::PowerLaw => power_law(rate, room),
+        Pivot::PowerLaw => power_law(rate),
         Pivot::Knee => knee(rate, room),
         Pivot::Fixed => Found::at(ln(config.pivot_value), PivotRule::Fixed),
         Pivot::Off => Found::open(PivotRule::Off),
@@ -124,9 +123,16 @@ pub fn find(config: &Config, rate: &Rate, room: &mut [f64], accepted: Option<f64
 }
 
 /// ln S, the data's standard deviation per dimension: configured, else the
-/// root of the largest smoothed error.
-pub fn ln_scale(config: &Config, rate: &Rate) -> f64 {
-    if config.sigma_data > 0.0 { ln(config.sigma_data) } else { rate.ln_scale() }
+/// root of the largest smoothed error. Discrete data have no use for it.
+pub fn ln_scale(config: &Config, grid: &Grid, ln_error: &[f64]) -> f64 {
+    let onset = matches!(config.pivot, Pivot::Auto | Pivot::Onset);
+    if config.sigma_data > 0.0 {
+        ln(config.sigma_data)
+    } else if config.endpoint == Endpoint::Continuous || onset {
+        rate::ln_scale(grid, ln_error)
+    } else {
+        0.0
+    }
 }
 
 /// ln sigma where `values`, linear between centres, pass `level` between bins
@@ -143,14 +149,15 @@ fn window(values: &[f64], k: usize, length: usize) -> Option<&[f64]> {
 
 /// Anchored onset: the largest sigma at which the smoothed rate stays above
 /// 250 p times the largest information rate per data scale.
-fn onset(config: &Config, rate: &Rate, y: &mut [f64]) -> Found {
+fn onset(config: &Config, rate: &Rate, scale: f64, y: &mut [f64]) -> Found {
     let grid = rate.grid;
-    Kernel::new(grid.bins_in(0.15, 0)).smooth(y, |k| rate.y(k));
+    let kernel = Kernel::new(grid.bins_in(0.15, 0));
+    y.iter_mut().enumerate().for_each(|(k, y)| *y = kernel.average(rate.y, k));
     let mut largest_q = f64::NEG_INFINITY;
     for (k, y) in y.iter().enumerate() {
         largest_q = largest_q.max(y + grid.ln_centre(k));
     }
-    let level = ln(250.0 * config.onset_threshold) + largest_q - ln_scale(config, rate);
+    let level = ln(250.0 * config.onset_threshold) + largest_q - scale;
     let length = grid.bins_in(0.25, 2);
     let interior_peak = peak(y).0 >= (grid.bins() / 9).max(3);
     let last = grid.bins().saturating_sub(1);
@@ -173,11 +180,22 @@ fn onset(config: &Config, rate: &Rate, y: &mut [f64]) -> Found {
 fn onset_literal(config: &Config, rate: &Rate) -> Found {
     let bins = rate.grid.bins();
     let largest =
-        (0..bins).fold(f64::NEG_INFINITY, |best, k| if rate.y(k) > best { rate.y(k) } else { best });
+        (0..bins).fold(f64::NEG_INFINITY, |best, k| if at(rate.y, k) > best { at(rate.y, k) } else { best });
     let level = ln(config.onset_threshold) + largest;
-    match (0..bins).rev().find(|&k| rate.y(k) >= level) {
+    match (0..bins).rev().find(|&k| at(rate.y, k) >= level) {
         Some(k) => Found::at(rate.grid.ln_centre(k), PivotRule::OnsetLiteral),
         None => Found::NONE,
+    }
+}
+
+/// q_k, smoothed.
+fn smooth_q(rate: &Rate, half: usize, smoothed: &mut [f64]) {
+    let (kernel, bins) = (Kernel::new(half), rate.grid.bins());
+    for k in 0..bins {
+        let average = kernel.average_of(bins, k, |j| rate.q(j));
+        if let Some(slot) = smoothed.get_mut(k) {
+            *slot = average;
+        }
     }
 }
 
@@ -188,7 +206,7 @@ const STEP: f64 = LN_2;
 /// peak and valley in turn; each is confirmed once a run of bins has left it.
 fn foot(rate: &Rate, q: &mut [f64]) -> Found {
     let grid = rate.grid;
-    Kernel::new(grid.bins_in(0.075, 0)).smooth(q, |k| rate.q(k));
+    smooth_q(rate, grid.bins_in(0.075, 0), q);
     let run = grid.bins_in(0.2, 2);
     let (mut falling, mut extreme, mut extreme_at) = (false, f64::NEG_INFINITY, 0);
     // The lowest confirmed peak: its bin, its height, the valley after it.
@@ -227,9 +245,8 @@ const LARGEST_MEAN_SQUARE: f64 = 0.49;
 
 /// The end of the low-noise power law (B.4): a line fitted to the lowest bins
 /// grows until the next run of bins leaves it to one side.
-fn power_law(rate: &Rate, y: &mut [f64]) -> Found {
-    let grid = rate.grid;
-    y.iter_mut().enumerate().for_each(|(k, y)| *y = rate.y(k));
+fn power_law(rate: &Rate) -> Found {
+    let (grid, y) = (rate.grid, rate.y);
     let run = grid.bins_in(0.2, 2);
     for n in grid.bins_in(0.75, 4)..=grid.bins().saturating_sub(run) {
         let Some((fitted, rest)) = y.split_at_checked(n) else { break };
@@ -238,7 +255,7 @@ fn power_law(rate: &Rate, y: &mut [f64]) -> Found {
             rest.iter()
                 .take(run)
                 .enumerate()
-                .all(|(j, y)| sign * (y - (intercept + slope * (n + j) as f64)) > STEP)
+                .all(|(j, y)| sign * (y - (intercept + slope * real(n + j))) > STEP)
         };
         let per_nat = slope / grid.width();
         if !(departs(1.0) || departs(-1.0)) || !(-3.5..=-0.25).contains(&per_nat) {
@@ -246,10 +263,10 @@ fn power_law(rate: &Rate, y: &mut [f64]) -> Found {
         }
         let mut squares = 0.0;
         for (i, y) in fitted.iter().enumerate() {
-            let residual = y - (intercept + slope * i as f64);
+            let residual = y - (intercept + slope * real(i));
             squares += residual * residual;
         }
-        return if squares / n as f64 <= LARGEST_MEAN_SQUARE {
+        return if squares / real(n) <= LARGEST_MEAN_SQUARE {
             Found::at(grid.ln_centre(n - 1), PivotRule::PowerLaw)
         } else {
             Found::NONE
@@ -260,16 +277,16 @@ fn power_law(rate: &Rate, y: &mut [f64]) -> Found {
 
 /// The bin farthest below the chord from bin 0 to the peak of the information.
 fn knee(rate: &Rate, q: &mut [f64]) -> Found {
-    Kernel::new(rate.grid.bins_in(0.15, 0)).smooth(q, |k| rate.q(k));
+    smooth_q(rate, rate.grid.bins_in(0.15, 0), q);
     let (top, height) = peak(q);
     if top < 2 {
         return Found::NONE;
     }
     let start = at(q, 0);
-    let slope = (height - start) / top as f64;
+    let slope = (height - start) / real(top);
     let (mut deepest, mut dip) = (0, f64::NEG_INFINITY);
     for (k, q) in q.iter().enumerate().take(top) {
-        let below = start + slope * k as f64 - q;
+        let below = start + slope * real(k) - q;
         if below > dip {
             (deepest, dip) = (k, below);
         }
@@ -302,7 +319,8 @@ mod tests {
         let (mut ln_error, mut room) = (m.clone(), m.clone());
         apply_ceiling(&grid, &mut m, config.ceiling);
         log_errors(&m, config.smoothing, &mut ln_error);
-        find(config, &Rate { grid: &grid, ln_error: &ln_error }, &mut room, None)
+        let scale = ln_scale(config, &grid, &ln_error);
+        find(config, &Rate::new(&grid, &mut ln_error), scale, &mut room, None)
     }
 
     fn gaussian(variance: f64) -> impl Fn(f64) -> f64 {
@@ -361,10 +379,10 @@ mod tests {
     fn a_chain_holds_the_accepted_pivot_rather_than_none() {
         let config = Config { pivot: Pivot::Foot, ..Config::discrete() };
         let grid = Grid::new(&config);
-        let flat: Vec<f64> = (0..64).map(|k| 2.0 * grid.ln_centre(k)).collect();
-        let (rate, room) = (Rate { grid: &grid, ln_error: &flat }, &mut [0.0; 64]);
-        assert_eq!(find(&config, &rate, room, None).rule, PivotRule::None);
-        let held = find(&config, &rate, room, Some(-1.0));
+        let mut flat: Vec<f64> = (0..64).map(|k| 2.0 * grid.ln_centre(k)).collect();
+        let (rate, room) = (Rate::new(&grid, &mut flat), &mut [0.0; 64]);
+        assert_eq!(find(&config, &rate, 0.0, room, None).rule, PivotRule::None);
+        let held = find(&config, &rate, 0.0, room, Some(-1.0));
         assert_eq!((held.rule, held.ln_c), (PivotRule::Held, -1.0));
     }
 

@@ -4,7 +4,7 @@
 //! per unit ln sigma, both kept as logarithms. The profile is first capped at
 //! sigma^2, which the Bayes error per dimension never exceeds.
 
-use crate::maths::{at, ln};
+use crate::maths::{at, ln, real};
 use crate::method::grid::Grid;
 
 #[test]
@@ -14,9 +14,9 @@ fn example() {
     let mut error = [0.0; 64];
     error.iter_mut().enumerate().for_each(|(k, m)| *m = grid.centre(k) * grid.centre(k));
     assert_eq!(apply_ceiling(&grid, &mut error, true), Ceiling { clipped: 0, above_identity: 0 });
-    let mut ln_error = [0.0; 64];
-    log_errors(&error, 0, &mut ln_error);
-    let rate = Rate { grid: &grid, ln_error: &ln_error };
+    let mut y = [0.0; 64];
+    log_errors(&error, 0, &mut y);
+    let rate = Rate::new(&grid, &mut y);
     assert!((0..64).all(|k| rate.q(k).abs() < 1e-12));
 }
 
@@ -55,32 +55,37 @@ pub fn log_errors(error: &[f64], smoothing: u32, ln_error: &mut [f64]) {
         *l = ln(m.max(LEAST_ERROR));
     }
     for _ in 0..smoothing {
-        // In place: the pass has yet to read only what lies above.
-        let mut below = None;
-        for k in 0..ln_error.len() {
-            let here = at(ln_error, k);
-            let smoothed = Kernel::new(1).average(ln_error.len(), k, |j| match below {
-                Some(value) if j < k => value,
-                _ => at(ln_error, j),
-            });
-            if let Some(l) = ln_error.get_mut(k) {
-                *l = smoothed;
+        // In place: a pass has yet to read only what lies above.
+        let (mut below, last) = (0.0, ln_error.len().saturating_sub(1));
+        for k in 0..=last {
+            let (here, above) = (at(ln_error, k), at(ln_error, k + 1));
+            let smoothed = if k == 0 {
+                (2.0 * here + above) / 3.0
+            } else if k == last {
+                (below + 2.0 * here) / 3.0
+            } else {
+                (below + 2.0 * here + above) / 4.0
+            };
+            if let Some(slot) = ln_error.get_mut(k) {
+                *slot = smoothed;
             }
-            below = Some(here);
+            below = here;
         }
     }
 }
 
-/// Whether `ln_error` can be what [`log_errors`] makes of `error`: exactly that
-/// without smoothing; with it, averages, which stay between the extremes.
-pub fn is_smoothed(smoothing: u32, error: &[f64], ln_error: &[f64]) -> bool {
-    let logs = error.iter().map(|m| ln(m.max(LEAST_ERROR)));
-    if smoothing == 0 {
-        return logs.zip(ln_error).all(|(l, stored)| l == *stored);
+/// ln S from [`log_errors`]: the logarithm of the root of the largest smoothed
+/// error, the data's standard deviation per dimension where nothing else says it.
+pub fn ln_scale(grid: &Grid, ln_error: &[f64]) -> f64 {
+    let kernel = Kernel::new(grid.bins_in(0.15, 0));
+    let mut largest = f64::NEG_INFINITY;
+    for k in 0..ln_error.len() {
+        let smoothed = kernel.average(ln_error, k);
+        if smoothed > largest {
+            largest = smoothed;
+        }
     }
-    let ends = logs.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), l| (low.min(l), high.max(l)));
-    let slack = 1e-9 * (1.0 + ends.0.abs().max(ends.1.abs()));
-    ln_error.iter().all(|&l| l >= ends.0 - slack && l <= ends.1 + slack)
+    largest / 2.0
 }
 
 /// The rate of a loss profile, in logarithms.
@@ -88,41 +93,54 @@ pub fn is_smoothed(smoothing: u32, error: &[f64], ln_error: &[f64]) -> bool {
 pub struct Rate<'a> {
     /// The bins.
     pub grid: &'a Grid<'a>,
-    /// ln m_k, from [`log_errors`].
-    pub ln_error: &'a [f64],
+    /// y_k = ln r_k, the rate per unit sigma (11).
+    pub y: &'a [f64],
 }
 
-impl Rate<'_> {
-    /// y_k = ln r_k, the rate per unit sigma (11).
-    #[inline]
-    pub fn y(&self, k: usize) -> f64 {
-        at(self.ln_error, k) - 3.0 * self.grid.ln_centre(k)
+impl<'a> Rate<'a> {
+    /// The rate of an error profile: `ln_error` from [`log_errors`] becomes y.
+    pub fn new(grid: &'a Grid<'a>, ln_error: &'a mut [f64]) -> Self {
+        for (k, l) in ln_error.iter_mut().enumerate() {
+            *l -= 3.0 * grid.ln_centre(k);
+        }
+        Rate { grid, y: ln_error }
     }
 
     /// q_k = y_k + ln s_k, the logarithm of the rate per unit ln sigma.
     #[inline]
     pub fn q(&self, k: usize) -> f64 {
-        self.y(k) + self.grid.ln_centre(k)
+        at(self.y, k) + self.grid.ln_centre(k)
     }
 
     /// The largest q_k.
     pub fn peak_q(&self) -> f64 {
-        (0..self.ln_error.len())
-            .fold(f64::NEG_INFINITY, |best, k| if self.q(k) > best { self.q(k) } else { best })
-    }
-
-    /// Logarithm of the root of the largest smoothed error: the data's standard
-    /// deviation per dimension, where nothing else says it.
-    pub fn ln_scale(&self) -> f64 {
-        let kernel = Kernel::new(self.grid.bins_in(0.15, 0));
         let mut largest = f64::NEG_INFINITY;
-        for k in 0..self.ln_error.len() {
-            let smoothed = kernel.average(self.ln_error.len(), k, |j| at(self.ln_error, j));
-            if smoothed > largest {
-                largest = smoothed;
+        for (k, y) in self.y.iter().enumerate() {
+            let q = y + self.grid.ln_centre(k);
+            if q > largest {
+                largest = q;
             }
         }
-        largest / 2.0
+        largest
+    }
+
+    /// Whether this can be the rate of `error` under so many smoothing passes:
+    /// exactly that without any; averages, which stay between the extremes, with.
+    pub fn is_of(&self, error: &[f64], smoothing: u32) -> bool {
+        let ln_error = |m: f64| ln(m.max(LEAST_ERROR));
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for &m in error {
+            (low, high) = (low.min(ln_error(m)), high.max(ln_error(m)));
+        }
+        let slack = 1e-9 * (1.0 + low.abs().max(high.abs()));
+        self.y.iter().zip(error).enumerate().all(|(k, (&y, &m))| {
+            let drop = 3.0 * self.grid.ln_centre(k);
+            if smoothing == 0 {
+                y == ln_error(m) - drop
+            } else {
+                y + drop >= low - slack && y + drop <= high + slack
+            }
+        })
     }
 }
 
@@ -139,25 +157,36 @@ impl Kernel {
         Kernel { half }
     }
 
-    /// The average around bin `k` of the `n` values that `value` gives.
+    /// The average of `values` around bin `k`.
     #[inline]
-    pub fn average(self, n: usize, k: usize, value: impl Fn(usize) -> f64) -> f64 {
-        let (first, last) = (k.saturating_sub(self.half), n.min(k + self.half + 1));
-        let (mut total, mut weights) = (0.0, 0.0);
-        for j in first..last {
-            let weight = (self.half + 1 - j.abs_diff(k)) as f64;
-            total += weight * value(j);
-            weights += weight;
-        }
-        total / weights
+    pub fn average(self, values: &[f64], k: usize) -> f64 {
+        self.average_of(values.len(), k, |j| at(values, j))
     }
 
-    /// The averages around all bins, into `smoothed`.
-    pub fn smooth(self, smoothed: &mut [f64], value: impl Fn(usize) -> f64) {
-        let n = smoothed.len();
-        for (k, slot) in smoothed.iter_mut().enumerate() {
-            *slot = self.average(n, k, &value);
+    /// The average around bin `k` of the `n` values that `value` gives.
+    #[inline(always)]
+    pub fn average_of(self, n: usize, k: usize, value: impl Fn(usize) -> f64) -> f64 {
+        let (first, end) = (k.saturating_sub(self.half), n.min(k + self.half + 1));
+        // Weights are whole numbers, so counting them up and down is exact.
+        let mut weight = real(self.half + 1 - (k - first));
+        let mut total = 0.0;
+        for j in first..k + 1 {
+            total += weight * value(j);
+            weight += 1.0;
         }
+        weight = real(self.half);
+        for j in k + 1..end {
+            total += weight * value(j);
+            weight -= 1.0;
+        }
+        total / self.weights(k - first, end - 1 - k)
+    }
+
+    /// The sum of the weights where so many bins lie below and above.
+    #[inline]
+    fn weights(self, below: usize, above: usize) -> f64 {
+        let cut = |side: usize| (self.half - side) * (self.half - side + 1) / 2;
+        real((self.half + 1) * (self.half + 1) - cut(below) - cut(above))
     }
 }
 
@@ -166,29 +195,28 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    fn smoothed<const K: usize>(half: usize, values: [f64; K]) -> [f64; K] {
+        core::array::from_fn(|k| Kernel::new(half).average(&values, k))
+    }
+
     #[test]
     fn the_kernel_is_renormalised_at_the_ends() {
-        let mut smoothed = [0.0; 4];
-        Kernel::new(1).smooth(&mut smoothed, |k| [3.0, 0.0, 0.0, 8.0][k]);
-        assert_eq!(smoothed, [2.0, 0.75, 2.0, 16.0 / 3.0]);
-        let mut flat = [0.0; 9];
-        Kernel::new(3).smooth(&mut flat, |_| 2.0);
-        assert!(flat.iter().all(|x| (x - 2.0).abs() < 1e-15));
-        Kernel::new(0).smooth(&mut flat, |k| k as f64);
-        assert_eq!(flat, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+        assert_eq!(smoothed(1, [3.0, 0.0, 0.0, 8.0]), [2.0, 0.75, 2.0, 16.0 / 3.0]);
+        assert!(smoothed(3, [2.0; 9]).iter().all(|x| (x - 2.0).abs() < 1e-15));
+        assert_eq!(smoothed(0, [5.0, 1.0, 4.0]), [5.0, 1.0, 4.0]);
+        assert_eq!(smoothed(2, [0.0, 0.0, 9.0, 0.0, 0.0]), [1.5, 2.25, 3.0, 2.25, 1.5]);
     }
 
     #[test]
     fn passes_in_place_are_passes_of_the_kernel() {
         let error = [3.0f64, 0.1, 7.0, 2.0, 9.0, 4.0];
-        let mut expected = error.map(f64::ln);
+        let mut expected = error.map(ln);
         for _ in 0..3 {
-            let before = expected;
-            Kernel::new(1).smooth(&mut expected, |k| before[k]);
+            expected = smoothed(1, expected);
         }
         let mut passes = [0.0; 6];
         log_errors(&error, 3, &mut passes);
-        assert!(passes.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15));
+        assert_eq!(passes, expected);
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct Findings {
     pub ceiling: Ceiling,
     /// Whether any error is above 0.
     pub signal: bool,
+    /// ln S, the data's standard deviation.
+    pub ln_scale: f64,
     /// Where the gate opens.
     pub pivot: Found,
 }
@@ -81,26 +83,27 @@ impl Findings {
 }
 
 /// Steps 3 to 7, in arrays of K numbers: `error` goes in as the means m_k (x0
-/// space, per dimension) and comes out under its ceiling; `ln_error` receives its
-/// logarithms, `rho` the target. `accepted` is ln c of the last accepted refresh.
+/// space, per dimension) and comes out under its ceiling; `y` receives the logarithm of its
+/// rate, `rho` the target. `accepted` is ln c of the last accepted refresh.
 pub fn find_target(
     config: &Config,
     grid: &Grid,
     accepted: Option<f64>,
     error: &mut [f64],
-    ln_error: &mut [f64],
+    y: &mut [f64],
     rho: &mut [f64],
 ) -> Findings {
     let signal = error.iter().any(|&m| m > 0.0);
     // 3, 4. The ceiling, and the rate as logarithms.
     let ceiling = apply_ceiling(grid, error, config.ceiling);
-    log_errors(error, config.smoothing, ln_error);
-    let rate = Rate { grid, ln_error };
+    log_errors(error, config.smoothing, y);
+    let ln_scale = pivot::ln_scale(config, grid, y);
+    let rate = Rate::new(grid, y);
     // 5. The pivot.
-    let pivot = if signal { pivot::find(config, &rate, rho, accepted) } else { Found::NONE };
+    let pivot = if signal { pivot::find(config, &rate, ln_scale, rho, accepted) } else { Found::NONE };
     // 6, 7. The gate, and the target behind it.
     target(&rate, |k| gate(config.gate_exponent, pivot.ln_c, grid.ln_centre(k)), rho);
-    Findings { ceiling, signal, pivot }
+    Findings { ceiling, signal, ln_scale, pivot }
 }
 
 /// Step 11: why the density `pi`, before coverage, must not become the sampler.
@@ -112,7 +115,7 @@ fn guarded(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64]) -> Hol
     } else if !config.guard {
         Hold::None
     } else {
-        match guard::low_end(config, rate) {
+        match guard::low_end(config, rate, findings.ln_scale) {
             Hold::None => guard::shape(pi),
             reason => reason,
         }
@@ -142,14 +145,14 @@ fn refresh_in_scratch(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let ViewMut { header, edges, centres, marks, rings, ema, weight, scratch, .. } = block;
     let grid = Grid::stored(&config, edges, centres);
     let (error, rest) = scratch.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
-    let (ln_error, masses) = rest.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
+    let (y, masses) = rest.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
     // 1, 2. Means of the rings, blended into the EMA, which moves even if the
     // refresh is then held.
     blend_means(header, &config, marks, rings, ema);
     // 3 to 7. Ceiling, rate, pivot, gate, target.
     copy(error, ema);
-    let findings = find_target(&config, &grid, accepted, error, ln_error, masses);
-    let rate = Rate { grid: &grid, ln_error };
+    let findings = find_target(&config, &grid, accepted, error, y, masses);
+    let rate = Rate { grid: &grid, y };
     let peak_sigma = grid.centre(peak(masses).0);
     // 8. The density.
     density(&config, &grid, weight, masses);
@@ -178,7 +181,7 @@ fn refresh_in_scratch(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     add_coverage(masses, config.coverage);
     error.iter_mut().for_each(|m| *m = flush(*m));
     copy(block.error, error);
-    copy(block.ln_error, ln_error);
+    copy(block.y, y);
     copy(block.density, masses);
     // 10. The thresholds of the draws.
     block.install(&config);

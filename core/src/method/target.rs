@@ -11,7 +11,7 @@ fn example() {
     ln_error.iter_mut().enumerate().for_each(|(k, l)| *l = 2.0 * grid.ln_centre(k));
     ln_error[7] += f64::ln(2.0);
     let mut rho = [0.0; 8];
-    target(&Rate { grid: &grid, ln_error: &ln_error }, |k| if k < 6 { 0.0 } else { 1.0 }, &mut rho);
+    target(&Rate::new(&grid, &mut ln_error), |k| if k < 6 { 0.0 } else { 1.0 }, &mut rho);
     assert_eq!(rho[0], 0.0); // the gate is shut
     assert!((rho[7] - 2.0 / 3.0).abs() < 1e-15);
 }

@@ -30,7 +30,7 @@ use crate::method::density::check_weight;
 use crate::method::grid::Grid;
 use crate::method::guard::Hold;
 use crate::method::pivot::PivotRule;
-use crate::method::rate::log_errors;
+use crate::method::rate::{Rate, log_errors};
 use crate::method::refresh::Warning;
 use crate::persist::bytes::{
     CONFIG_BYTES, Cursor, Doubles, Writer, read_config, u32_at, u64_at, write_config,
@@ -359,7 +359,8 @@ pub(crate) fn load<'s>(words: &'s mut [u64], snapshot: &[u8]) -> Result<ViewMut<
         let (head, count) = snapshot.mark(k);
         *mark = Mark { head: head as u16, count: count as u16 };
     }
-    log_errors(block.error, block.header.summary.smoothing, block.ln_error);
+    log_errors(block.error, block.header.summary.smoothing, block.y);
+    Rate::new(&grid, block.y);
     for (i, slot) in block.rings.iter_mut().enumerate() {
         *slot = snapshot.loss(i);
     }

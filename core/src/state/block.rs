@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::hot::ring::Mark;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
+use crate::method::rate::Rate;
 use crate::state::draw_table::Entry;
 use bytemuck::{Pod, Zeroable, try_cast_slice, try_cast_slice_mut};
 
@@ -210,8 +211,8 @@ sections! { bins, window;
     ema: f64 = bins;
     /// m after the ceiling, of the last accepted refresh.
     error: f64 = bins;
-    /// ln of that, smoothed as that refresh was.
-    ln_error: f64 = bins;
+    /// y = ln r of that, smoothed as that refresh was.
+    y: f64 = bins;
     /// pi, the masses of the sampler in force.
     density: f64 = bins;
     /// The caller's factors on the fixed weight, 1 by default.
@@ -228,6 +229,11 @@ impl<'a> View<'a> {
     /// ln c of the last accepted refresh.
     pub fn accepted_pivot(&self) -> Option<f64> {
         if self.header.refreshes > 0 { Some(self.header.summary.ln_c) } else { None }
+    }
+
+    /// The rate of the last accepted refresh; `grid` is the block's.
+    pub fn rate_in_force(&self, grid: &'a Grid<'a>) -> Rate<'a> {
+        Rate { grid, y: self.y }
     }
 
     /// The gate of the last accepted refresh in bin `k` of `grid`.

@@ -71,7 +71,7 @@ impl<'a> DrawTable<'a> {
         if let Some(unused) = entries.get_mut(grid.bins()..) {
             unused.fill(Entry::default());
         }
-        lay_out(grid, guide.len(), end, |k, entry, cells| {
+        lay_out(grid, guide.len(), end, |k, _, entry, cells| {
             if let Some(slot) = entries.get_mut(k) {
                 *slot = entry;
             }
@@ -88,7 +88,7 @@ impl<'a> DrawTable<'a> {
             grid,
             self.guide.len(),
             |k| self.threshold(k + 1),
-            |k, entry, cells| {
+            |k, _, entry, cells| {
                 let guided =
                     self.guide.get(cells).is_some_and(|cells| cells.iter().all(|&cell| cell == k as u8));
                 sound &= guided && self.entries.get(k) == Some(&entry);
@@ -150,18 +150,19 @@ fn ends(pi: &[f64]) -> impl FnMut(usize) -> u64 {
     let mut below = 0.0;
     move |k| {
         below += at(pi, k);
-        if k + 1 == pi.len() { WORDS } else { ((below / total * WORDS as f64) as u64).min(WORDS) }
+        if k + 1 == pi.len() { WORDS } else { ((below / total * WORDS as f64) as i64 as u64).min(WORDS) }
     }
 }
 
-/// Hands each bin's entry and the cells of the guide that begin in it to `put`;
+/// Hands each bin, its threshold, its entry and the cells of the guide that begin
+/// in it to `put`;
 /// returns the last bin that is ever drawn. `end(k)` is the threshold at the upper
 /// edge of bin `k`.
 fn lay_out(
     grid: &Grid,
     cells: usize,
     mut end: impl FnMut(usize) -> u64,
-    mut put: impl FnMut(usize, Entry, core::ops::Range<usize>),
+    mut put: impl FnMut(usize, u64, Entry, core::ops::Range<usize>),
 ) -> usize {
     // A cell belongs to the bin of its first word, `cell << shift`.
     let shift = 32 - cells.trailing_zeros();
@@ -170,7 +171,7 @@ fn lay_out(
         let end = end(k);
         let (low, high) = (grid.edge(k), grid.edge(k + 1));
         let words = end.saturating_sub(start);
-        let slope = if words == 0 { 0.0 } else { (f64::from(high) - f64::from(low)) / words as f64 };
+        let slope = if words == 0 { 0.0 } else { (f64::from(high) - f64::from(low)) / words as i64 as f64 };
         let entry = Entry {
             threshold: start.min(u64::from(u32::MAX)) as u32,
             last: end.saturating_sub(1).min(u64::from(u32::MAX)) as u32,
@@ -183,7 +184,7 @@ fn lay_out(
             cell = cell.max((((end - 1) >> shift) + 1) as usize);
             last = k;
         }
-        put(k, entry, first..cell);
+        put(k, start, entry, first..cell);
         start = end;
     }
     last
@@ -194,16 +195,20 @@ impl ViewMut<'_> {
     /// far the CDF moved.
     pub fn install(&mut self, config: &Config) {
         let grid = &Grid::stored(config, self.edges, self.centres);
-        let before = DrawTable::new(self.entries, self.guide, self.header.last_drawn as usize);
-        let (mut end, mut start, mut change) = (ends(self.density), 0, 0.0f64);
-        for k in 0..grid.bins() {
-            change = change.max((start as f64 - before.threshold(k) as f64).abs());
-            start = end(k);
-        }
-        let last = DrawTable::build(grid, self.density, self.entries, self.guide);
+        let (old_last, mut change) = (self.header.last_drawn as usize, 0);
+        let last = lay_out(grid, self.guide.len(), ends(self.density), |k, start, entry, cells| {
+            if let Some(slot) = self.entries.get_mut(k) {
+                let before = if k > old_last { WORDS } else { u64::from(slot.threshold) };
+                change = start.abs_diff(before).max(change);
+                *slot = entry;
+            }
+            if let Some(cells) = self.guide.get_mut(cells) {
+                cells.fill(k as u8);
+            }
+        });
         let table = DrawTable::new(self.entries, self.guide, last);
         let summary = &mut self.header.summary;
-        summary.cdf_change = change / WORDS as f64;
+        summary.cdf_change = change as f64 / WORDS as f64;
         summary.quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| table.quantile(p).into());
         self.header.last_drawn = last as u64;
     }
