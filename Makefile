@@ -8,6 +8,9 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Tests in as many processes as there are cores; those that compare times run alone.
 PYTEST := $(PY) -m pytest -q -rs -n auto --dist loadgroup -m "not timing"
 
+CHECK_PYTHON := $(addprefix tests/,reference $(addsuffix .py,$(addprefix test_, \
+  docs exact jax jax_checkpoints jax_processes jax_transforms journal plot python pytorch vectors)))
+
 .PHONY: demo check check-python test costs test-cross test-gpu cuda bench results pictures fuzz lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
