@@ -82,7 +82,7 @@ def test_judge_ranks_real_windows_over_random_letters():
     rng = np.random.default_rng(0)
     real = judge(dna.windows(genome.held_out, 1024, rng))
     letters = judge(rng.integers(0, 4, (1024, dna.WINDOW)))
-    assert 0.3 < real["js3"] < 0.8  # MEASURED: .4 to .7
+    assert 0.3 < real["js3"] < 0.8  # measured: .4 to .7
     assert letters["js3"] > 10 * real["js3"] and letters["js6"] > 2 * real["js6"]
 
 

@@ -224,7 +224,7 @@ typedef uint32_t infonoise_pivot_rule;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// The space of the loss that the trainer passes (METHOD, "Objective").
+// The space of the loss that the trainer passes (docs/specification.md#objective).
 enum infonoise_objective
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -249,7 +249,7 @@ typedef uint32_t infonoise_objective;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// What follows the target density rho.
+// What follows the target density rho (docs/specification.md#emphasis).
 enum infonoise_emphasis
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -360,7 +360,7 @@ typedef uint32_t infonoise_draw;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// Named starting points (METHOD, "Presets").
+// Named starting points (docs/specification.md#presets).
 enum infonoise_preset
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -433,7 +433,7 @@ typedef uint32_t infonoise_event_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// A name for a noise level.
+// A name for a noise level (docs/specification.md#coordinates).
 enum infonoise_coordinate
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t

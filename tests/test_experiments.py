@@ -157,7 +157,7 @@ def test_the_shares_of_steps_and_the_profile_behind_them():
     np.testing.assert_allclose(found["bare"], np.diff(-entropy) / (entropy[0] - entropy[-1]), atol=0.01)
     assert found["gated"][-1] < found["bare"][-1] and found["moved"].tolist() == [0, 0.75, 0.25, 0]
     median = measures.information(record, coverage=0).report()["q50"]
-    assert median == pytest.approx(1.02, rel=0.01)  # METHOD's number for these points
+    assert median == pytest.approx(1.02, rel=0.01)  # docs/specification.md#numbers-to-hit
 
 
 def test_the_page_says_what_its_numbers_do():

@@ -33,7 +33,7 @@
 
 // One test sets the float control register, so only the shipped code can forbid it.
 #![cfg_attr(not(test), no_std, forbid(unsafe_code))]
-// Written as they read in METHOD: `!(x >= low)` also refuses NaN.
+// Written as they read in docs/specification.md: `!(x >= low)` also refuses NaN.
 #![allow(clippy::neg_cmp_op_on_partial_ord)]
 
 pub mod config;

@@ -42,7 +42,8 @@ use bytemuck::Zeroable;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// 2^32 / the golden ratio, rounded to odd: the stride of stratified draws.
+/// 2^32 / the golden ratio, rounded to odd: the stride of stratified draws
+/// (docs/specification.md#stratified-draws).
 const GOLDEN: u32 = 0x9E37_79B9;
 
 /// The most sigmas that one global batch may hold.
@@ -255,7 +256,7 @@ impl<'s> Scheduler<'s> {
     /// Draws the slice of `rank` out of a global batch of `world * n` sigmas,
     /// n = `sigma.len()`, equal on every rank. The concatenation over the ranks
     /// is what one process would have drawn, and every replica's stream ends at
-    /// the same place.
+    /// the same place (docs/specification.md#shards).
     ///
     /// # Errors
     /// `Argument` unless rank < world and world * n <= 2^32; `Corrupt`.
@@ -289,7 +290,8 @@ impl<'s> Scheduler<'s> {
 
     /// Takes per-sample, unweighted errors in the objective's own space. May be
     /// called any number of times between two steps. Returns how many pairs
-    /// were rejected: sigma off the grid, error negative or not finite.
+    /// were rejected: sigma off the grid, error negative or not finite
+    /// (docs/specification.md#observation).
     ///
     /// # Errors
     /// `Length` if the slices differ, `Corrupt`. Nothing has changed then.
@@ -370,7 +372,8 @@ impl<'s> Scheduler<'s> {
         rejected - left_out
     }
 
-    /// Counts an optimizer step, and refreshes the sampler if that is due.
+    /// Counts an optimizer step, and refreshes the sampler if that is due
+    /// (docs/specification.md#when-a-refresh-is-due).
     ///
     /// # Errors
     /// `Corrupt`.

@@ -1,4 +1,4 @@
-//! The method against exact answers: METHOD's "Numbers to hit", and what must
+//! The method against exact answers: docs/specification.md#numbers-to-hit, and what must
 //! not change when the units do.
 
 use infonoise::{

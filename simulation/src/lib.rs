@@ -311,7 +311,8 @@ mod tests {
     fn exact_densities_hit_the_method() {
         let discrete = Config { coverage: 0.0, ..Config::discrete() };
         let bare = exact(&discrete, &two_point).unwrap();
-        // .294 is for the mmse at the centres; the means of the bins lie a little above.
+        // .294 (docs/specification.md#numbers-to-hit) is for the mmse at the centres; the
+        // means of the bins lie a little above.
         assert!((bare.report.pivot / 0.294 - 1.0).abs() < 0.03, "{}", bare.report.pivot);
         let covered = exact(&Config::discrete(), &two_point).unwrap();
         let (bare, covered) = (bare.density[20], covered.density[20]);

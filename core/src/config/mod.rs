@@ -51,7 +51,7 @@ macro_rules! coded {
 }
 pub(crate) use coded;
 
-/// The space of the loss that the trainer passes (METHOD, "Objective").
+/// The space of the loss that the trainer passes (docs/specification.md#objective).
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Objective {
@@ -68,7 +68,7 @@ pub enum Objective {
 }
 coded!(Objective { X0 = "x0", Edm = "edm", Epsilon = "epsilon", Velocity = "velocity", V = "v" });
 
-/// What follows the target density rho.
+/// What follows the target density rho (docs/specification.md#emphasis).
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emphasis {
@@ -142,7 +142,7 @@ pub enum Draw {
 }
 coded!(Draw { Independent = "independent", Stratified = "stratified" });
 
-/// Named starting points (METHOD, "Presets").
+/// Named starting points (docs/specification.md#presets).
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {

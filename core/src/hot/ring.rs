@@ -104,7 +104,8 @@ impl Rings<'_> {
 }
 
 /// Mean of the filled slots, in slot order over eight f64 lanes: lane j sums
-/// the slots i with i mod 8 = j; the lanes are then added pairwise. 0 if empty.
+/// the slots i with i mod 8 = j; the lanes are then added pairwise. 0 if empty
+/// (docs/specification.md#mean).
 pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
     let filled = slots.get(..usize::from(mark.count)).unwrap_or(slots);
     let [a, b, c, d, e, f, g, h] = lanes(filled);

@@ -15,7 +15,7 @@ use crate::config::coded;
 use crate::error::Error;
 use crate::maths::{exp, ln};
 
-/// A name for a noise level.
+/// A name for a noise level (docs/specification.md#coordinates).
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coordinate {

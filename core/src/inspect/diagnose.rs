@@ -1,8 +1,9 @@
-//! Diagnosis: how far an existing schedule is from what the losses ask for.
+//! Diagnosis: how far an existing schedule is from what the losses ask for
+//! (docs/specification.md#diagnosis).
 //!
 //! A schedule is pushed forward to sigma (6); its realised emphasis, density
 //! times weight (7), is compared with the target, and its draws with the band
-//! that holds 90 % of the target.
+//! that holds 90 % of the target (docs/specification.md#mismatch).
 //!
 //! ```
 //! use infonoise::{state_words, Config, Scheduler, diagnose::Schedule};

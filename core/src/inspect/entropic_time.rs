@@ -1,4 +1,5 @@
-//! Entropic time: sigma measured by the information that resolves (14, 15, 19).
+//! Entropic time: sigma measured by the information that resolves (14, 15, 19)
+//! (docs/specification.md#entropic-time).
 //!
 //! `U(sigma)` is the normalised integral of `sigma'^a g r` from sigma_min; on
 //! the grid it is linear in sigma within a bin, like the draws. `a = 0` is
@@ -104,7 +105,7 @@ impl<'a> EntropicTime<'a> {
     }
 
     /// Fills `sigmas` with n >= 2 values equally spaced in U, from sigma_max
-    /// down to sigma_min exactly, strictly decreasing.
+    /// down to sigma_min exactly, strictly decreasing (docs/specification.md#information-grid).
     ///
     /// # Errors
     /// `Argument` for n < 2, `GridTooFine` where f32 cannot keep them distinct.

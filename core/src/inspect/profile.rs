@@ -107,8 +107,8 @@ impl<'a> Profile<'a> {
         target(&rate, gate, self.target);
     }
 
-    /// What the rings hold now, through steps 1 to 8 of a refresh; it is worked
-    /// out in `error`, `rate`, `target` and `density`.
+    /// What the rings hold now, through steps 1 to 8 of a refresh
+    /// (docs/specification.md#estimate); it is worked out in `error`, `rate`, `target` and `density`.
     ///
     /// # Errors
     /// `Length` unless those four have K numbers, `NotReady` while a ring is empty.

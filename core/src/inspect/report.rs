@@ -1,4 +1,4 @@
-//! The report: what the scheduler is doing, at any time.
+//! The report: what the scheduler is doing, at any time (docs/specification.md#report).
 //!
 //! ```
 //! use infonoise::{state_words, Config, Phase, Scheduler};

@@ -1,4 +1,4 @@
-//! The baseline: what the warm-up draws from, as masses of bins.
+//! The baseline: what the warm-up draws from, as masses of bins (docs/specification.md#baseline).
 
 use crate::config::{Baseline, Config};
 use crate::error::{ConfigError, Error};

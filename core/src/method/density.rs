@@ -49,7 +49,8 @@ pub fn unnormalised(config: &Config, grid: &Grid, table: &[f64], rho: f64, k: us
     }
 }
 
-/// Step 8, in place: from the target rho to the density pi, summing to 1.
+/// Step 8, in place (docs/specification.md#density): from the target rho to the
+/// density pi, summing to 1.
 pub fn density(config: &Config, grid: &Grid, table: &[f64], masses: &mut [f64]) {
     for (k, mass) in masses.iter_mut().enumerate() {
         *mass = unnormalised(config, grid, table, *mass, k);
@@ -63,7 +64,7 @@ pub fn covered(mass: f64, coverage: f64, bins: usize) -> f64 {
     flush((1.0 - coverage) * mass + coverage / real(bins))
 }
 
-/// Step 9: pi_k <- (1 - coverage) pi_k + coverage / K: every bin's losses stay fresh.
+/// Step 9 (docs/specification.md#coverage): pi_k <- (1 - coverage) pi_k + coverage / K: every bin's losses stay fresh.
 pub fn add_coverage(pi: &mut [f64], coverage: f64) {
     let bins = pi.len();
     for mass in pi {

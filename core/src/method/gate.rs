@@ -8,7 +8,7 @@ fn example() {
     assert_eq!(gate(3.0, f64::NEG_INFINITY, 0.0), 1.0); // no pivot: open
 }
 
-/// Step 6: g(sigma) = sigma^n / (sigma^n + c^n) (17, 50), from the logarithms of
+/// Step 6 (docs/specification.md#gate): g(sigma) = sigma^n / (sigma^n + c^n) (17, 50), from the logarithms of
 /// c and sigma.
 #[inline]
 pub fn gate(exponent: f64, ln_c: f64, ln_sigma: f64) -> f64 {

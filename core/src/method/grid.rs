@@ -1,4 +1,4 @@
-//! The grid: K bins, uniform in ln sigma, both ends exact.
+//! The grid: K bins, uniform in ln sigma, both ends exact (docs/specification.md#grid).
 
 use crate::config::Config;
 use crate::maths::{exp, ln, real};
@@ -80,7 +80,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// `decades` in bins, rounded, at least `least` (METHOD, "Pivot").
+    /// `decades` in bins, rounded, at least `least` (docs/specification.md#pivot).
     pub fn bins_in(&self, decades: f64, least: usize) -> usize {
         let bins = (decades * DECADE / self.width + 0.5) as usize;
         bins.max(least)

@@ -1,4 +1,5 @@
-//! The guard: refuses samplers that no loss profile of real data asks for.
+//! The guard: refuses samplers that no loss profile of real data asks for
+//! (docs/specification.md#guard).
 
 use crate::config::{Config, Endpoint, coded};
 use crate::maths::{at, exp, line, ln, peak, sum};

@@ -1,4 +1,4 @@
-//! The pivot: where the low-noise gate opens.
+//! The pivot: where the low-noise gate opens (docs/specification.md#pivot).
 //!
 //! `q` of data on finitely many points rises and falls once for each scale of
 //! structure; below the lowest peak there is nothing to learn, and `foot` finds
@@ -97,7 +97,8 @@ impl Found {
     }
 }
 
-/// Finds the pivot of `rate` by the configured rule or chain. `accepted` is
+/// Finds the pivot of `rate` by the configured rule or chain
+/// (docs/specification.md#choice-of-rule). `accepted` is
 /// ln c of the last accepted refresh, used where no rule finds a pivot; `scale` is
 /// [`ln_scale`], `room` K numbers to work in.
 pub fn find(config: &Config, rate: &Rate, scale: f64, room: &mut [f64], accepted: Option<f64>) -> Found {
@@ -148,7 +149,7 @@ fn window(values: &[f64], k: usize, length: usize) -> Option<&[f64]> {
 }
 
 /// Anchored onset: the largest sigma at which the smoothed rate stays above
-/// 250 p times the largest information rate per data scale.
+/// 250 p times the largest information rate per data scale (docs/specification.md#onset).
 fn onset(config: &Config, rate: &Rate, scale: f64, y: &mut [f64]) -> Found {
     let grid = rate.grid;
     let kernel = Kernel::new(grid.bins_in(0.15, 0));
@@ -176,7 +177,8 @@ fn onset(config: &Config, rate: &Rate, scale: f64, y: &mut [f64]) -> Found {
     Found { interior_peak, ..found }
 }
 
-/// The paper's onset (18): the largest centre at which r >= p max r.
+/// The paper's onset (18): the largest centre at which r >= p max r
+/// (docs/specification.md#literal-onset).
 fn onset_literal(config: &Config, rate: &Rate) -> Found {
     let bins = rate.grid.bins();
     let largest =
@@ -203,7 +205,8 @@ fn smooth_q(rate: &Rate, half: usize, smoothed: &mut [f64]) {
 const STEP: f64 = LN_2;
 
 /// The foot of the lowest information peak: going down from the top, follow
-/// peak and valley in turn; each is confirmed once a run of bins has left it.
+/// peak and valley in turn; each is confirmed once a run of bins has left it
+/// (docs/specification.md#foot).
 fn foot(rate: &Rate, q: &mut [f64]) -> Found {
     let grid = rate.grid;
     smooth_q(rate, grid.bins_in(0.075, 0), q);
@@ -244,7 +247,7 @@ fn foot(rate: &Rate, q: &mut [f64]) -> Found {
 const LARGEST_MEAN_SQUARE: f64 = 0.49;
 
 /// The end of the low-noise power law (B.4): a line fitted to the lowest bins
-/// grows until the next run of bins leaves it to one side.
+/// grows until the next run of bins leaves it to one side (docs/specification.md#power-law).
 fn power_law(rate: &Rate) -> Found {
     let (grid, y) = (rate.grid, rate.y);
     let run = grid.bins_in(0.2, 2);
@@ -275,7 +278,8 @@ fn power_law(rate: &Rate) -> Found {
     Found::NONE
 }
 
-/// The bin farthest below the chord from bin 0 to the peak of the information.
+/// The bin farthest below the chord from bin 0 to the peak of the information
+/// (docs/specification.md#knee).
 fn knee(rate: &Rate, q: &mut [f64]) -> Found {
     smooth_q(rate, rate.grid.bins_in(0.15, 0), q);
     let (top, height) = peak(q);

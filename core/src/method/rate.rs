@@ -2,7 +2,8 @@
 //!
 //! By I-MMSE, `r = mmse / sigma^3` per unit sigma (11) and `q = mmse / sigma^2`
 //! per unit ln sigma, both kept as logarithms. The profile is first capped at
-//! sigma^2, which the Bayes error per dimension never exceeds.
+//! sigma^2, which the Bayes error per dimension never exceeds
+//! (docs/specification.md#channel-and-rate).
 
 use crate::maths::{at, ln, real};
 use crate::method::grid::Grid;
@@ -32,7 +33,7 @@ pub struct Ceiling {
     pub above_identity: u32,
 }
 
-/// Step 3: caps the errors m_k (squared, per dimension) at sigma^2, in place.
+/// Step 3 (docs/specification.md#ceiling): caps the errors m_k (squared, per dimension) at sigma^2, in place.
 pub fn apply_ceiling(grid: &Grid, error: &mut [f64], ceiling: bool) -> Ceiling {
     let mut found = Ceiling::default();
     for (k, m) in error.iter_mut().enumerate() {
@@ -49,7 +50,7 @@ pub fn apply_ceiling(grid: &Grid, error: &mut [f64], ceiling: bool) -> Ceiling {
     found
 }
 
-/// Step 4: ln m_k, after `smoothing` passes of [1 2 1]/4.
+/// Step 4 (docs/specification.md#rate): ln m_k, after `smoothing` passes of [1 2 1]/4.
 pub fn log_errors(error: &[f64], smoothing: u32, ln_error: &mut [f64]) {
     for (l, &m) in ln_error.iter_mut().zip(error) {
         *l = ln(m.max(LEAST_ERROR));

@@ -1,5 +1,5 @@
 //! The refresh: from mean losses to the next sampler
-//! (`docs/specification.md#refresh`), read from top to bottom in the order of the
+//! (docs/specification.md#refresh), read from top to bottom in the order of the
 //! specification's steps. Everything happens in the block: no step has more than a
 //! few numbers of its own.
 
@@ -35,7 +35,7 @@ coded!(Warning {
     None = "none", ErrorsAboveIdentity = "errors_above_identity", LooksDiscrete = "looks_discrete",
 });
 
-/// Step 2: m_k <- (1 - beta) m_k + beta lbar_k, where `rate` weights the NEW mean.
+/// Step 2 (docs/specification.md#ema): m_k <- (1 - beta) m_k + beta lbar_k, where `rate` weights the NEW mean.
 /// The first refresh takes the mean as it is.
 #[inline]
 pub fn blend(old: Option<f64>, mean: f64, rate: f64) -> f64 {

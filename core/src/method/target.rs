@@ -22,7 +22,7 @@ pub fn unnormalised(rate: &Rate, gate: f64, highest_q: f64, k: usize) -> f64 {
     gate * exp(rate.q(k) - highest_q)
 }
 
-/// Step 7: rho_k proportional to g_k exp(q_k), summing to 1. All bins are
+/// Step 7 (docs/specification.md#target): rho_k proportional to g_k exp(q_k), summing to 1. All bins are
 /// equally wide in ln sigma, which q is per unit of.
 pub fn target(rate: &Rate, gate: impl Fn(usize) -> f64, rho: &mut [f64]) {
     let highest = rate.peak_q();

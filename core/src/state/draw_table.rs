@@ -3,7 +3,7 @@
 //! `thr_k = floor(2^32 cdf_k)`; a 32-bit word u falls into the bin with
 //! `thr_k <= u < thr_{k+1}` and maps linearly into it. A guide table of at least
 //! 32 K cells names the first bin that a word can fall into, so most draws take
-//! one comparison.
+//! one comparison (docs/specification.md#sampling).
 
 use crate::config::Config;
 use crate::hot::draw;
@@ -54,7 +54,7 @@ impl<'a> DrawTable<'a> {
         DrawTable { entries, guide, last: last.min(entries.len().saturating_sub(1)) }
     }
 
-    /// Builds the table of the masses `pi` (step 10 of a refresh); returns the
+    /// Builds the table of the masses `pi` (docs/specification.md#cdf); returns the
     /// last bin that is ever drawn.
     pub fn build(grid: &Grid, pi: &[f64], entries: &mut [Entry], guide: &mut [u8]) -> usize {
         Self::fill(grid, entries, guide, ends(pi))
