@@ -84,7 +84,7 @@ $(XLA)/installed: requirements-build.txt $(VENV)/requirements
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --target target/xla -r requirements-build.txt
 	touch $@
 
-SOURCES := $(shell find core ffi include bindings/jax pyproject.toml CMakeLists.txt -type f -not -name '*.pyc')
+SOURCES := $(shell find core ffi include bindings/cpp/include bindings/jax pyproject.toml CMakeLists.txt -type f -not -name '*.pyc')
 WHEEL := -C cmake.define.XLA_INCLUDE=$(CURDIR)/$(XLA) -C cmake.define.INFONOISE_TARGET_DIR=$(CURDIR)/target
 $(VENV)/wheel: $(VENV)/requirements $(XLA)/installed Cargo.toml Cargo.lock $(SOURCES)
 	rm -rf out/wheel

@@ -1,5 +1,7 @@
 """Journals in Python: recorded, replayed, resumed, damaged."""
 
+import contextlib
+import errno
 import gc
 import os
 import resource
@@ -162,17 +164,17 @@ def test_resume_continues_where_the_checkpoint_is(tmp_path):
     loaded = infonoise.Scheduler.load(checkpoint)
     with pytest.raises(BlockingIOError, match="another writer"):
         infonoise.Journal.resume(path, loaded)
-    journal._file.close()
-    behind = path.read_bytes()
+    del journal
+    lost = path.read_bytes()
     with pytest.raises(FileExistsError, match="resume"):
         infonoise.Journal(path, scheduler)
-    with pytest.warns(UserWarning, match="behind step 40 were moved to .*cut-40"):
+    with pytest.warns(UserWarning, match=f"{path}: .* bytes after step 40 were moved to .*cut-40"):
         journal = infonoise.Journal.resume(path, loaded)
     cut = (tmp_path / "run.journal.cut-40").read_bytes()
-    assert len(cut) > 10_000 and behind.endswith(cut)
-    # A second crash behind the same checkpoint does not cost what the first left.
+    assert len(cut) > 10_000 and lost.endswith(cut)
+    # A second crash after the same checkpoint does not cost what the first left.
     run(journal, 3)
-    journal._file.close()
+    del journal
     loaded = infonoise.Scheduler.load(checkpoint)
     with pytest.warns(UserWarning, match="moved to .*cut-40.2"):
         journal = infonoise.Journal.resume(path, loaded)
@@ -236,8 +238,8 @@ def test_interrupts_do_not_come_between_a_verb_and_its_record(tmp_path):
         for i in range(100):
             path, scheduler = tmp_path / f"{i}.journal", infonoise.Scheduler(CONFIG, seed=4)
             with infonoise.Journal(path, scheduler) as journal:
-                signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.00001 * i)
                 try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.00001 * i)
                     run(journal, 10_000, batch=8)
                 except KeyboardInterrupt:
                     pass
@@ -263,7 +265,7 @@ def test_two_threads_on_one_journal_are_recorded_as_they_came(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:os.fork")
-def test_other_processes_and_full_disks_are_refused(tmp_path):
+def test_other_processes_are_refused(tmp_path):
     path, scheduler = tmp_path / "run.journal", infonoise.Scheduler(CONFIG, seed=4)
     with infonoise.Journal(path, scheduler) as journal:
         run(journal, 3)
@@ -272,28 +274,115 @@ def test_other_processes_and_full_disks_are_refused(tmp_path):
             try:
                 journal.step()
             except ValueError:
+                journal.close()  # writes nothing
                 os._exit(0)
             os._exit(1)
         assert os.waitpid(child, 0)[1] == 0
         run(journal, 3)
     assert infonoise.replay(path).scheduler.digest() == scheduler.digest()
-    limited = infonoise.Journal(tmp_path / "full.journal", scheduler)
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+
+
+@contextlib.contextmanager
+def room_for(size):
+    """No file can grow beyond ``size`` bytes. What fits of a write is written, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
-        with pytest.raises(OSError):
-            run(limited, 100)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
-        with pytest.raises(OSError):
-            infonoise.Journal(tmp_path / "none.journal", scheduler)
-        assert not (tmp_path / "none.journal").exists()
+        yield
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    with pytest.raises(ValueError, match="closed"):
-        limited.step()
-    assert infonoise.replay(tmp_path / "full.journal").torn_bytes == 0
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, previous)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_full_disk_is_an_error_of_the_call_that_meets_it(tmp_path):
+    """At every byte of a beginning, of three records and of the digest at the close: the file
+    ends with a whole record, and is there only if it has one."""
+    path, start, end = tmp_path / "run.journal", None, None
+    lengths, limit = set(), 0
+    while end is None or limit <= end:
+        path.unlink(missing_ok=True)
+        scheduler, done = infonoise.Scheduler(CONFIG, seed=4), []
+        try:
+            with room_for(limit):
+                journal = infonoise.Journal(path, scheduler)
+                for verb in (
+                    lambda: journal.sample(8),
+                    lambda: journal.observe(np.ones(8), np.ones(8)),
+                    journal.step,
+                    journal.close,
+                ):
+                    done.append(path.stat().st_size)
+                    verb()
+        except OSError as error:
+            assert error.errno == errno.EFBIG and f"{path}: File too large" in str(error)
+            if not done:
+                assert not path.exists()
+            else:
+                start = done[0]
+                assert path.stat().st_size == done[-1] <= limit
+                assert infonoise.replay(path).position == done[-1]
+                with pytest.raises(ValueError, match="the journal is closed"):
+                    journal.step()
+                journal.close()
+        else:
+            end = limit
+            assert path.stat().st_size == limit
+            assert infonoise.replay(path).scheduler.digest() == scheduler.digest()
+        lengths.update(done)
+        limit += 1
+    assert start > 100 and sorted(lengths) == done
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_resume_on_a_full_disk_loses_nothing(tmp_path):
+    """At every byte of what moves aside, and of the digest that shows that the run goes on."""
+    path, side = tmp_path / "run.journal", tmp_path / "run.journal.cut-4"
+    scheduler = infonoise.Scheduler(CONFIG, seed=4)
+    journal = infonoise.Journal(path, scheduler)
+    run(journal, 4, batch=8)
+    checkpoint = infonoise.Scheduler.load(scheduler.save())
+    run(journal, 2, batch=8)
+    del journal
+    whole = path.read_bytes()
+    with infonoise.Replay(path) as replay:
+        assert replay.seek(4, checkpoint.digest())
+    kept, lost = whole[: replay.position], whole[replay.position :]
+    assert 100 < len(lost) < len(kept)
+    for limit in range(len(kept) + 28):
+        path.write_bytes(whole)
+        side.unlink(missing_ok=True)
+        with room_for(limit), pytest.raises(OSError) as caught:
+            infonoise.Journal.resume(path, checkpoint)
+        fits = limit >= len(lost)
+        assert caught.value.errno == errno.EFBIG
+        assert f"{path if fits else side}: File too large" in str(caught.value)
+        assert side.exists() == fits
+        assert path.read_bytes() + (side.read_bytes() if fits else b"") == whole
+    # With room again, it goes on from what the last failure left.
+    assert path.read_bytes() == kept
+    with infonoise.Journal.resume(path, checkpoint) as journal:
+        run(journal, 2, batch=8)
+    assert checkpoint.digest() == scheduler.digest() == infonoise.replay(path).scheduler.digest()
+    assert path.read_bytes()[: len(kept)] == kept
+
+
+def test_errors_of_the_system_are_pythons_own(tmp_path):
+    """By their errno, with a path that is no UTF-8."""
+    path, scheduler = tmp_path / os.fsdecode(b"\xff.journal"), infonoise.Scheduler(CONFIG)
+    infonoise.Journal(path, scheduler).close()
+    for call, kind in [
+        (lambda: infonoise.Journal(path, scheduler), FileExistsError),
+        (lambda: infonoise.Journal(path / "x", scheduler), NotADirectoryError),
+        (lambda: infonoise.Journal.resume(f"{path}.none", scheduler), FileNotFoundError),
+        (lambda: infonoise.Replay(f"{path}.none"), FileNotFoundError),
+        (lambda: infonoise.Replay(tmp_path), IsADirectoryError),
+    ]:
+        with pytest.raises(kind) as caught:
+            call()
+        assert str(tmp_path) in str(caught.value) and caught.value.errno
+    assert os.fspath(path) in str(pytest.raises(FileExistsError, infonoise.Journal, path, scheduler).value)
 
 
 def test_a_file_cut_while_it_is_read_and_batches_beyond_the_page(tmp_path):
@@ -364,11 +453,18 @@ def test_damage_is_named(tmp_path):
             infonoise.replay(path)
     with pytest.raises(TypeError, match="infonoise.Scheduler"):
         infonoise.Journal(tmp_path / "x", "state")
-    with pytest.raises(ValueError, match="page = 0 must be"):
-        infonoise.Journal(tmp_path / "x", infonoise.Scheduler(CONFIG), page=0)
+    for page in (0, -1, 2**28 + 1, 2**32):
+        with pytest.raises(ValueError, match=f"page = {page} must be .*from 1 to 2\\^28"):
+            infonoise.Journal(tmp_path / "x", infonoise.Scheduler(CONFIG), page=page)
+    with pytest.raises(TypeError, match="page must be an integer"):
+        infonoise.Journal(tmp_path / "x", infonoise.Scheduler(CONFIG), page=True)
     with infonoise.Journal(tmp_path / "x", infonoise.Scheduler(CONFIG)) as journal:
         with pytest.raises(ValueError, match="bins = 32 must be left at 64"):
             journal.reconfigure(bins=32)
+        journal.scheduler.state = journal.scheduler.state[:100]
+        with pytest.raises(ValueError, match="memory is smaller than needed: pass all words of one block"):
+            journal.step()
+        journal.scheduler.state = infonoise.Scheduler(CONFIG).state
 
 
 def test_a_jitted_run_is_recorded_by_its_twin(tmp_path):

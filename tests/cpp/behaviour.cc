@@ -209,7 +209,7 @@ void is_a_value() {
   image[8] = 9;
   REFUSED(INFONOISE_IMAGE_VERSION, "(version 9)", Scheduler::load(image));
   image[0] ^= 1;
-  REFUSED(INFONOISE_NOT_AN_IMAGE, "image", Scheduler::load(image));
+  REFUSED(INFONOISE_NOT_AN_IMAGE, "snapshot", Scheduler::load(image));
   REFUSED(INFONOISE_NOT_A_STATE, "", Scheduler::from_words(std::vector<std::uint64_t>(one.words().size())));
 }
 
@@ -302,7 +302,7 @@ void records(const std::string& folder) {
   Journal journal = Journal::create(path, Scheduler(quick(), 4));
   // A file that exists is refused, and the scheduler stays the caller's.
   Scheduler kept(quick(), 4);
-  REFUSED(infonoise::file_error, "go on with it by Journal::resume", Journal::create(path, std::move(kept)));
+  REFUSED(infonoise::file_error, "go on with it by resume", Journal::create(path, std::move(kept)));
   CHECK(kept.digest() == plain.digest());
   REFUSED(infonoise::file_error, "No such file", Journal::create(folder + "/no/run.journal", std::move(kept)));
   REFUSED(INFONOISE_ARGUMENT, "page = 0 must be from 1 to 2^28", Journal::create(folder + "/x", std::move(kept), 0));
@@ -400,6 +400,43 @@ void records(const std::string& folder) {
   CHECK(differs.steps() == 20 && differs.digests() == 0);
   differs.finish();  // it may go on
   CHECK(differs.digests() == 1);
+  differs.close();
+  REFUSED(INFONOISE_NOT_A_JOURNAL, "this replay is closed: begin another", differs.next());
+  // A replayed schedule can be moved out and trained on.
+  const std::uint64_t last = plain.digest();
+  Scheduler taken = std::move(replay.scheduler());
+  CHECK(taken.digest() == last);
+}
+
+// A journal of a block in memory of ours is the journal of a scheduler, byte for byte.
+void records_a_block(const std::string& folder) {
+  const std::string path = folder + "/block.journal", other = folder + "/scheduler.journal";
+  Scheduler scheduler(quick(), 4);
+  std::vector<std::uint64_t> words(scheduler.words().data(), scheduler.words().data() + scheduler.words().size());
+  const infonoise::Block block = {words.data(), words.size() * 8};
+  infonoise::Recorder recorder = infonoise::Recorder::create(path, block, 4, 16384);
+  Journal journal = Journal::create(other, std::move(scheduler));
+  std::vector<float> sigma(64), next(64);
+  const std::vector<std::uint8_t> none;
+  for (int step = 0; step < 30; ++step) {
+    recorder.sample(block, sigma, 0, 1);
+    CHECK(journal.sample(64) == sigma);
+    CHECK(recorder.observe(block, sigma, errors(sigma)) == 0);
+    journal.observe(sigma, errors(sigma));
+    CHECK(recorder.step(block).steps == journal.step().steps);
+  }
+  recorder.advance(block, sigma, errors(sigma), none, next);
+  journal.advance(sigma, errors(sigma), sigma);
+  CHECK(next == sigma);
+  REFUSED(INFONOISE_ARGUMENT, "world * n must be below 2^32", recorder.check_draw(1u << 31, 2));
+  recorder.sync();
+  journal.sync();
+  recorder.close(block);
+  journal.close();
+  REFUSED(INFONOISE_NOT_A_JOURNAL, "closed", recorder.sync());
+  CHECK(read(path) == read(other) && read(path).size() > 30 * 256);
+  infonoise::Recorder again = infonoise::Recorder::resume(path, block);
+  CHECK(again.cut_bytes() == 0 && again.path() == path);
 }
 
 void resumes(const std::string& folder) {
@@ -419,13 +456,14 @@ void resumes(const std::string& folder) {
     REFUSED(infonoise::file_error, "another writer", Journal::resume(path, Scheduler::load(image)));
     train(journal, 9);  // lost: the trainer dies here, in the middle of a record
   }
-  const std::string behind = read(path);
+  const std::string lost = read(path);
   write(path, read(path) + std::string("\x10\0\0", 3));
   {
     Journal journal = Journal::resume(path, Scheduler::load(image));
     CHECK(journal.cut_bytes() > 9 * 1024);
     const std::string aside = read(path + ".cut-40");
-    CHECK(aside.size() == journal.cut_bytes() && aside.find(behind.substr(behind.size() - 2000)) != std::string::npos);
+    CHECK(journal.cut_path() == path + ".cut-40");
+    CHECK(aside.size() == journal.cut_bytes() && aside.find(lost.substr(lost.size() - 2000)) != std::string::npos);
     train(journal, 30);
     CHECK(journal.scheduler().digest() == whole.digest());
     // Assigned to, a journal closes first; moved, it goes on.
@@ -456,7 +494,20 @@ void resumes(const std::string& folder) {
   CHECK(from_start.cut_bytes() > 0);
 }
 
-// A second crash behind the same checkpoint, a forked child, a path without a file, and
+// No file can grow beyond so many bytes: what a full disk does, without a privilege.
+struct RoomFor {
+  explicit RoomFor(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    rlimit limit = before;
+    limit.rlim_cur = bytes;
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+  ~RoomFor() { CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0); }
+  rlimit before;
+};
+
+// A second crash after the same checkpoint, a forked child, a path without a file, and
 // a beginning that did not fit: nothing is lost, and nothing is in the way.
 void leaves_nothing_behind(const std::string& folder) {
   const std::string path = folder + "/twice.journal";
@@ -495,13 +546,10 @@ void leaves_nothing_behind(const std::string& folder) {
 
   const std::string none = folder + "/none.journal";
   REFUSED(infonoise::file_error, "No such file", Journal::resume(none, Scheduler(quick(), 4)));
-  rlimit old, limit;
-  CHECK(getrlimit(RLIMIT_FSIZE, &old) == 0);
-  limit = old, limit.rlim_cur = 100;
-  std::signal(SIGXFSZ, SIG_IGN);
-  CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-  REFUSED(infonoise::file_error, "File too large", Journal::create(none, Scheduler(quick(), 4)));
-  CHECK(setrlimit(RLIMIT_FSIZE, &old) == 0);
+  {
+    const RoomFor limit(100);
+    REFUSED(infonoise::file_error, "none.journal: File too large", Journal::create(none, Scheduler(quick(), 4)));
+  }
   Journal::create(none, Scheduler(quick(), 4)).close();
   REFUSED(infonoise::file_error, "directory", Replay::open(folder));
 }
@@ -523,18 +571,43 @@ void prints_points_in_every_locale() {
 }
 
 // A full disk: the call that meets it says so, and no record follows the gap.
+// tests/test_journal.py tries every byte.
 void notices_a_full_disk(const std::string& folder) {
-  Journal journal = Journal::create(folder + "/full.journal", Scheduler(quick(), 4));
-  std::signal(SIGXFSZ, SIG_IGN);
-  rlimit old, limit;
-  CHECK(getrlimit(RLIMIT_FSIZE, &old) == 0);
-  limit = old;
-  limit.rlim_cur = 10000;
-  CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-  REFUSED(infonoise::file_error, "full.journal: File too large", train(journal, 20));
-  CHECK(setrlimit(RLIMIT_FSIZE, &old) == 0);
+  const std::string path = folder + "/full.journal";
+  Journal journal = Journal::create(path, Scheduler(quick(), 4));
+  train(journal, 3);
+  const std::vector<std::uint8_t> image = journal.scheduler().save();
+  {
+    const RoomFor limit(10000);
+    REFUSED(infonoise::file_error, "full.journal: File too large", train(journal, 20));
+  }
   REFUSED(INFONOISE_NOT_A_JOURNAL, "closed", journal.step());
-  CHECK(read(folder + "/full.journal").size() <= 10000);
+  // No part of a record is left.
+  CHECK(read(path).size() <= 10000);
+  Replay replay = Replay::open(path);
+  replay.finish();
+  CHECK(replay.torn_bytes() == 0 && replay.position() == read(path).size());
+  // A resume that fails changes nothing, and leaves no file beside the journal.
+  const std::string before = read(path);
+  try {
+    const RoomFor limit(100);
+    (void)Journal::resume(path, Scheduler::load(image));
+    CHECK(false);
+  } catch (const Error& error) {
+    CHECK(error.status() == infonoise::file_error && error.system_error() == EFBIG);
+    CHECK(std::strstr(error.what(), "full.journal.cut-3: File too large"));
+  }
+  CHECK(read(path) == before && access((path + ".cut-3").c_str(), F_OK) != 0);
+  Journal again = Journal::resume(path, Scheduler::load(image));
+  CHECK(again.cut_bytes() > 1000);
+  // The digest of a close, too.
+  {
+    const RoomFor limit(read(path).size() + 27);
+    REFUSED(infonoise::file_error, "full.journal: File too large", again.close());
+  }
+  Replay whole = Replay::open(path);
+  whole.finish();
+  CHECK(whole.steps() == 3 && whole.torn_bytes() == 0);
 }
 
 int main(int argc, char** argv) {
@@ -544,6 +617,7 @@ int main(int argc, char** argv) {
   configures();
   names_what_is_wrong();
   records(argv[1]);
+  records_a_block(argv[1]);
   resumes(argv[1]);
   leaves_nothing_behind(argv[1]);
   prints_points_in_every_locale();

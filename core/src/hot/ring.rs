@@ -113,27 +113,25 @@ pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
     if filled.is_empty() { 0.0 } else { total / real(filled.len()) }
 }
 
-/// Apart from the last sum, whose order would otherwise shuffle the lanes; each
-/// lane by name, so that pairs of them are one instruction at any optimisation.
+/// Apart from the last sum, whose order would otherwise shuffle the lanes. Two
+/// chunks a turn, since a turn costs as much as a lane.
 #[inline(never)]
 fn lanes(slots: &[f32]) -> [f64; 8] {
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = [0.0; 8];
-    let mut chunks = slots.chunks_exact(8);
-    for chunk in &mut chunks {
-        if let [s, t, u, v, w, x, y, z] = *chunk {
-            a += f64::from(s);
-            b += f64::from(t);
-            c += f64::from(u);
-            d += f64::from(v);
-            e += f64::from(w);
-            f += f64::from(x);
-            g += f64::from(y);
-            h += f64::from(z);
+    let (mut lanes, mut rest) = ([0.0; 8], slots);
+    while let Some((pair, tail)) = rest.split_first_chunk::<16>() {
+        for (j, lane) in lanes.iter_mut().enumerate() {
+            *lane += f64::from(pair[j]);
         }
+        for (j, lane) in lanes.iter_mut().enumerate() {
+            *lane += f64::from(pair[j + 8]);
+        }
+        rest = tail;
     }
-    let mut lanes = [a, b, c, d, e, f, g, h];
-    for (lane, &loss) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane += f64::from(loss);
+    let (chunk, tail) = rest.split_at_checked(8).unwrap_or((rest, &[]));
+    for losses in [chunk, tail] {
+        for (lane, &loss) in lanes.iter_mut().zip(losses) {
+            *lane += f64::from(loss);
+        }
     }
     lanes
 }

@@ -152,8 +152,7 @@ fn window(values: &[f64], k: usize, length: usize) -> Option<&[f64]> {
 /// 250 p times the largest information rate per data scale (docs/specification.md#onset).
 fn onset(config: &Config, rate: &Rate, scale: f64, y: &mut [f64]) -> Found {
     let grid = rate.grid;
-    let kernel = Kernel::new(grid.bins_in(0.15, 0));
-    y.iter_mut().enumerate().for_each(|(k, y)| *y = kernel.average(rate.y, k));
+    smooth(grid.bins_in(0.15, 0), y, |k| at(rate.y, k));
     let mut largest_q = f64::NEG_INFINITY;
     for (k, y) in y.iter().enumerate() {
         largest_q = largest_q.max(y + grid.ln_centre(k));
@@ -190,15 +189,14 @@ fn onset_literal(config: &Config, rate: &Rate) -> Found {
     }
 }
 
-/// q_k, smoothed.
-fn smooth_q(rate: &Rate, half: usize, smoothed: &mut [f64]) {
-    let (kernel, bins) = (Kernel::new(half), rate.grid.bins());
-    for k in 0..bins {
-        let average = kernel.average_of(bins, k, |j| rate.q(j));
+/// Smooths `value(k)` over all bins into an array, by a kernel of that half width.
+#[inline(always)]
+fn smooth(half: usize, smoothed: &mut [f64], value: impl Fn(usize) -> f64) {
+    Kernel::new(half).for_each(smoothed.len(), value, |k, average| {
         if let Some(slot) = smoothed.get_mut(k) {
             *slot = average;
         }
-    }
+    });
 }
 
 /// A rise or fall must exceed this, in nats, to count.
@@ -209,7 +207,7 @@ const STEP: f64 = LN_2;
 /// (docs/specification.md#foot).
 fn foot(rate: &Rate, q: &mut [f64]) -> Found {
     let grid = rate.grid;
-    smooth_q(rate, grid.bins_in(0.075, 0), q);
+    smooth(grid.bins_in(0.075, 0), q, |k| rate.q(k));
     let run = grid.bins_in(0.2, 2);
     let (mut falling, mut extreme, mut extreme_at) = (false, f64::NEG_INFINITY, 0);
     // The lowest confirmed peak: its bin, its height, the valley after it.
@@ -281,7 +279,7 @@ fn power_law(rate: &Rate) -> Found {
 /// The bin farthest below the chord from bin 0 to the peak of the information
 /// (docs/specification.md#knee).
 fn knee(rate: &Rate, q: &mut [f64]) -> Found {
-    smooth_q(rate, rate.grid.bins_in(0.15, 0), q);
+    smooth(rate.grid.bins_in(0.15, 0), q, |k| rate.q(k));
     let (top, height) = peak(q);
     if top < 2 {
         return Found::NONE;

@@ -80,12 +80,15 @@ pub fn log_errors(error: &[f64], smoothing: u32, ln_error: &mut [f64]) {
 pub fn ln_scale(grid: &Grid, ln_error: &[f64]) -> f64 {
     let kernel = Kernel::new(grid.bins_in(0.15, 0));
     let mut largest = f64::NEG_INFINITY;
-    for k in 0..ln_error.len() {
-        let smoothed = kernel.average(ln_error, k);
-        if smoothed > largest {
-            largest = smoothed;
-        }
-    }
+    kernel.for_each(
+        ln_error.len(),
+        |j| at(ln_error, j),
+        |_, smoothed| {
+            if smoothed > largest {
+                largest = smoothed;
+            }
+        },
+    );
     largest / 2.0
 }
 
@@ -159,35 +162,45 @@ impl Kernel {
     }
 
     /// The average of `values` around bin `k`.
-    #[inline]
-    pub fn average(self, values: &[f64], k: usize) -> f64 {
-        self.average_of(values.len(), k, |j| at(values, j))
+    #[cfg(test)]
+    fn average(self, values: &[f64], k: usize) -> f64 {
+        let mut average = 0.0;
+        self.for_each(
+            values.len(),
+            |j| values[j],
+            |j, x| {
+                if j == k {
+                    average = x
+                }
+            },
+        );
+        average
     }
 
-    /// The average around bin `k` of the `n` values that `value` gives.
+    /// Hands the average of the `n` values around each bin to `take`, in ascending
+    /// order.
     #[inline(always)]
-    pub fn average_of(self, n: usize, k: usize, value: impl Fn(usize) -> f64) -> f64 {
-        let (first, end) = (k.saturating_sub(self.half), n.min(k + self.half + 1));
-        // Weights are whole numbers, so counting them up and down is exact.
-        let mut weight = real(self.half + 1 - (k - first));
-        let mut total = 0.0;
-        for j in first..k + 1 {
-            total += weight * value(j);
-            weight += 1.0;
+    pub fn for_each(self, n: usize, value: impl Fn(usize) -> f64, mut take: impl FnMut(usize, f64)) {
+        let whole = real((self.half + 1) * (self.half + 1));
+        for k in 0..n {
+            let (below, above) = (k.min(self.half), (n - 1 - k).min(self.half));
+            // Weights are whole numbers, so counting them up and down is exact.
+            let mut weight = real(self.half + 1 - below);
+            let mut total = 0.0;
+            for j in k - below..k + 1 {
+                total += weight * value(j);
+                weight += 1.0;
+            }
+            weight = real(self.half);
+            for j in k + 1..k + 1 + above {
+                total += weight * value(j);
+                weight -= 1.0;
+            }
+            let cut = |side: usize| (self.half - side) * (self.half - side + 1) / 2;
+            let weights =
+                if below + above == 2 * self.half { whole } else { whole - real(cut(below) + cut(above)) };
+            take(k, total / weights);
         }
-        weight = real(self.half);
-        for j in k + 1..end {
-            total += weight * value(j);
-            weight -= 1.0;
-        }
-        total / self.weights(k - first, end - 1 - k)
-    }
-
-    /// The sum of the weights where so many bins lie below and above.
-    #[inline]
-    fn weights(self, below: usize, above: usize) -> f64 {
-        let cut = |side: usize| (self.half - side) * (self.half - side + 1) / 2;
-        real((self.half + 1) * (self.half + 1) - cut(below) - cut(above))
     }
 }
 

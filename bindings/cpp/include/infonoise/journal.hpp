@@ -1,14 +1,13 @@
 // Journals: a run as a file from which anyone can execute its schedule again.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <memory>
-#include <system_error>
+#include <utility>
 
 #include "scheduler.hpp"
 
@@ -17,19 +16,64 @@ inline namespace INFONOISE_MODE_ {
 
 namespace detail {
 
-struct Closer {
-  void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, Closer>;
-
-// Files are closed in programs that this one starts ("e"): they would hold the lock.
-// Every record goes to the operating system at once, so that a checkpoint is never
-// ahead of its journal; two writers would write over each other.
-inline bool take(std::FILE* file) noexcept {
-  return std::setvbuf(file, nullptr, _IONBF, 0) == 0 && ::flock(::fileno(file), LOCK_EX | LOCK_NB) == 0;
+// A call of the system on a file that failed just now: `errno` says why.
+inline Error file_failure(const std::string& path, const char* remedy = "") {
+  const int reason = errno;
+  return Error(file_error, path + ": " + std::strerror(reason) + remedy, reason);
 }
 
-inline std::string file_message(const std::string& path) { return path + ": " + std::strerror(errno); }
+// An open file, without a buffer: a record is with the operating system when `append`
+// returns, so a checkpoint is never ahead of its journal. Programs that this one starts
+// do not inherit it, since they would keep its lock. Where a call fails, errno says why.
+class File {
+ public:
+  File() = default;
+  File(const std::string& path, int flags) noexcept : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
+  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  File& operator=(File&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    (void)other.close();
+    return *this;
+  }
+  ~File() { (void)close(); }
+
+  explicit operator bool() const noexcept { return descriptor_ >= 0; }
+  bool close() noexcept { return descriptor_ < 0 || ::close(std::exchange(descriptor_, -1)) == 0; }
+
+  // Against a second writer, which would overwrite this one.
+  bool lock() const noexcept { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
+  bool cut(std::uint64_t length) const noexcept { return ::ftruncate(descriptor_, static_cast<::off_t>(length)) == 0; }
+  bool to_end() const noexcept { return ::lseek(descriptor_, 0, SEEK_END) >= 0; }
+  bool sync() const noexcept { return ::fsync(descriptor_) == 0; }
+
+  // The next bytes: how many, 0 at the end, negative where it failed.
+  ::ssize_t read(std::uint8_t* bytes, std::size_t n) const noexcept {
+    for (;;) {
+      const ::ssize_t got = ::read(descriptor_, bytes, n);
+      if (got >= 0 || errno != EINTR) return got;
+    }
+  }
+
+  // Writes all n bytes, or none: a part that fits on a full disk is cut off again.
+  bool append(const std::uint8_t* bytes, std::size_t n) const noexcept {
+    for (std::size_t done = 0; done < n;) {
+      const ::ssize_t more = ::write(descriptor_, bytes + done, n - done);
+      if (more < 0 && errno == EINTR) continue;
+      if (more <= 0) {
+        const int reason = more < 0 ? errno : ENOSPC;
+        const ::off_t end = ::lseek(descriptor_, 0, SEEK_CUR), start = end - static_cast<::off_t>(done);
+        if (done > 0 && end >= 0 && ::ftruncate(descriptor_, start) == 0) (void)::lseek(descriptor_, start, SEEK_SET);
+        errno = reason;
+        return false;
+      }
+      done += static_cast<std::size_t>(more);
+    }
+    return true;
+  }
+
+ private:
+  int descriptor_ = -1;
+};
 
 }  // namespace detail
 
@@ -58,13 +102,15 @@ class Replay {
   static Result<Replay> open(const std::string& path) {
     Replay replay;
     replay.path_ = path;
-    replay.file_.reset(std::fopen(path.c_str(), "rbe"));
-    if (!replay.file_) INFONOISE_FAIL_(file_error, detail::file_message(path));
+    replay.file_ = detail::File(path, O_RDONLY);
+    if (!replay.file_) INFONOISE_FAIL_(detail::file_failure(path));
     std::size_t state = 0, memory = 0, used = 0;
     infonoise_status status;
-    if (!replay.fill() && std::ferror(replay.file_.get())) INFONOISE_FAIL_(file_error, detail::file_message(path));
-    do status = infonoise_replay_needs(replay.rest(), replay.rest_bytes(), &state, &memory);
-    while (status == INFONOISE_TRUNCATED && replay.fill());
+    for (;;) {
+      INFONOISE_TRY_(more, replay.fill());
+      status = infonoise_replay_needs(replay.rest(), replay.rest_bytes(), &state, &memory);
+      if (status != INFONOISE_TRUNCATED || !more) break;
+    }
     if (replay.rest_bytes() == 0)
       INFONOISE_FAIL_(INFONOISE_TRUNCATED, path + " is empty, nothing was recorded: delete it and begin anew");
     INFONOISE_CHECK_(status, path + ": " + detail::message(status_, Span<const std::uint8_t>(replay.buffer_)));
@@ -79,12 +125,17 @@ class Replay {
 
   /// Executes one record; nothing at the end of the journal.
   Result<std::optional<Event>> next() {
+    if (!file_) INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL, path_ + ": this replay is closed: begin another");
     Event event;
     std::size_t used = 0;
     infonoise_status status;
-    do status = infonoise_replay_next(memory_.data(), memory_.size() * 8, scheduler_.data(), scheduler_.bytes(), rest(),
-                                      rest_bytes(), &used, &event);
-    while (status == INFONOISE_TRUNCATED && fill());
+    for (;;) {
+      status = infonoise_replay_next(memory_.data(), memory_.size() * 8, scheduler_.data(), scheduler_.bytes(), rest(),
+                                     rest_bytes(), &used, &event);
+      if (status != INFONOISE_TRUNCATED) break;
+      INFONOISE_TRY_(more, fill());
+      if (!more) break;
+    }
     skip(used);
     if (status == INFONOISE_OK || status == INFONOISE_DIFFERS) {
       steps_ = event.steps;
@@ -95,9 +146,10 @@ class Replay {
       return std::optional<Event>(event);
     }
     // Whether it is the last, half-written record shows only at the end of the file.
-    while (fill()) {
+    for (;;) {
+      INFONOISE_TRY_(more, fill());
+      if (!more) break;
     }
-    if (std::ferror(file_.get())) INFONOISE_FAIL_(file_error, detail::file_message(path_));
     if (rest_bytes() > 0 && !infonoise_journal_is_torn(rest(), rest_bytes()))
       INFONOISE_FAIL_(status, path_ + " at byte " + std::to_string(position_) + ": " + detail::message(status));
     torn_bytes_ = rest_bytes();
@@ -125,7 +177,7 @@ class Replay {
     }
   }
 
-  /// The global batch that an event of kind `sampled` drew, right behind that event.
+  /// The global batch that an event of kind `sampled` drew, directly after that event.
   /// INFONOISE_ARGUMENT if it is larger than the journal's page.
   Result<std::vector<float>> draws(const Event& event) {
     std::vector<float> sigma;
@@ -141,8 +193,14 @@ class Replay {
     return sigma;
   }
 
-  /// The schedule so far.
+  /// Closes the file; what the replay has found so far stays.
+  void close() noexcept { (void)file_.close(); }
+
+  const std::string& path() const noexcept { return path_; }
+  /// The schedule so far. Once the replay is done it may be moved out, to train on; before,
+  /// a change to it would make the replay differ.
   const Scheduler& scheduler() const noexcept { return scheduler_; }
+  Scheduler& scheduler() noexcept { return scheduler_; }
   /// Optimizer steps so far, also where a replay failed.
   std::uint64_t steps() const noexcept { return steps_; }
   /// How many digests agreed.
@@ -153,7 +211,7 @@ class Replay {
   std::size_t torn_bytes() const noexcept { return torn_bytes_; }
 
  private:
-  friend class Journal;
+  friend class Recorder;
 
   Replay() = default;
 
@@ -166,13 +224,14 @@ class Replay {
   }
 
   // Reads on; false at the end of the file.
-  bool fill() {
+  Result<bool> fill() {
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(at_));
     at_ = 0;
     const std::size_t had = buffer_.size();
     buffer_.resize(had + std::max<std::size_t>(had, 1 << 16));
-    const std::size_t got = std::fread(buffer_.data() + had, 1, buffer_.size() - had, file_.get());
-    buffer_.resize(had + got);
+    const ::ssize_t got = file_.read(buffer_.data() + had, buffer_.size() - had);
+    buffer_.resize(had + static_cast<std::size_t>(std::max<::ssize_t>(got, 0)));
+    if (got < 0) INFONOISE_FAIL_(detail::file_failure(path_));
     return got > 0;
   }
 
@@ -187,211 +246,199 @@ class Replay {
   Scheduler scheduler_;
 };
 
-/// Records what a scheduler is asked to do, in a file of about 1 KB a step.
+/// Where the block of a schedule lies, of `infonoise_state_bytes` bytes.
+struct Block {
+  void* data;
+  std::size_t bytes;
+};
+
+/// The file of a journal, for a schedule whose block lies in memory of yours: a `Journal`
+/// is one of these with a `Scheduler`. Every call takes the block, which must be the same
+/// schedule each time; between the calls it may be read, saved and copied.
 ///
-///     infonoise::Scheduler scheduler(config, 42);
-///     auto journal = infonoise::Journal::create("run.journal", std::move(scheduler));
-///     for (int step = 0; step < steps; ++step) {
-///       std::vector<float> sigma = journal.sample(256);
-///       train(sigma, error);
-///       journal.observe(sigma, error);
-///       journal.step();
-///     }
-///     journal.close();                               // or its destructor
-///     // After a crash, at the checkpoint `image`; what came behind it moves aside:
-///     auto again = infonoise::Journal::resume("run.journal", infonoise::Scheduler::load(image));
-///
-/// The journal takes the scheduler over, so that no call can go past the record; what
-/// only reads goes to `journal.scheduler()`. The verbs are the scheduler's own. Each
-/// record reaches the operating system before the call returns.
-class Journal {
+/// A record is written whole, and is with the operating system when the call returns.
+/// Where that fails, the call gives `file_error` with the file's name, the file keeps the
+/// records before, and the journal closes: the schedule has moved on, and records after a
+/// gap would be worthless.
+class Recorder {
  public:
-  /// Begins a journal; a file that exists is refused. `page`: at least a global batch
-  /// and what is drawn ahead of its observations; sigmas that were drawn earlier are
-  /// stored, not named. The scheduler is taken only if this succeeds.
-  static Result<Journal> create(const std::string& path, Scheduler&& scheduler, std::uint32_t page = 16384) {
-    Journal journal;
-    journal.path_ = path;
-    journal.memory_.resize(infonoise_journal_bytes(page) / 8);
-    if (journal.memory_.empty())
+  /// Begins a journal of a block, which is fresh from `seed` or has run before. Otherwise
+  /// as `Journal::create`.
+  static Result<Recorder> create(const std::string& path, Block block, std::uint64_t seed, std::uint32_t page) {
+    Recorder fresh(path);
+    fresh.memory_.resize(infonoise_journal_bytes(page) / 8);
+    if (fresh.memory_.empty())
       INFONOISE_FAIL_(INFONOISE_ARGUMENT, "page = " + std::to_string(page) + " must be from 1 to 2^28 draws");
-    journal.record_.resize(infonoise_journal_begin_bytes(scheduler.data(), scheduler.bytes()));
-    (void)journal.room(0);
+    fresh.record_.resize(infonoise_journal_begin_bytes(block.data, block.bytes));
+    (void)fresh.room(0);
     std::size_t used = 0;
-    INFONOISE_CHECK_(
-        infonoise_journal_begin(journal.memory_.data(), journal.memory_bytes(), page, scheduler.data(),
-                                scheduler.bytes(), scheduler.seed(), journal.record_.data(), journal.record_.size(), &used),
-        scheduler.why(status_));
-    journal.file_.reset(std::fopen(path.c_str(), "wbxe"));
-    if (!journal.file_)
-      INFONOISE_FAIL_(file_error, detail::file_message(path) +
-                                      (errno == EEXIST ? ": go on with it by Journal::resume, or choose another name" : ""));
-    if (!detail::take(journal.file_.get()) || std::fwrite(journal.record_.data(), 1, used, journal.file_.get()) != used) {
-      const std::string text = detail::file_message(path);
-      journal.file_.reset();
+    INFONOISE_CHECK_(infonoise_journal_begin(fresh.memory_.data(), fresh.memory_bytes(), page, block.data, block.bytes,
+                                             seed, fresh.record_.data(), fresh.record_.size(), &used),
+                     Scheduler::refusal(block.bytes, status_));
+    fresh.file_ = detail::File(path, O_WRONLY | O_CREAT | O_EXCL);
+    if (!fresh.file_)
+      INFONOISE_FAIL_(detail::file_failure(path, errno == EEXIST ? ": go on with it by resume, or choose another name" : ""));
+    if (!fresh.file_.lock() || !fresh.file_.append(fresh.record_.data(), used)) {
+      const Error failure = detail::file_failure(path);
       // A beginning that is cut off could not be resumed, and would be in the way.
       (void)std::remove(path.c_str());
-      INFONOISE_FAIL_(file_error, text);
+      INFONOISE_FAIL_(failure);
     }
-    journal.scheduler_ = std::move(scheduler);
-    return journal;
+    return fresh;
   }
 
-  /// Goes on with a journal at the place where its run was what `scheduler` is now
-  /// (loaded from a checkpoint, say). What was recorded behind it moves to the file
-  /// PATH.cut-STEP (.2, .3, ... where that exists): `cut_bytes` says how much.
-  static Result<Journal> resume(const std::string& path, Scheduler&& scheduler) {
-    Journal journal;
-    journal.path_ = path;
-    journal.file_.reset(std::fopen(path.c_str(), "r+be"));
-    if (!journal.file_) INFONOISE_FAIL_(file_error, detail::file_message(path));
-    if (!detail::take(journal.file_.get()))
-      INFONOISE_FAIL_(file_error, path + " is open in another writer: close that journal first");
+  /// Goes on with a journal at the place where its run was what the block is now. Otherwise
+  /// as `Journal::resume`.
+  static Result<Recorder> resume(const std::string& path, Block block) {
+    Recorder again(path);
+    again.file_ = detail::File(path, O_WRONLY);
+    if (!again.file_) INFONOISE_FAIL_(detail::file_failure(path));
+    if (!again.file_.lock()) {
+      if (errno != EWOULDBLOCK) INFONOISE_FAIL_(detail::file_failure(path, ": the file cannot be locked"));
+      INFONOISE_FAIL_(file_error, path + " is open in another writer: close that journal first", errno);
+    }
+    infonoise_report report = INFONOISE_REPORT_INIT;
+    std::uint64_t digest = 0;
+    INFONOISE_CHECK_(infonoise_report_get(block.data, block.bytes, &report), Scheduler::refusal(block.bytes, status_));
+    INFONOISE_CHECK_(infonoise_digest(block.data, block.bytes, &digest), Scheduler::refusal(block.bytes, status_));
     INFONOISE_TRY_(replay, Replay::open(path));
-    INFONOISE_TRY_(report, scheduler.report());
-    INFONOISE_TRY_(digest, scheduler.digest());
     INFONOISE_TRY_(found, replay.seek(report.steps, digest));
     if (!found)
-      INFONOISE_FAIL_(INFONOISE_ARGUMENT, path + " never was where this schedule is (step " + std::to_string(report.steps) +
-                                              ", digest " + detail::hex(digest) + "), and ends at step " +
-                                              std::to_string(replay.steps()) + ": pass the checkpoint of that run, or begin a new journal");
-    journal.memory_ = std::move(replay.memory_);
-    // A digest to show that the run goes on from here; after a close it is there already.
-    std::size_t used = 0;
-    void* const out = journal.room(0);
-    INFONOISE_CHECK_(infonoise_journal_digest(journal.memory_.data(), journal.memory_bytes(), scheduler.data(),
-                                              scheduler.bytes(), out, journal.record_.size(), &used),
-                     detail::message(status_));
-    while (replay.fill()) {
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT,
+                      path + " never was where this schedule is (step " + std::to_string(report.steps) + ", digest " +
+                          detail::hex(digest) + "), and ends at step " + std::to_string(replay.steps()) +
+                          ": pass the checkpoint of that run, or begin a new journal");
+    again.memory_ = std::move(replay.memory_);
+    INFONOISE_TRY_(used, again.digest_record(block));
+    // Enough to tell whether the journal was closed here: then its digest is all that is left.
+    for (;;) {
+      if (replay.rest_bytes() > used) break;
+      INFONOISE_TRY_(more, replay.fill());
+      if (!more) break;
     }
     const bool closed =
-        replay.rest_bytes() == used && std::memcmp(replay.rest(), journal.record_.data(), used) == 0;
+        replay.rest_bytes() == used && std::memcmp(replay.rest(), again.record_.data(), used) == 0;
+    const std::uint64_t length = replay.position();
     if (!closed && replay.rest_bytes() > 0) {
-      const std::string name = path + ".cut-" + std::to_string(report.steps);
-      std::string aside = name;
-      detail::File file(std::fopen(aside.c_str(), "wbxe"));
-      for (int more = 2; !file && errno == EEXIST; ++more) {
-        aside = name + "." + std::to_string(more);
-        file.reset(std::fopen(aside.c_str(), "wbxe"));
-      }
-      if (!file || std::fwrite(replay.rest(), 1, replay.rest_bytes(), file.get()) != replay.rest_bytes() ||
-          std::fflush(file.get()) != 0)
-        INFONOISE_FAIL_(file_error, detail::file_message(aside));
-      journal.cut_bytes_ = replay.rest_bytes();
+      INFONOISE_RUN_(again.move_aside(replay, path + ".cut-" + std::to_string(report.steps)));
+      if (!again.file_.cut(length)) INFONOISE_FAIL_(detail::file_failure(path));
     }
-    std::error_code failed;
-    std::filesystem::resize_file(path, replay.position(), failed);
-    if (failed) INFONOISE_FAIL_(file_error, path + ": " + failed.message());
-    if (std::fseek(journal.file_.get(), 0, SEEK_END) != 0) INFONOISE_FAIL_(file_error, detail::file_message(path));
-    INFONOISE_RUN_(journal.write(used));
-    journal.scheduler_ = std::move(scheduler);
-    return journal;
+    if (!again.file_.to_end()) INFONOISE_FAIL_(detail::file_failure(path));
+    // The digest shows that the run goes on from here.
+    if (!closed) INFONOISE_RUN_(again.write(used));
+    return again;
   }
-
-  Journal(Journal&&) = default;
-  Journal& operator=(Journal&& other) noexcept {
-    if (this != &other) {
-      (void)end();
-      path_ = std::move(other.path_), file_ = std::move(other.file_), memory_ = std::move(other.memory_);
-      record_ = std::move(other.record_), scheduler_ = std::move(other.scheduler_);
-      cut_bytes_ = other.cut_bytes_, process_ = other.process_;
-    }
-    return *this;
-  }
-  /// Closes; call `close` to learn whether that succeeded.
-  ~Journal() { (void)end(); }
-
-  /// As `Scheduler::sample`.
-  Result<void> sample(Span<float> sigma) { return sample_shard(sigma, 0, 1); }
-  Result<std::vector<float>> sample(std::size_t n) { return sample_shard(n, 0, 1); }
 
   /// As `Scheduler::sample_shard`; the whole global batch can then be observed by number.
-  Result<void> sample_shard(Span<float> sigma, std::uint32_t rank, std::uint32_t world) {
-    INFONOISE_RUN_(check_open());
+  Result<void> sample(Block block, Span<float> sigma, std::uint32_t rank, std::uint32_t world) {
+    INFONOISE_RUN_(check_draw(sigma.size(), world));
     std::size_t used = 0;
     void* const out = room(0);
-    INFONOISE_CHECK_(infonoise_journal_sample(memory_.data(), memory_bytes(), scheduler_.data(), scheduler_.bytes(),
-                                              sigma.data(), sigma.size(), rank, world, out, record_.size(), &used),
-                     scheduler_.why(status_, Scheduler::shard(sigma.size(), rank, world)));
+    INFONOISE_CHECK_(infonoise_journal_sample(memory_.data(), memory_bytes(), block.data, block.bytes, sigma.data(),
+                                              sigma.size(), rank, world, out, record_.size(), &used),
+                     Scheduler::refusal(block.bytes, status_, Scheduler::shard(sigma.size(), rank, world)));
     return write(used);
   }
-  Result<std::vector<float>> sample_shard(std::size_t n, std::uint32_t rank, std::uint32_t world) {
-    std::vector<float> sigma(n);
-    INFONOISE_RUN_(sample_shard(sigma, rank, world));
-    return sigma;
-  }
 
-  /// As `Scheduler::observe`.
-  Result<std::size_t> observe(Span<const float> sigma, Span<const float> error) {
-    return observe_masked(sigma, error, nullptr);
-  }
-  Result<std::size_t> observe(Span<const float> sigma, Span<const float> error, Span<const std::uint8_t> mask) {
-    if (mask.size() != sigma.size()) INFONOISE_FAIL_(INFONOISE_LENGTH, Scheduler::lengths(sigma, "mask", mask.size()));
-    return observe_masked(sigma, error, mask.data());
+  /// As `Scheduler::observe`. `mask` has a byte for each sigma, or is empty: all count.
+  Result<std::size_t> observe(Block block, Span<const float> sigma, Span<const float> error,
+                              Span<const std::uint8_t> mask = {}) {
+    INFONOISE_RUN_(check_open());
+    if (error.size() != sigma.size()) INFONOISE_FAIL_(INFONOISE_LENGTH, Scheduler::lengths(sigma, "error", error.size()));
+    if (mask.data() && mask.size() != sigma.size())
+      INFONOISE_FAIL_(INFONOISE_LENGTH, Scheduler::lengths(sigma, "mask", mask.size()));
+    std::size_t rejected = 0, used = 0;
+    void* const out = room(sigma.size());
+    INFONOISE_CHECK_(
+        infonoise_journal_observe(memory_.data(), memory_bytes(), block.data, block.bytes, sigma.data(), error.data(),
+                                  mask.data(), sigma.size(), &rejected, out, record_.size(), &used),
+        Scheduler::refusal(block.bytes, status_, std::to_string(sigma.size()) + " pairs must be at most 2^28"));
+    INFONOISE_RUN_(write(used));
+    return rejected;
   }
 
   /// As `Scheduler::step`; a refresh leaves its digest in the file.
-  Result<Report> step() {
+  Result<Report> step(Block block) {
     INFONOISE_RUN_(check_open());
     Report report;
     std::size_t used = 0;
     void* const out = room(0);
-    INFONOISE_CHECK_(infonoise_journal_step(memory_.data(), memory_bytes(), scheduler_.data(), scheduler_.bytes(),
-                                            &report, out, record_.size(), &used),
-                     scheduler_.why(status_));
+    INFONOISE_CHECK_(infonoise_journal_step(memory_.data(), memory_bytes(), block.data, block.bytes, &report, out,
+                                            record_.size(), &used),
+                     Scheduler::refusal(block.bytes, status_));
     INFONOISE_RUN_(write(used));
     return report;
   }
 
-  /// As `Scheduler::advance`, in three records.
-  Result<Report> advance(Span<const float> sigma, Span<const float> error, Span<float> next_sigma) {
-    INFONOISE_RUN_(observe(sigma, error));
-    return step_and_sample(next_sigma);
-  }
-  Result<Report> advance(Span<const float> sigma, Span<const float> error, Span<const std::uint8_t> mask,
+  /// As `Scheduler::advance`, in three records. What can be refused is refused before the first.
+  Result<Report> advance(Block block, Span<const float> sigma, Span<const float> error, Span<const std::uint8_t> mask,
                          Span<float> next_sigma) {
-    INFONOISE_RUN_(observe(sigma, error, mask));
-    return step_and_sample(next_sigma);
+    INFONOISE_RUN_(check_draw(next_sigma.size(), 1));
+    INFONOISE_RUN_(observe(block, sigma, error, mask));
+    INFONOISE_TRY_(report, step(block));
+    INFONOISE_RUN_(sample(block, next_sigma, 0, 1));
+    return Report(report);
   }
 
   /// As `Scheduler::set_frozen`.
-  Result<void> set_frozen(bool frozen) {
+  Result<void> set_frozen(Block block, bool frozen) {
     INFONOISE_RUN_(check_open());
     std::size_t used = 0;
     void* const out = room(0);
-    INFONOISE_CHECK_(infonoise_journal_set_frozen(memory_.data(), memory_bytes(), scheduler_.data(), scheduler_.bytes(),
-                                                  frozen, out, record_.size(), &used),
-                     scheduler_.why(status_));
+    INFONOISE_CHECK_(infonoise_journal_set_frozen(memory_.data(), memory_bytes(), block.data, block.bytes, frozen, out,
+                                                  record_.size(), &used),
+                     Scheduler::refusal(block.bytes, status_));
     return write(used);
   }
 
   /// As `Scheduler::reconfigure`.
-  Result<void> reconfigure(const Config& config) {
+  Result<void> reconfigure(Block block, const Config& config) {
     INFONOISE_RUN_(check_open());
-    INFONOISE_RUN_(scheduler_.check_reconfigure(config));
+    INFONOISE_RUN_(Scheduler::check_reconfigure(block.data, block.bytes, config));
     const std::vector<double> weight = Scheduler::weight_or_ones(config);
     std::size_t used = 0;
     void* const out = room(0);
-    INFONOISE_CHECK_(
-        infonoise_journal_reconfigure(memory_.data(), memory_bytes(), scheduler_.data(), scheduler_.bytes(),
-                                      &config.raw(), weight.data(), out, record_.size(), &used),
-        scheduler_.why(status_));
+    INFONOISE_CHECK_(infonoise_journal_reconfigure(memory_.data(), memory_bytes(), block.data, block.bytes,
+                                                   &config.raw(), weight.data(), out, record_.size(), &used),
+                     Scheduler::refusal(block.bytes, status_));
     return write(used);
   }
 
-  /// Records the last digest and closes the file; a second time does nothing.
-  Result<void> close() {
-    if (!end()) INFONOISE_FAIL_(file_error, detail::file_message(path_));
+  /// Waits until what was recorded is on the disk (fsync).
+  Result<void> sync() {
+    INFONOISE_RUN_(check_open());
+    if (!file_.sync()) INFONOISE_FAIL_(detail::file_failure(path_));
     return Result<void>();
   }
 
-  /// The schedule, to be read, saved or copied.
-  const Scheduler& scheduler() const noexcept { return scheduler_; }
-  /// Bytes behind the checkpoint that `resume` moved aside.
+  /// Records the last digest and closes the file; a second time does nothing. A forked
+  /// child closes without a record. A `Recorder` that is destroyed without it leaves none
+  /// either, as a program that is killed does.
+  Result<void> close(Block block) {
+    if (file_ && ::getpid() == process_) {
+      INFONOISE_TRY_(used, digest_record(block));
+      INFONOISE_RUN_(write(used));
+    }
+    if (!file_.close()) INFONOISE_FAIL_(detail::file_failure(path_));
+    return Result<void>();
+  }
+
+  /// INFONOISE_ARGUMENT unless a journal can record a global batch of this many draws.
+  Result<void> check_draw(std::uint64_t n, std::uint32_t world) const {
+    INFONOISE_RUN_(check_open());
+    if (n >> 32 != 0 || n * world >> 32 != 0)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT, "n = " + std::to_string(n) + " for each of world = " + std::to_string(world) +
+                                              ": world * n must be below 2^32 in a journal");
+    return Result<void>();
+  }
+
+  const std::string& path() const noexcept { return path_; }
+  /// Bytes after the checkpoint that `resume` moved aside, and the file that holds them.
   std::uint64_t cut_bytes() const noexcept { return cut_bytes_; }
+  const std::string& cut_path() const noexcept { return cut_path_; }
 
  private:
-  Journal() = default;
+  explicit Recorder(const std::string& path) : path_(path) {}
 
   std::size_t memory_bytes() const { return memory_.size() * 8; }
 
@@ -404,63 +451,193 @@ class Journal {
 
   Result<void> check_open() const {
     if (!file_)
-      INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL, "the journal is closed: copy its scheduler, or resume the journal");
+      INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL, "the journal is closed: resume it, or go on with its scheduler alone");
     if (::getpid() != process_)
       INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL,
-                      "the journal belongs to the process that opened it: copy its scheduler here, or begin another");
+                      "the journal belongs to the process that opened it: resume it there, or begin another here");
     return Result<void>();
   }
 
   Result<void> write(std::size_t used) {
-    if (std::fwrite(record_.data(), 1, used, file_.get()) != used) return broken();
-    return Result<void>();
+    if (file_.append(record_.data(), used)) return Result<void>();
+    const Error failure = detail::file_failure(path_);
+    (void)file_.close();
+    INFONOISE_FAIL_(failure);
   }
 
-  // The scheduler has moved on: records behind a gap would be worthless.
-  Result<void> broken() {
-    const std::string text = detail::file_message(path_);
-    file_.reset();
-    INFONOISE_FAIL_(file_error, text);
-  }
-
-  bool end() noexcept {
-    if (!file_) return true;
-    if (::getpid() != process_) return file_.reset(), true;
+  // Puts the record of the digest as it is now into `record_`: its length.
+  Result<std::size_t> digest_record(Block block) {
     std::size_t used = 0;
-    const infonoise_status status =
-        infonoise_journal_digest(memory_.data(), memory_bytes(), scheduler_.data(), scheduler_.bytes(), record_.data(),
-                                 record_.size(), &used);
-    const bool written = status == INFONOISE_OK && std::fwrite(record_.data(), 1, used, file_.get()) == used;
-    return (std::fclose(file_.release()) == 0) && written;
+    void* const out = room(0);
+    INFONOISE_CHECK_(infonoise_journal_digest(memory_.data(), memory_bytes(), block.data, block.bytes, out,
+                                              record_.size(), &used),
+                     Scheduler::refusal(block.bytes, status_));
+    return std::size_t{used};
   }
 
-  Result<Report> step_and_sample(Span<float> next_sigma) {
-    INFONOISE_TRY_(report, step());
-    INFONOISE_RUN_(sample(next_sigma));
-    return Report(report);
+  // Copies what is left of a journal to the file `name`, or `name`.2, ... where that
+  // exists: a second crash after the same checkpoint does not cost what the first left.
+  Result<void> move_aside(Replay& replay, const std::string& name) {
+    cut_path_ = name;
+    detail::File aside(cut_path_, O_WRONLY | O_CREAT | O_EXCL);
+    for (int more = 2; !aside && errno == EEXIST; ++more) {
+      cut_path_ = name + "." + std::to_string(more);
+      aside = detail::File(cut_path_, O_WRONLY | O_CREAT | O_EXCL);
+    }
+    if (!aside) INFONOISE_FAIL_(detail::file_failure(cut_path_));
+    for (;;) {
+      if (!aside.append(replay.rest(), replay.rest_bytes())) {
+        const Error failure = detail::file_failure(cut_path_);
+        (void)std::remove(cut_path_.c_str());
+        INFONOISE_FAIL_(failure);
+      }
+      cut_bytes_ += replay.rest_bytes();
+      replay.skip(replay.rest_bytes());
+      INFONOISE_TRY_(more, replay.fill());
+      if (!more) break;
+    }
+    if (aside.close()) return Result<void>();
+    const Error failure = detail::file_failure(cut_path_);
+    (void)std::remove(cut_path_.c_str());
+    INFONOISE_FAIL_(failure);
   }
 
-  Result<std::size_t> observe_masked(Span<const float> sigma, Span<const float> error, const std::uint8_t* mask) {
-    INFONOISE_RUN_(check_open());
-    if (error.size() != sigma.size()) INFONOISE_FAIL_(INFONOISE_LENGTH, Scheduler::lengths(sigma, "error", error.size()));
-    std::size_t rejected = 0, used = 0;
-    void* const out = room(sigma.size());
-    INFONOISE_CHECK_(
-        infonoise_journal_observe(memory_.data(), memory_bytes(), scheduler_.data(), scheduler_.bytes(), sigma.data(),
-                                  error.data(), mask, sigma.size(), &rejected, out, record_.size(), &used),
-        scheduler_.why(status_, std::to_string(sigma.size()) + " pairs must be at most 2^28"));
-    INFONOISE_RUN_(write(used));
-    return rejected;
-  }
-
-  std::string path_;
+  std::string path_, cut_path_;
   detail::File file_;
+  // The recent draws, which let a record name sigmas by number.
   std::vector<std::uint64_t> memory_;
   std::vector<std::uint8_t> record_;
-  Scheduler scheduler_;
   std::uint64_t cut_bytes_ = 0;
   // A forked child must not write: it shares the file and its place with its parent.
   ::pid_t process_ = ::getpid();
+};
+
+/// Records what a scheduler is asked to do, in a file of about 1 KB a step.
+///
+///     infonoise::Scheduler scheduler(config, 42);
+///     auto journal = infonoise::Journal::create("run.journal", std::move(scheduler));
+///     for (int step = 0; step < steps; ++step) {
+///       std::vector<float> sigma = journal.sample(256);
+///       train(sigma, error);
+///       journal.observe(sigma, error);
+///       journal.step();
+///     }
+///     journal.close();                               // or its destructor
+///     // After a crash, at the checkpoint `image`; what came after it moves aside:
+///     auto again = infonoise::Journal::resume("run.journal", infonoise::Scheduler::load(image));
+///
+/// The journal takes the scheduler over, so that no call can go past the record; what
+/// only reads goes to `journal.scheduler()`. The verbs are the scheduler's own. Each
+/// record is whole, and is with the operating system when the call returns; where that
+/// fails, the journal closes (see `Recorder`).
+class Journal {
+ public:
+  /// Begins a journal; a file that exists is refused. `page`: at least a global batch
+  /// and what is drawn ahead of its observations; sigmas that were drawn earlier are
+  /// stored, not named. The scheduler is taken only if this succeeds.
+  static Result<Journal> create(const std::string& path, Scheduler&& scheduler, std::uint32_t page = 16384) {
+    INFONOISE_TRY_(recorder, Recorder::create(path, block_of(scheduler), scheduler.seed(), page));
+    return Journal(std::move(recorder), std::move(scheduler));
+  }
+
+  /// Goes on with a journal at the place where its run was what `scheduler` is now
+  /// (loaded from a checkpoint, say). What was recorded after it moves to the file
+  /// PATH.cut-STEP (.2, .3, ... where that exists): `cut_bytes` says how much, `cut_path`
+  /// where. Fails with `file_error` while another writer has the file, and where a file
+  /// cannot be written; a file to move to that cannot be written whole is removed.
+  static Result<Journal> resume(const std::string& path, Scheduler&& scheduler) {
+    INFONOISE_TRY_(recorder, Recorder::resume(path, block_of(scheduler)));
+    return Journal(std::move(recorder), std::move(scheduler));
+  }
+
+  Journal(Journal&&) = default;
+  Journal& operator=(Journal&& other) noexcept {
+    if (this != &other) {
+      end();
+      recorder_ = std::move(other.recorder_), scheduler_ = std::move(other.scheduler_);
+    }
+    return *this;
+  }
+  /// Closes; call `close` to learn whether that succeeded.
+  ~Journal() { end(); }
+
+  /// As `Scheduler::sample`.
+  Result<void> sample(Span<float> sigma) { return sample_shard(sigma, 0, 1); }
+  Result<std::vector<float>> sample(std::size_t n) { return sample_shard(n, 0, 1); }
+
+  /// As `Scheduler::sample_shard`; the whole global batch can then be observed by number.
+  Result<void> sample_shard(Span<float> sigma, std::uint32_t rank, std::uint32_t world) {
+    return recorder_.sample(block(), sigma, rank, world);
+  }
+  Result<std::vector<float>> sample_shard(std::size_t n, std::uint32_t rank, std::uint32_t world) {
+    INFONOISE_RUN_(recorder_.check_draw(n, world));
+    std::vector<float> sigma(n);
+    INFONOISE_RUN_(sample_shard(sigma, rank, world));
+    return sigma;
+  }
+
+  /// As `Scheduler::observe`.
+  Result<std::size_t> observe(Span<const float> sigma, Span<const float> error) {
+    return recorder_.observe(block(), sigma, error);
+  }
+  Result<std::size_t> observe(Span<const float> sigma, Span<const float> error, Span<const std::uint8_t> mask) {
+    if (mask.size() != sigma.size()) INFONOISE_FAIL_(INFONOISE_LENGTH, Scheduler::lengths(sigma, "mask", mask.size()));
+    return recorder_.observe(block(), sigma, error, mask);
+  }
+
+  /// As `Scheduler::step`; a refresh leaves its digest in the file.
+  Result<Report> step() { return recorder_.step(block()); }
+
+  /// As `Scheduler::advance`, in three records.
+  Result<Report> advance(Span<const float> sigma, Span<const float> error, Span<float> next_sigma) {
+    return recorder_.advance(block(), sigma, error, {}, next_sigma);
+  }
+  Result<Report> advance(Span<const float> sigma, Span<const float> error, Span<const std::uint8_t> mask,
+                         Span<float> next_sigma) {
+    if (mask.size() != sigma.size()) INFONOISE_FAIL_(INFONOISE_LENGTH, Scheduler::lengths(sigma, "mask", mask.size()));
+    return recorder_.advance(block(), sigma, error, mask, next_sigma);
+  }
+
+  /// As `Scheduler::set_frozen`.
+  Result<void> set_frozen(bool frozen) { return recorder_.set_frozen(block(), frozen); }
+
+  /// As `Scheduler::reconfigure`.
+  Result<void> reconfigure(const Config& config) { return recorder_.reconfigure(block(), config); }
+
+  /// Waits until what was recorded is on the disk (fsync): before a checkpoint that must
+  /// survive the machine, not only the process.
+  Result<void> sync() { return recorder_.sync(); }
+
+  /// Records the last digest and closes the file; a second time does nothing.
+  Result<void> close() { return recorder_.close(block()); }
+
+  /// The schedule, to be read, saved or copied.
+  const Scheduler& scheduler() const noexcept { return scheduler_; }
+  /// Bytes after the checkpoint that `resume` moved aside, and the file that holds them.
+  std::uint64_t cut_bytes() const noexcept { return recorder_.cut_bytes(); }
+  const std::string& cut_path() const noexcept { return recorder_.cut_path(); }
+
+ private:
+  Journal(Recorder&& recorder, Scheduler&& scheduler)
+      : recorder_(std::move(recorder)), scheduler_(std::move(scheduler)) {}
+
+  static Block block_of(Scheduler& scheduler) noexcept { return {scheduler.data(), scheduler.bytes()}; }
+  Block block() noexcept { return block_of(scheduler_); }
+
+  // Closes where nobody asks whether that succeeded.
+  void end() noexcept {
+#if defined(__cpp_exceptions)
+    try {
+      close();
+    } catch (...) {
+    }
+#else
+    (void)close();
+#endif
+  }
+
+  Recorder recorder_;
+  Scheduler scheduler_;
 };
 
 }  // namespace INFONOISE_MODE_

@@ -42,12 +42,16 @@ inline constexpr infonoise_status file_error = static_cast<infonoise_status>(0x1
 ///     }
 class Error : public std::runtime_error {
  public:
-  Error(infonoise_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
+  Error(infonoise_status status, const std::string& message, int system_error = 0)
+      : std::runtime_error(message), status_(status), system_error_(system_error) {}
   /// An `infonoise_status`, `infonoise::file_error`, or `infonoise::cuda_error`.
   infonoise_status status() const noexcept { return status_; }
+  /// The `errno` of a `file_error` (ENOSPC: the disk is full), otherwise 0.
+  int system_error() const noexcept { return system_error_; }
 
  private:
   infonoise_status status_;
+  int system_error_;
 };
 
 /// A value, or why there is none: what calls return where exceptions are off.
@@ -165,11 +169,11 @@ inline std::string hex(std::uint64_t digest) {
 // INFONOISE_CHECK_ goes on only after INFONOISE_OK of the C ABI; `text`, which may use
 // `status_`, is evaluated only otherwise.
 #if defined(__cpp_exceptions)
-#define INFONOISE_FAIL_(status, text) throw ::infonoise::Error(status, text)
+#define INFONOISE_FAIL_(...) throw ::infonoise::Error(__VA_ARGS__)
 #define INFONOISE_RUN_(call) call
 #define INFONOISE_TRY_(name, call) auto name = call
 #else
-#define INFONOISE_FAIL_(status, text) return ::infonoise::Error(status, text)
+#define INFONOISE_FAIL_(...) return ::infonoise::Error(__VA_ARGS__)
 #define INFONOISE_RUN_(call)                            \
   do {                                                  \
     if (auto ran_ = call; !ran_.ok()) return ran_.error(); \

@@ -124,7 +124,7 @@ class Scheduler {
   /// from `config()`. What is fixed at init (the grid, the meaning of the errors) is
   /// refused by name.
   Result<void> reconfigure(const Config& config) {
-    INFONOISE_RUN_(check_reconfigure(config));
+    INFONOISE_RUN_(check_reconfigure(data(), bytes(), config));
     const std::vector<double> weight = weight_or_ones(config);
     INFONOISE_CHECK_(infonoise_reconfigure(data(), bytes(), &config.raw(), weight.data()), why(status_));
     return Result<void>();
@@ -241,6 +241,7 @@ class Scheduler {
 
  private:
   friend class Journal;
+  friend class Recorder;
   friend class Replay;
 
   Scheduler() = default;
@@ -263,15 +264,19 @@ class Scheduler {
     return config.weight().empty() ? std::vector<double>(config.bins(), 1.0) : config.weight();
   }
 
-  std::string why(infonoise_status status, const std::string& numbers = "") const {
-    if (words_.empty()) return "this scheduler was moved from: assign one to it first";
+  // Why a call on a block of so many bytes was refused.
+  static std::string refusal(std::size_t bytes, infonoise_status status, const std::string& numbers = "") {
+    if (bytes == 0) return "this scheduler was moved from: assign one to it first";
     return detail::message(status, status == INFONOISE_ARGUMENT ? numbers : "");
   }
+  std::string why(infonoise_status status, const std::string& numbers = "") const {
+    return refusal(bytes(), status, numbers);
+  }
 
-  Result<void> check_reconfigure(const Config& config) const {
+  static Result<void> check_reconfigure(const void* block, std::size_t bytes, const Config& config) {
     char text[512] = "";
-    INFONOISE_CHECK_(infonoise_reconfigure_check(data(), bytes(), &config.raw(), text, sizeof text),
-                     *text ? text : why(status_));
+    INFONOISE_CHECK_(infonoise_reconfigure_check(block, bytes, &config.raw(), text, sizeof text),
+                     *text ? text : refusal(bytes, status_));
     INFONOISE_RUN_(config.check_fields());
     return Result<void>();
   }
