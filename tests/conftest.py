@@ -16,6 +16,11 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 
 
+def pytest_collection_modifyitems(items):
+    """The long ones first, or one of them would run alone at the end."""
+    items.sort(key=lambda item: "long" not in item.keywords)
+
+
 @pytest.fixture(scope="session")
 def library() -> Path:
     """libinfonoise.a, built and reduced as it ships."""

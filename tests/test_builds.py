@@ -83,6 +83,8 @@ def clone(tmp_path_factory) -> Clone:
     return clone
 
 
+# In one process, which has the clone.
+@pytest.mark.xdist_group("clone")
 @pytest.mark.parametrize("setting", ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "config.toml"])
 def test_the_library_just_built_is_installed(clone, setting, rust_target, tmp_path):
     """Not the one that an earlier build left where cargo would have put it without that setting."""
@@ -133,6 +135,7 @@ def available(name: str) -> None:
         pytest.skip(f"not installed: {', '.join(missing)}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CROSS)
 def test_a_toolchain_file_reaches_cargo(name, tmp_path):
     available(name)

@@ -130,6 +130,7 @@ def test_the_sdist_holds_all_that_cargo_and_cmake_ask_for(sdist):
         assert not (sdist / folder).exists()
 
 
+@pytest.mark.long
 def test_a_wheel_is_built_from_the_sdist(sdist, tmp_path, wheel):
     """As pip does, in an unpacked one; the module of it gives the digests of the one that make built."""
     headers = ROOT / "target/xla/jaxlib/include"
@@ -226,6 +227,7 @@ def test_an_older_jax_is_refused_at_import():
     )
 
 
+@pytest.mark.long
 def test_types():
     """The package by its own stubs, then a program of a user's; each ignore there is needed."""
     mypy = [sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", "--cache-dir", ROOT / "out/mypy"]
