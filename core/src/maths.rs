@@ -79,17 +79,24 @@ pub fn f64_to_loss(x: f64) -> Option<f32> {
 }
 
 /// What a ring stores of an error that needs no conversion: [`f64_to_loss`] of it,
-/// none if it is negative. Normal numbers, which nearly all are, stay as they are.
-#[inline(always)]
+/// none if it is negative.
+#[inline]
 pub fn f32_to_loss(x: f32) -> Option<f32> {
-    const SMALLEST: u32 = f32::MIN_POSITIVE.to_bits();
-    let normal = x.to_bits().wrapping_sub(SMALLEST) < f32::INFINITY.to_bits() - SMALLEST;
-    if normal { Some(x) } else { odd_f32_to_loss(x) }
+    if is_normal(x) { Some(x) } else { odd_f32_to_loss(x) }
 }
 
+/// Whether `x` is positive, finite and not subnormal, as nearly all errors are:
+/// a ring stores it as it is.
+#[inline(always)]
+pub fn is_normal(x: f32) -> bool {
+    const SMALLEST: u32 = f32::MIN_POSITIVE.to_bits();
+    x.to_bits().wrapping_sub(SMALLEST) < f32::INFINITY.to_bits() - SMALLEST
+}
+
+/// [`f32_to_loss`] of anything else.
 #[cold]
 #[inline(never)]
-fn odd_f32_to_loss(x: f32) -> Option<f32> {
+pub fn odd_f32_to_loss(x: f32) -> Option<f32> {
     // Signs are read off the bits: denormals-are-zero hides small ones.
     if x.to_bits() > (-0.0f32).to_bits() { None } else { f64_to_loss(f32_to_f64(x)) }
 }

@@ -19,15 +19,14 @@
 //! assert!((report.pivot - 0.495).abs() < 0.01); // the data's deviation is 1/2
 //! ```
 
-use crate::config::{Baseline, Config, Draw, Objective};
+use crate::config::{Baseline, Config};
 use crate::error::{ConfigError, Error};
-use crate::hot::bin_lookup::{BinLookup, OFF_GRID};
-use crate::hot::draw::next_word;
-use crate::hot::ring::Rings;
+use crate::hot::bin_lookup::BinLookup;
+use crate::hot::observe::observe;
+use crate::hot::sample::{sample, seeded};
 use crate::inspect::profile::Profile;
 use crate::inspect::report::Report;
 use crate::inspect::state_ref::StateRef;
-use crate::maths::{f32_to_f64, f64_to_loss};
 use crate::method::baseline::{baseline as baseline_mass, check_baseline};
 use crate::method::density::check_weight;
 use crate::method::grid::Grid;
@@ -36,21 +35,8 @@ use crate::method::rate::{Rate, log_errors};
 use crate::method::refresh::refresh;
 use crate::persist::bytes::Doubles;
 use crate::persist::snapshot;
-use crate::state::block::{self, Header, LAYOUT, MAGIC, Summary, ViewMut, state_words};
-use crate::state::draw_table::DrawTable;
+use crate::state::block::{self, Header, Hot, LAYOUT, MAGIC, Summary, ViewMut, state_words};
 use bytemuck::Zeroable;
-use rand_core::{Rng, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
-
-/// 2^32 / the golden ratio, rounded to odd: the stride of stratified draws
-/// (docs/specification.md#stratified-draws).
-const GOLDEN: u32 = 0x9E37_79B9;
-
-/// The most sigmas that one global batch may hold.
-const LARGEST_BATCH: u64 = 1 << 32;
-
-/// Pairs that `observe` works on at a time.
-const PIECE: usize = 64;
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,31 +55,6 @@ pub enum Step {
 /// the scheduler, this is a way to work on it.
 pub struct Scheduler<'s> {
     block: ViewMut<'s>,
-}
-
-fn load_rng(words: &[u64; 4]) -> Xoshiro256PlusPlus {
-    let mut seed = [0u8; 32];
-    for (bytes, word) in seed.chunks_exact_mut(8).zip(words) {
-        bytes.copy_from_slice(&word.to_le_bytes());
-    }
-    Xoshiro256PlusPlus::from_seed(seed)
-}
-
-fn save_rng(rng: &Xoshiro256PlusPlus) -> [u64; 4] {
-    let mut words = [0; 4];
-    for (word, bytes) in words.iter_mut().zip(rng.state().chunks_exact(8)) {
-        let mut little = [0u8; 8];
-        little.copy_from_slice(bytes);
-        *word = u64::from_le_bytes(little);
-    }
-    words
-}
-
-/// Draws `words` words that other ranks use.
-fn skip(rng: &mut Xoshiro256PlusPlus, words: u64) {
-    for _ in 0..words {
-        rng.next_u64();
-    }
 }
 
 impl<'s> Scheduler<'s> {
@@ -158,7 +119,7 @@ impl<'s> Scheduler<'s> {
             magic: MAGIC,
             layout: LAYOUT,
             config: config.to_record(),
-            rng: save_rng(&Xoshiro256PlusPlus::seed_from_u64(seed)),
+            rng: seeded(seed),
             frozen: 0,
             last_drawn: 0,
             steps: 0,
@@ -240,7 +201,7 @@ impl<'s> Scheduler<'s> {
         let pi = baseline_mass(&config, &grid, block.baseline);
         counted.iter().all(|&count| count == 0)
             && header.next_refresh == config.warmup_steps
-            && header.rng == save_rng(&Xoshiro256PlusPlus::seed_from_u64(seed))
+            && header.rng == seeded(seed)
             && block.density.iter().enumerate().all(|(k, mass)| mass.to_bits() == pi(k).to_bits())
     }
 
@@ -261,31 +222,17 @@ impl<'s> Scheduler<'s> {
     /// # Errors
     /// `Argument` unless rank < world and world * n <= 2^32; `Corrupt`.
     pub fn sample_shard(&mut self, sigma: &mut [f32], rank: u32, world: u32) -> Result<(), Error> {
-        let n = sigma.len() as u64;
-        let total = n.checked_mul(world.into()).filter(|&total| total <= LARGEST_BATCH);
-        let (Some(total), true) = (total, rank < world) else { return Err(Error::Argument) };
-        let header = &mut *self.block.header;
-        let draw = Draw::from_code(header.config.draw).ok_or(Error::Corrupt)?;
-        if n == 0 {
-            return Ok(());
-        }
-        let table = DrawTable::new(self.block.entries, self.block.guide, header.last_drawn as usize);
-        let mut rng = load_rng(&header.rng);
-        let before = n * u64::from(rank);
-        match draw {
-            Draw::Independent => {
-                skip(&mut rng, before);
-                table.independent(sigma, &mut rng);
-                skip(&mut rng, total - before - n);
-            }
-            Draw::Stratified => {
-                let first = next_word(&mut rng).wrapping_add(GOLDEN.wrapping_mul(before as u32));
-                table.sequence(sigma, first, GOLDEN);
-            }
-        }
-        header.rng = save_rng(&rng);
-        header.draws = header.draws.wrapping_add(total);
-        Ok(())
+        sample(&mut self.block.hot(), sigma, rank, world)
+    }
+
+    /// [`Scheduler::open`] and [`Scheduler::sample_shard`] in one, which looks at
+    /// no more of the block than it needs.
+    ///
+    /// # Errors
+    /// As the two.
+    #[inline]
+    pub fn sample_in(words: &mut [u64], sigma: &mut [f32], rank: u32, world: u32) -> Result<(), Error> {
+        sample(&mut Hot::new(words)?, sigma, rank, world)
     }
 
     /// Takes per-sample, unweighted errors in the objective's own space. May be
@@ -311,65 +258,22 @@ impl<'s> Scheduler<'s> {
         error: &[f32],
         mask: Option<&[u8]>,
     ) -> Result<usize, Error> {
-        if sigma.len() != error.len() || mask.is_some_and(|mask| mask.len() != sigma.len()) {
-            return Err(Error::Length);
-        }
-        let config = self.block.header.config;
-        let objective = Objective::from_code(config.objective).ok_or(Error::Corrupt)?;
-        let dimensions = f64::from(config.reduction_dim.max(1));
-        let plain = matches!(objective, Objective::X0 | Objective::Edm) && dimensions == 1.0;
-        let rejected = match mask {
-            None if plain => self.take(sigma, error, None, None::<fn(f32, f32) -> Option<f32>>),
-            _ => self.take(
-                sigma,
-                error,
-                mask,
-                Some(|sigma: f32, error: f32| {
-                    // Signs are read off the bits: denormals-are-zero hides small ones.
-                    let negative = error.to_bits() > (-0.0f32).to_bits();
-                    let x0 = f32_to_f64(error) * objective.to_x0(sigma.into()) / dimensions;
-                    if negative { None } else { f64_to_loss(x0) }
-                }),
-            ),
-        };
-        self.block.header.rejected = self.block.header.rejected.wrapping_add(rejected as u64);
-        Ok(rejected)
+        observe(&mut self.block.hot(), sigma, error, mask)
     }
 
-    /// Puts pairs into their rings, those of a mask byte of 0 excepted; returns
-    /// how many were rejected. In two passes over short pieces: neither loop
-    /// then waits for the other, and both fit the registers.
-    #[inline(always)]
-    fn take(
-        &mut self,
+    /// [`Scheduler::open`] and [`Scheduler::observe_masked`] in one, which looks at
+    /// no more of the block than it needs.
+    ///
+    /// # Errors
+    /// As the two.
+    #[inline]
+    pub fn observe_in(
+        words: &mut [u64],
         sigma: &[f32],
         error: &[f32],
         mask: Option<&[u8]>,
-        convert: Option<impl Fn(f32, f32) -> Option<f32>>,
-    ) -> usize {
-        let ViewMut { header, bin_table, edges, marks, seen, rings, .. } = &mut self.block;
-        let lookup = BinLookup::new(bin_table, edges);
-        let (window, puts) = (header.config.window, header.observations);
-        let mut rings = Rings { marks, seen, slots: rings, window, puts };
-        let (mut rejected, mut left_out) = (0, 0);
-        let mut bins = [0; PIECE];
-        for (piece, (sigmas, errors)) in sigma.chunks(PIECE).zip(error.chunks(PIECE)).enumerate() {
-            lookup.admit_all(sigmas, &mut bins);
-            // What the mask leaves out has no ring, and is not counted.
-            for (bin, &wanted) in bins.iter_mut().zip(mask.unwrap_or(&[]).iter().skip(piece * PIECE)) {
-                if wanted == 0 {
-                    *bin = OFF_GRID;
-                    left_out += 1;
-                }
-            }
-            let sigma = |i| lookup.nearest(sigmas.get(i).copied().unwrap_or(0.0));
-            rejected += match &convert {
-                Some(convert) => rings.put(&bins, errors, |i, error| convert(sigma(i), error)),
-                None => rings.put_plain(&bins, errors),
-            };
-        }
-        header.observations = rings.puts;
-        rejected - left_out
+    ) -> Result<usize, Error> {
+        observe(&mut Hot::new(words)?, sigma, error, mask)
     }
 
     /// Counts an optimizer step, and refreshes the sampler if that is due
@@ -388,8 +292,8 @@ impl<'s> Scheduler<'s> {
     /// # Errors
     /// As the two.
     #[inline]
-    pub fn step_in(words: &'s mut [u64]) -> Result<Step, Error> {
-        if block::header_mut(words)?.count_step() { Self::open(words)?.due() } else { Ok(Step::Counted) }
+    pub fn step_in(words: &mut [u64]) -> Result<Step, Error> {
+        if block::header_mut(words)?.count_step() { Scheduler::open(words)?.due() } else { Ok(Step::Counted) }
     }
 
     /// A step at which a refresh is due.
@@ -470,8 +374,10 @@ impl<'s> Scheduler<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Draw;
     use crate::config::Pivot;
     use crate::inspect::report::Phase;
+    use crate::state::draw_table::DrawTable;
 
     fn gaussian(sigma: &[f32]) -> Vec<f32> {
         sigma.iter().map(|s| s * s * 0.25 / (s * s + 0.25)).collect()
@@ -603,7 +509,7 @@ mod tests {
 
     fn threshold(scheduler: &Scheduler<'_>, k: usize) -> u64 {
         let block = scheduler.block.view();
-        DrawTable::new(block.entries, block.guide, block.header.last_drawn as usize).threshold(k)
+        DrawTable::new(block.columns, block.guide, block.header.last_drawn as usize).threshold(k)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::memory::{self, input, output, scheduler, sized_out};
 use crate::{Status, status};
 use core::ffi::c_void;
-use infonoise::{Report, Scheduler};
+use infonoise::{Report, Scheduler, StateRef};
 
 /// Draws n sigmas.
 ///
@@ -34,8 +34,10 @@ pub unsafe extern "C" fn infonoise_sample_shard(
     world: u32,
 ) -> Status {
     status(|| {
-        let mut state = unsafe { scheduler(state, bytes)? };
-        Ok(state.sample_shard(unsafe { output(sigma, n)? }, rank, world)?)
+        let words = unsafe { memory::words_mut(state, bytes)? };
+        #[cfg(debug_assertions)]
+        let _busy = crate::busy::claim(state)?;
+        Ok(Scheduler::sample_in(words, unsafe { output(sigma, n)? }, rank, world)?)
     })
 }
 
@@ -72,13 +74,15 @@ pub unsafe extern "C" fn infonoise_observe_masked(
     rejected: *mut usize,
 ) -> Status {
     status(|| {
-        let mut state = unsafe { scheduler(state, bytes)? };
-        unsafe { observe(&mut state, sigma, error, mask, n, rejected) }
+        let words = unsafe { memory::words_mut(state, bytes)? };
+        #[cfg(debug_assertions)]
+        let _busy = crate::busy::claim(state)?;
+        unsafe { observe(words, sigma, error, mask, n, rejected) }
     })
 }
 
 unsafe fn observe(
-    state: &mut Scheduler<'_>,
+    words: &mut [u64],
     sigma: *const f32,
     error: *const f32,
     mask: *const u8,
@@ -88,7 +92,7 @@ unsafe fn observe(
     let (sigma, error) = unsafe { (input(sigma, n)?, input(error, n)?) };
     let mask = if mask.is_null() { None } else { Some(unsafe { input(mask, n)? }) };
     let count = if rejected.is_null() { &mut [] } else { unsafe { output(rejected, 1)? } };
-    let refused = state.observe_masked(sigma, error, mask)?;
+    let refused = Scheduler::observe_in(words, sigma, error, mask)?;
     if let Some(count) = count.first_mut() {
         *count = refused;
     }
@@ -102,26 +106,21 @@ unsafe fn observe(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_step(state: *mut c_void, bytes: usize, report: *mut Report) -> Status {
     status(|| {
-        if report.is_null() {
-            let words = unsafe { memory::words_mut(state, bytes)? };
-            #[cfg(debug_assertions)]
-            let _busy = crate::busy::claim(state)?;
-            Scheduler::step_in(words)?;
-            return Ok(());
-        }
-        let mut state = unsafe { scheduler(state, bytes)? };
-        unsafe { step(&mut state, report) }
+        let words = unsafe { memory::words_mut(state, bytes)? };
+        #[cfg(debug_assertions)]
+        let _busy = crate::busy::claim(state)?;
+        unsafe { step(words, report) }
     })
 }
 
-unsafe fn step(state: &mut Scheduler<'_>, report: *mut Report) -> Result<(), Status> {
+unsafe fn step(words: &mut [u64], report: *mut Report) -> Result<(), Status> {
     if report.is_null() {
-        state.step()?;
+        Scheduler::step_in(words)?;
         return Ok(());
     }
     unsafe { memory::check_size(report)? };
-    state.step()?;
-    unsafe { sized_out(report, state.report()) }
+    Scheduler::step_in(words)?;
+    unsafe { sized_out(report, StateRef::open(words)?.report()) }
 }
 
 /// observe, step and sample in one call: the errors of this batch in, the
@@ -143,15 +142,18 @@ pub unsafe extern "C" fn infonoise_advance(
     report: *mut Report,
 ) -> Status {
     status(|| {
-        let mut state = unsafe { scheduler(state, bytes)? };
+        let words = unsafe { memory::words_mut(state, bytes)? };
+        #[cfg(debug_assertions)]
+        let _busy = crate::busy::claim(state)?;
+        StateRef::open(words)?;
         // Refuse before anything is changed.
         unsafe { output(next_sigma, next_n)? };
         if !report.is_null() {
             unsafe { memory::check_size(report)? };
         }
-        unsafe { observe(&mut state, sigma, error, mask, n, rejected)? };
-        unsafe { step(&mut state, report)? };
-        Ok(state.sample(unsafe { output(next_sigma, next_n)? })?)
+        unsafe { observe(words, sigma, error, mask, n, rejected)? };
+        unsafe { step(words, report)? };
+        Ok(Scheduler::sample_in(words, unsafe { output(next_sigma, next_n)? }, 0, 1)?)
     })
 }
 

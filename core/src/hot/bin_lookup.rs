@@ -5,25 +5,32 @@
 //! first guess in a table of at least 4 K cells, and comparing edges, bit by bit,
 //! settles the rest. No float comparison: denormals-are-zero cannot matter.
 
+use crate::hot::ring::Rings;
+use crate::maths::{is_normal, odd_f32_to_loss};
 use crate::method::grid::Grid;
 use crate::state::draw_table::entries;
 
 #[test]
 fn example() {
     let grid = Grid::new(&crate::Config::DEFAULT);
-    let (mut table, mut bits) = ([0u8; cells(64)], [0u32; 65]);
+    let (mut table, mut bits) = ([0u8; cells(64)], [0u32; 66]);
     BinLookup::build(&grid, &mut table, &mut bits);
     let lookup = BinLookup::new(&table, &bits);
-    assert_eq!(lookup.admit(0.002), Some((0.002, 0)));
-    assert_eq!(lookup.admit(80.0), Some((80.0, 63)));
-    assert_eq!(lookup.admit(80.0001), Some((80.0, 63))); // a coordinate round trip
-    assert_eq!(lookup.admit(81.0), None);
-    assert_eq!(lookup.admit(f32::NAN), None);
+    assert_eq!(lookup.bin(0.002), Some(0));
+    assert_eq!(lookup.bin(80.0), Some(63));
+    assert_eq!((lookup.bin(80.0001), lookup.nearest(80.0001)), (Some(63), 80.0)); // a round trip
+    assert_eq!(lookup.bin(81.0), None);
+    assert_eq!(lookup.bin(f32::NAN), None);
 }
 
-/// Edges of a table for K = `bins`: those behind the last repeat it.
+/// Edges of a table of so many entries: two past a guess are looked at.
+const fn edges_len(entries: usize) -> usize {
+    entries + 2
+}
+
+/// Edges of a table for K = `bins`: those past the last repeat it.
 pub const fn edges(bins: usize) -> usize {
-    entries(bins) + 1
+    edges_len(entries(bins))
 }
 
 /// Cells of the table for K = `bins`.
@@ -33,9 +40,6 @@ pub const fn cells(bins: usize) -> usize {
 
 /// A sigma this far outside an end, relatively, is clamped to it.
 const SLACK: f64 = 1e-5;
-
-/// No bin.
-pub const OFF_GRID: u16 = u16::MAX;
 
 /// Finds bins in a table that lies in the block: a table of first guesses, and
 /// the bits of edges; entries past the last edge repeat it.
@@ -79,13 +83,27 @@ impl<'a> BinLookup<'a> {
             && guesses(self.table.len(), self.edges, grid.bins()).zip(self.table).all(|(a, &b)| a == b)
     }
 
-    /// `sigma`, clamped if it lies a round trip outside the grid, and its bin;
-    /// none if it is off the grid, negative or not finite.
-    pub fn admit(&self, sigma: f32) -> Option<(f32, usize)> {
-        let mut bins = [OFF_GRID];
-        self.admit_all(&[sigma], &mut bins);
-        let [k] = bins;
-        if k == OFF_GRID { None } else { Some((self.nearest(sigma), k.into())) }
+    /// The bin of `sigma`; none if it is off the grid, negative or not finite.
+    /// Clamped if it lies a round trip outside.
+    #[inline]
+    pub fn bin(&self, sigma: f32) -> Option<usize> {
+        let bits = sigma.to_bits();
+        let offset = bits.wrapping_sub(self.low);
+        if offset >= self.span() {
+            return self.clamp(bits);
+        }
+        let guess = self.table.get((offset >> (self.shift & 31)) as usize).map_or(0, |&k| usize::from(k));
+        let k = guess + usize::from(self.edges.get(guess + 1).is_some_and(|&edge| edge <= bits));
+        if self.edges.get(k + 1).is_some_and(|&edge| edge <= bits) {
+            Some(search(self.edges, bits))
+        } else {
+            Some(k)
+        }
+    }
+
+    #[inline(always)]
+    fn span(&self) -> u32 {
+        self.high.wrapping_sub(self.low)
     }
 
     /// `sigma` at the nearest place on the grid.
@@ -94,55 +112,71 @@ impl<'a> BinLookup<'a> {
         f32::from_bits(sigma.to_bits().max(self.low).min(self.high))
     }
 
-    /// The bins of `sigmas`, [`OFF_GRID`] where there is none.
-    #[inline(never)]
-    pub fn admit_all(&self, sigmas: &[f32], bins: &mut [u16]) {
+    /// Puts x0 errors into the rings of their sigmas; returns how many were
+    /// rejected.
+    pub fn put_all(&self, sigmas: &[f32], errors: &[f32], rings: &mut Rings<'_>) -> usize {
         if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
-            self.admit_in::<1024, 257>(table, edges, sigmas, bins);
+            self.put_in::<256, 1024, { edges_len(256) }>(table, edges, sigmas, errors, rings)
         } else if let (Some(table), Some(edges)) = (self.table.first_chunk(), self.edges.first_chunk()) {
-            self.admit_in::<256, 65>(table, edges, sigmas, bins);
+            self.put_in::<64, 256, { edges_len(64) }>(table, edges, sigmas, errors, rings)
+        } else {
+            sigmas.len()
         }
     }
 
     /// Where the sizes are known, a mask is all that an index needs.
     #[inline(always)]
-    fn admit_in<const CELLS: usize, const EDGES: usize>(
+    fn put_in<const ENTRIES: usize, const CELLS: usize, const EDGES: usize>(
         &self,
         table: &[u8; CELLS],
         edges: &[u32; EDGES],
         sigmas: &[f32],
-        bins: &mut [u16],
-    ) {
-        let (low, span, shift) = (self.low, self.high.wrapping_sub(self.low), self.shift & 31);
-        let mask = EDGES - 2;
-        for (bin, &sigma) in bins.iter_mut().zip(sigmas) {
+        errors: &[f32],
+        rings: &mut Rings<'_>,
+    ) -> usize {
+        let (low, span, shift) = (self.low, self.span(), self.shift & 31);
+        // In a local, since the compiler cannot know that no store reaches it.
+        let Rings { marks, seen, slots, window, puts } = rings;
+        let mut rings = Rings { marks, seen, slots, window: *window, puts: *puts };
+        let mut rejected = 0;
+        for (&sigma, &error) in sigmas.iter().zip(errors) {
             let bits = sigma.to_bits();
             let offset = bits.wrapping_sub(low);
             // Signs and NaN have the largest bits, so one comparison does.
-            if offset >= span {
-                *bin = self.clamp(bits);
+            let k = if offset < span {
+                let guess = usize::from(table[(offset >> shift) as usize & (CELLS - 1)]) & (ENTRIES - 1);
+                // One comparison without a branch settles nearly all.
+                let k = guess + usize::from(edges[guess + 1] <= bits);
+                if edges[k + 1] <= bits { search(edges, bits) } else { k }
+            } else {
+                self.clamp(bits).unwrap_or(usize::MAX)
+            };
+            let loss = if is_normal(error) {
+                error
+            } else if let Some(loss) = odd_f32_to_loss(error) {
+                loss
+            } else {
+                rejected += 1;
                 continue;
+            };
+            if !rings.put(k, loss) {
+                rejected += 1;
             }
-            let mut k = usize::from(table[(offset >> shift) as usize & (CELLS - 1)]) & mask;
-            // One comparison without a branch settles nearly all.
-            k += usize::from(edges[k + 1] <= bits);
-            if edges[(k & mask) + 1] <= bits {
-                k = search(edges, bits);
-            }
-            *bin = k as u16;
         }
+        *puts = rings.puts;
+        rejected
     }
 
     /// The bin of the upper end, which belongs to the last, and of what lies
     /// outside: up to [`SLACK`] it is clamped.
     #[cold]
     #[inline(never)]
-    fn clamp(&self, bits: u32) -> u16 {
+    fn clamp(&self, bits: u32) -> Option<usize> {
         let slack = |bits: u32, factor: f64| ((f64::from(f32::from_bits(bits)) * factor) as f32).to_bits();
         if bits < slack(self.low, 1.0 - SLACK) || bits > slack(self.high, 1.0 + SLACK) {
-            OFF_GRID
+            None
         } else {
-            search(self.edges, bits.max(self.low).min(self.high.wrapping_sub(1))) as u16
+            Some(search(self.edges, bits.max(self.low).min(self.high.wrapping_sub(1))))
         }
     }
 }
@@ -204,10 +238,10 @@ mod tests {
             for i in 0..k {
                 let (low, high) = (grid.edge(i), grid.edge(i + 1));
                 let inside = f32::from_bits(high.to_bits() - 1);
-                assert_eq!(lookup.admit(low), Some((low, i)), "K {bins} bin {i}");
-                assert_eq!(lookup.admit(inside), Some((inside, i)), "K {bins} bin {i}");
+                assert_eq!(lookup.bin(low), Some(i), "K {bins} bin {i}");
+                assert_eq!(lookup.bin(inside), Some(i), "K {bins} bin {i}");
             }
-            assert_eq!(lookup.admit(grid.edge(k)), Some((grid.edge(k), k - 1)));
+            assert_eq!(lookup.bin(grid.edge(k)), Some(k - 1));
         }
     }
 
@@ -215,7 +249,7 @@ mod tests {
     #[test]
     fn guesses_are_close() {
         let grid = Grid::new(&Config::DEFAULT);
-        let (mut table, mut edges) = ([0u8; cells(64)], [0u32; 65]);
+        let (mut table, mut edges) = ([0u8; cells(64)], [0u32; 66]);
         BinLookup::build(&grid, &mut table, &mut edges);
         assert!(table.windows(2).all(|pair| pair[1] - pair[0] <= 1));
     }
@@ -223,13 +257,14 @@ mod tests {
     #[test]
     fn off_the_grid() {
         let grid = Grid::new(&Config::DEFAULT);
-        let (mut table, mut edges) = ([0u8; cells(64)], [0u32; 65]);
+        let (mut table, mut edges) = ([0u8; cells(64)], [0u32; 66]);
         BinLookup::build(&grid, &mut table, &mut edges);
         let lookup = BinLookup::new(&table, &edges);
         for sigma in [0.0, -0.0, -1.0, 0.00199, 80.01, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -f32::NAN]
         {
-            assert_eq!(lookup.admit(sigma), None, "{sigma}");
+            assert_eq!(lookup.bin(sigma), None, "{sigma}");
         }
-        assert_eq!(lookup.admit(0.002 * (1.0 - 0.9e-5)), Some((0.002, 0)));
+        let outside = 0.002 * (1.0 - 0.9e-5);
+        assert_eq!((lookup.bin(outside), lookup.nearest(outside)), (Some(0), 0.002));
     }
 }

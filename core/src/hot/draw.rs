@@ -1,14 +1,12 @@
 //! The draw: from words to sigmas.
 
-use bytemuck::{Pod, Zeroable};
 use rand_core::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// A bin as the draw needs it: twenty bytes, three to a cache line.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+/// A bin as the draw needs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Entry {
-    /// The first word of the bin (saturated behind the last bin that is drawn).
+    /// The first word of the bin (saturated above the last bin that is drawn).
     pub threshold: u32,
     /// The last word of the bin; below `threshold` for a bin that is never drawn.
     pub last: u32,
@@ -20,15 +18,45 @@ pub struct Entry {
     pub top: f32,
 }
 
+/// Words of a table of so many entries: the fields of all bins, one field after
+/// the other, so that an index needs no multiplication; and as many as the largest
+/// u8 reaches in the last one, so that it needs no mask.
+pub const fn columns(entries: usize) -> usize {
+    4 * entries + 256
+}
+
+/// Entries of columns.
+#[inline]
+pub fn entries_of(columns: &[u32]) -> usize {
+    columns.len().saturating_sub(256) / 4
+}
+
 impl Entry {
-    /// The sigma that `word` stands for: one multiplication, one addition,
-    /// never fused, clamped inside the bin.
-    #[inline(always)]
-    fn sigma(&self, word: u32) -> f32 {
-        let steps = word.wrapping_sub(self.threshold) as f32;
-        let sigma = self.edge + steps * self.slope;
-        // This way round it is one instruction, minss.
-        if sigma < self.top { sigma } else { self.top }
+    /// Entry `k` of the columns.
+    #[inline]
+    pub fn read(columns: &[u32], k: usize) -> Option<Self> {
+        let entries = entries_of(columns);
+        let field = |i: usize| if k < entries { columns.get(i * entries + k).copied() } else { None };
+        Some(Entry {
+            threshold: field(0)?,
+            last: field(1)?,
+            edge: f32::from_bits(field(2)?),
+            slope: f32::from_bits(field(3)?),
+            top: f32::from_bits(field(4)?),
+        })
+    }
+
+    /// Writes entry `k` of the columns, if they have it.
+    #[inline]
+    pub fn write(&self, columns: &mut [u32], k: usize) {
+        let entries = entries_of(columns);
+        let fields =
+            [self.threshold, self.last, self.edge.to_bits(), self.slope.to_bits(), self.top.to_bits()];
+        for (column, field) in columns.chunks_exact_mut(entries.max(1)).zip(fields) {
+            if let Some(slot) = column.get_mut(k) {
+                *slot = field;
+            }
+        }
     }
 }
 
@@ -40,18 +68,18 @@ pub fn next_word(rng: &mut Xoshiro256PlusPlus) -> u32 {
 
 /// The sigmas that the next words of `rng` stand for.
 #[inline(never)]
-pub fn independent(entries: &[Entry], guide: &[u8], sigmas: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
+pub fn independent(columns: &[u32], guide: &[u8], sigmas: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
     // In a local, since the compiler cannot know that no store reaches it.
     let mut local = rng.clone();
-    draw(entries, guide, sigmas, || next_word(&mut local));
+    draw(columns, guide, sigmas, || next_word(&mut local));
     *rng = local;
 }
 
 /// The sigmas that `word`, `word` + `stride` and so on stand for.
 #[inline(never)]
-pub fn sequence(entries: &[Entry], guide: &[u8], sigmas: &mut [f32], word: u32, stride: u32) {
+pub fn sequence(columns: &[u32], guide: &[u8], sigmas: &mut [f32], word: u32, stride: u32) {
     let mut next = word;
-    draw(entries, guide, sigmas, || {
+    draw(columns, guide, sigmas, || {
         let word = next;
         next = next.wrapping_add(stride);
         word
@@ -59,20 +87,19 @@ pub fn sequence(entries: &[Entry], guide: &[u8], sigmas: &mut [f32], word: u32, 
 }
 
 #[inline(always)]
-fn draw(entries: &[Entry], guide: &[u8], sigmas: &mut [f32], next: impl FnMut() -> u32) {
-    if let (Some(entries), Some(guide)) = (entries.first_chunk(), guide.first_chunk()) {
-        draw_all::<256, 8192>(entries, guide, sigmas, next);
-    } else if let (Some(entries), Some(guide)) = (entries.first_chunk(), guide.first_chunk()) {
-        draw_all::<64, 2048>(entries, guide, sigmas, next);
+fn draw(words: &[u32], guide: &[u8], sigmas: &mut [f32], next: impl FnMut() -> u32) {
+    if let (Some(words), Some(guide)) = (words.first_chunk(), guide.first_chunk()) {
+        draw_all::<256, { columns(256) }, 8192>(words, guide, sigmas, next);
+    } else if let (Some(words), Some(guide)) = (words.first_chunk(), guide.first_chunk()) {
+        draw_all::<64, { columns(64) }, 2048>(words, guide, sigmas, next);
     }
 }
 
-/// The draws of a table whose sizes are known. Few words leave the bin that the
-/// guide names, so that branch is foretold well, and the search is kept out of
-/// the loop's registers.
+/// The draws of a table whose sizes are known: no index needs a check. Few words
+/// leave the bin that the guide names, so the processor predicts that branch.
 #[inline(always)]
-fn draw_all<const ENTRIES: usize, const CELLS: usize>(
-    entries: &[Entry; ENTRIES],
+fn draw_all<const ENTRIES: usize, const WORDS: usize, const CELLS: usize>(
+    columns: &[u32; WORDS],
     guide: &[u8; CELLS],
     sigmas: &mut [f32],
     mut next: impl FnMut() -> u32,
@@ -80,19 +107,24 @@ fn draw_all<const ENTRIES: usize, const CELLS: usize>(
     for sigma in sigmas {
         let word = next();
         let cell = word >> (32 - CELLS.trailing_zeros());
-        let mut k = usize::from(guide[cell as usize & (CELLS - 1)]) & (ENTRIES - 1);
-        if word > entries[k].last {
-            k = search(entries, k, word) & (ENTRIES - 1);
+        let mut k = usize::from(guide[cell as usize & (CELLS - 1)]);
+        if word > columns[ENTRIES + k] {
+            k = search::<ENTRIES, WORDS>(columns, k, word).into();
         }
-        *sigma = entries[k].sigma(word);
+        let steps = word.wrapping_sub(columns[k]) as f32;
+        let [edge, slope, top] = [2, 3, 4].map(|i| f32::from_bits(columns[i * ENTRIES + k]));
+        // One multiplication, one addition, never fused, clamped inside the bin;
+        // this way round the clamp is one instruction, minss.
+        let linear = edge + steps * slope;
+        *sigma = if linear < top { linear } else { top };
     }
 }
 
-/// The bin of `word` from bin `k` upwards. A sound table has one; the search
-/// ends with the table in any case.
+/// The bin of `word` from bin `k` upwards. A sound table has one; the search ends
+/// with the table in any case.
 #[cold]
 #[inline(never)]
-fn search(entries: &[Entry], k: usize, word: u32) -> usize {
-    let behind = entries.iter().skip(k).take_while(|entry| word > entry.last).count();
-    k + behind
+fn search<const ENTRIES: usize, const WORDS: usize>(columns: &[u32; WORDS], k: usize, word: u32) -> u8 {
+    let last = columns.iter().skip(ENTRIES + k).take(ENTRIES);
+    (k + last.take_while(|&&last| word > last).count()) as u8
 }

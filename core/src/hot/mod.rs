@@ -2,4 +2,6 @@
 
 pub mod bin_lookup;
 pub mod draw;
+pub mod observe;
 pub mod ring;
+pub mod sample;

@@ -1,6 +1,6 @@
 //! The loss rings: each bin remembers its last B converted losses.
 
-use crate::maths::{f32_to_loss, real};
+use crate::maths::real;
 use bytemuck::{Pod, Zeroable};
 
 #[test]
@@ -61,45 +61,17 @@ pub struct Rings<'a> {
 }
 
 impl Rings<'_> {
-    /// Puts errors that need no conversion; returns how many have no ring or are
-    /// not fit to be stored.
-    #[inline(never)]
-    pub fn put_plain(&mut self, rings: &[u16], errors: &[f32]) -> usize {
-        self.put(rings, errors, |_, error| f32_to_loss(error))
-    }
-
-    /// Puts what `convert` makes of each error, and of its place, into its ring;
-    /// returns how many have no value or no ring.
-    #[inline]
-    pub fn put(
-        &mut self,
-        rings: &[u16],
-        errors: &[f32],
-        convert: impl Fn(usize, f32) -> Option<f32>,
-    ) -> usize {
-        // In locals, since the compiler cannot know that no store reaches self.
-        let (marks, slots, window, mut puts) = (&mut *self.marks, &mut *self.slots, self.window, self.puts);
-        let seen = self.seen.get_mut(..marks.len()).unwrap_or_default();
-        let mut rejected = 0;
-        for (i, (&k, &error)) in rings.iter().zip(errors).enumerate() {
-            let k = usize::from(k);
-            let Some(loss) = convert(i, error) else {
-                rejected += 1;
-                continue;
-            };
-            let (Some(mark), Some(seen)) = (marks.get_mut(k), seen.get_mut(k)) else {
-                rejected += 1;
-                continue;
-            };
-            let slot = k * window as usize + mark.advance(window) as usize;
-            if let Some(slot) = slots.get_mut(slot) {
-                *slot = loss;
-            }
-            puts = puts.wrapping_add(1);
-            *seen = puts;
+    /// Puts a loss into ring `k`; whether there is one.
+    #[inline(always)]
+    pub fn put(&mut self, k: usize, loss: f32) -> bool {
+        let (Some(mark), Some(seen)) = (self.marks.get_mut(k), self.seen.get_mut(k)) else { return false };
+        let slot = k * self.window as usize + mark.advance(self.window) as usize;
+        if let Some(slot) = self.slots.get_mut(slot) {
+            *slot = loss;
         }
-        self.puts = puts;
-        rejected
+        self.puts = self.puts.wrapping_add(1);
+        *seen = self.puts;
+        true
     }
 }
 

@@ -85,7 +85,7 @@ impl<'a> Profile<'a> {
     pub(crate) fn fill_in_force(&mut self, block: &View<'_>, grid: &Grid) {
         self.fill_bins(block, grid);
         copy(self.density, block.density);
-        let table = DrawTable::new(block.entries, block.guide, block.header.last_drawn as usize);
+        let table = DrawTable::new(block.columns, block.guide, block.header.last_drawn as usize);
         for (k, share) in self.cdf.iter_mut().enumerate() {
             *share = table.threshold(k) as f64 / (1u64 << 32) as f64;
         }

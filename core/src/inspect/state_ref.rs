@@ -62,7 +62,7 @@ impl<'s> StateRef<'s> {
     /// draw elsewhere.
     #[inline]
     pub fn draw_table(&self) -> DrawTable<'s> {
-        DrawTable::new(self.block.entries, self.block.guide, self.block.header.last_drawn as usize)
+        DrawTable::new(self.block.columns, self.block.guide, self.block.header.last_drawn as usize)
     }
 
     /// K, the number of bins.
@@ -85,7 +85,7 @@ impl<'s> StateRef<'s> {
 
     /// The bin that an observation at `sigma` goes to; none off the grid.
     pub fn bin(&self, sigma: f32) -> Option<usize> {
-        BinLookup::new(self.block.bin_table, self.block.edges).admit(sigma).map(|(_, bin)| bin)
+        BinLookup::new(self.block.bin_table, self.block.edges).bin(sigma)
     }
 
     /// The report.

@@ -133,19 +133,15 @@ pub fn nats(rate: &Rate, k: usize) -> f64 {
 /// `Corrupt` where the block's configuration is not valid.
 #[cold]
 pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
-    let step = refresh_in_scratch(block);
-    // Equal schedules are equal words.
-    block.scratch.fill(0.0);
-    step
-}
-
-fn refresh_in_scratch(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let config = StateRef { block: block.view() }.config()?;
     let accepted = block.view().accepted_pivot();
-    let ViewMut { header, edges, centres, marks, rings, ema, weight, scratch, .. } = block;
+    let ViewMut { header, edges, centres, marks, rings, ema, weight, guide, .. } = block;
     let grid = Grid::stored(&config, edges, centres);
-    let (error, rest) = scratch.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
-    let (y, masses) = rest.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
+    // Room for three curves: the guide, which is derived and written anew below.
+    let room: &mut [f64] = bytemuck::try_cast_slice_mut(guide).map_err(|_| Error::Corrupt)?;
+    let (error, rest) = room.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
+    let (y, rest) = rest.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
+    let masses = rest.get_mut(..grid.bins()).ok_or(Error::Corrupt)?;
     // 1, 2. Means of the rings, blended into the EMA, which moves even if the
     // refresh is then held.
     blend_means(header, &config, marks, rings, ema);
@@ -165,6 +161,7 @@ fn refresh_in_scratch(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     if hold != Hold::None {
         header.held = header.held.wrapping_add(1);
         summary.hold = hold.code();
+        block.restore_guide(&config);
         return Ok(Step::Held(hold));
     }
     header.refreshes = header.refreshes.wrapping_add(1);

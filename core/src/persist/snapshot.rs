@@ -189,7 +189,7 @@ pub(crate) fn save(block: &View<'_>, snapshot: &mut [u8]) -> Result<(), Error> {
     for scalar in scalars(block.header) {
         writer.put(scalar.to_le_bytes());
     }
-    let table = DrawTable::new(block.entries, block.guide, block.header.last_drawn as usize);
+    let table = DrawTable::new(block.columns, block.guide, block.header.last_drawn as usize);
     for k in 0..=bins {
         writer.put(table.threshold(k).to_le_bytes());
     }
@@ -339,7 +339,7 @@ pub(crate) fn load<'s>(words: &'s mut [u64], snapshot: &[u8]) -> Result<ViewMut<
     BinLookup::build(&grid, block.bin_table, block.edges);
     grid.store_centres(block.centres);
     let [thresholds, seen, ema, error, density, weight, baseline] = snapshot.places.columns;
-    let last = DrawTable::fill(&grid, block.entries, block.guide, |k| snapshot.word(thresholds, k + 1));
+    let last = DrawTable::fill(&grid, block.columns, block.guide, |k| snapshot.word(thresholds, k + 1));
     block.header.last_drawn = last as u64;
     for (k, slot) in block.seen.iter_mut().enumerate() {
         *slot = snapshot.word(seen, k);

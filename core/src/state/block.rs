@@ -18,7 +18,6 @@ use crate::hot::ring::Mark;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
 use crate::method::rate::Rate;
-use crate::state::draw_table::Entry;
 use bytemuck::{Pod, Zeroable, try_cast_slice, try_cast_slice_mut};
 
 /// "infonois" in the machine's byte order.
@@ -159,7 +158,13 @@ macro_rules! sections {
 
         impl<'a> ViewMut<'a> {
             /// Checks the header in O(1) and finds the sections.
+            #[inline(never)]
             pub fn new(words: &'a mut [u64]) -> Result<Self, Error> {
+                Self::split(words)
+            }
+
+            #[inline(always)]
+            fn split(words: &'a mut [u64]) -> Result<Self, Error> {
                 let ($bins, $window) = dimensions(words)?;
                 let (header, rest) = words.split_at_mut_checked(HEADER_WORDS).ok_or(Error::TooSmall)?;
                 let header = try_cast_slice_mut(header).map_err(|_| Error::Corrupt)?;
@@ -194,19 +199,22 @@ macro_rules! sections {
 
 sections! { bins, window;
     /// Thresholds, edges and slopes of the sampler in force.
-    entries: Entry = crate::state::draw_table::entries(bins);
-    /// First bin for each cell of words.
+    columns: u32 = crate::state::draw_table::columns(bins);
+    /// First bin for each cell of words; what a refresh works in, before it writes
+    /// it anew.
     guide: u8 = crate::state::draw_table::cells(bins);
     /// First bin for each cell of sigma's bits.
     bin_table: u8 = crate::hot::bin_lookup::cells(bins);
     /// Bits of the edges.
     edges: u32 = crate::hot::bin_lookup::edges(bins);
-    /// Centres of the bins.
-    centres: f64 = bins;
     /// Heads and counts of the rings.
     marks: Mark = bins;
     /// For each bin, the number of observations at its latest one.
     seen: u64 = bins;
+    /// The losses: `window` slots for each bin.
+    rings: f32 = bins * window;
+    /// Centres of the bins.
+    centres: f64 = bins;
     /// m, the EMA of the mean losses.
     ema: f64 = bins;
     /// m after the ceiling, of the last accepted refresh.
@@ -219,10 +227,53 @@ sections! { bins, window;
     weight: f64 = bins;
     /// The caller's baseline masses, 0 by default.
     baseline: f64 = bins;
-    /// What a refresh works in: nothing outlives it.
-    scratch: f64 = 3 * bins;
-    /// The losses: `window` slots for each bin.
-    rings: f32 = bins * window;
+}
+
+/// What draws and observations need of a block: its first sections.
+pub struct Hot<'a> {
+    /// The head.
+    pub header: &'a mut Header,
+    /// See [`ViewMut`], here and below.
+    pub columns: &'a [u32],
+    /// As there.
+    pub guide: &'a [u8],
+    /// As there.
+    pub bin_table: &'a [u8],
+    /// As there.
+    pub edges: &'a [u32],
+    /// As there.
+    pub marks: &'a mut [Mark],
+    /// As there.
+    pub seen: &'a mut [u64],
+    /// As there.
+    pub rings: &'a mut [f32],
+}
+
+impl<'a> Hot<'a> {
+    /// Checks the header in O(1) and finds the sections, and no others.
+    #[inline]
+    pub fn new(words: &'a mut [u64]) -> Result<Self, Error> {
+        let ViewMut { header, columns, guide, bin_table, edges, marks, seen, rings, .. } =
+            ViewMut::new(words)?;
+        Ok(Hot { header, columns, guide, bin_table, edges, marks, seen, rings })
+    }
+}
+
+impl ViewMut<'_> {
+    /// The sections that draws and observations need.
+    #[inline]
+    pub fn hot(&mut self) -> Hot<'_> {
+        Hot {
+            header: self.header,
+            columns: self.columns,
+            guide: self.guide,
+            bin_table: self.bin_table,
+            edges: self.edges,
+            marks: self.marks,
+            seen: self.seen,
+            rings: self.rings,
+        }
+    }
 }
 
 impl<'a> View<'a> {

@@ -74,7 +74,7 @@ pub fn digest(block: &View<'_>) -> u64 {
     for mark in block.marks {
         digest.u32s(&[mark.head.into(), mark.count.into()]);
     }
-    let table = DrawTable::new(block.entries, block.guide, header.last_drawn as usize);
+    let table = DrawTable::new(block.columns, block.guide, header.last_drawn as usize);
     for k in 0..=block.marks.len() {
         digest.u64(table.threshold(k));
     }

@@ -7,7 +7,7 @@
 
 use crate::config::Config;
 use crate::hot::draw;
-pub use crate::hot::draw::Entry;
+use crate::hot::draw::{Entry, entries_of};
 use crate::maths::{at, below, sum};
 use crate::method::grid::Grid;
 use crate::state::block::ViewMut;
@@ -16,9 +16,9 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 #[test]
 fn example() {
     let grid = Grid::new(&crate::Config::DEFAULT);
-    let (mut entries, mut guide) = ([Entry::default(); 64], [0u8; cells(64)]);
-    let last = DrawTable::build(&grid, &[1.0 / 64.0; 64], &mut entries, &mut guide);
-    let table = DrawTable::new(&entries, &guide, last);
+    let (mut words, mut guide) = ([0; columns(64)], [0; cells(64)]);
+    let last = DrawTable::build(&grid, &[1.0 / 64.0; 64], &mut words, &mut guide);
+    let table = DrawTable::new(&words, &guide, last);
     assert_eq!(table.draw(0), 0.002);
     assert!((table.quantile(0.5) - 0.4).abs() < 1e-6); // the geometric middle
     assert_eq!(table.threshold(64), 1 << 32);
@@ -33,6 +33,11 @@ pub const fn entries(bins: usize) -> usize {
     if bins <= 64 { 64 } else { 256 }
 }
 
+/// Words of those entries.
+pub const fn columns(bins: usize) -> usize {
+    draw::columns(entries(bins))
+}
+
 /// Cells of the guide for K = `bins`.
 pub const fn cells(bins: usize) -> usize {
     32 * entries(bins)
@@ -41,40 +46,33 @@ pub const fn cells(bins: usize) -> usize {
 /// The table behind the draws, as it lies in the block.
 #[derive(Clone, Copy)]
 pub struct DrawTable<'a> {
-    entries: &'a [Entry],
+    columns: &'a [u32],
     guide: &'a [u8],
     last: usize,
 }
 
 impl<'a> DrawTable<'a> {
-    /// A view of [`entries`] entries and [`cells`] cells; `last` is the last bin
-    /// that is ever drawn. Other sizes draw 0.
+    /// A view of [`columns`] words and [`cells`] cells; `last` is the last bin
+    /// that is ever drawn. Other sizes draw nothing.
     #[inline]
-    pub fn new(entries: &'a [Entry], guide: &'a [u8], last: usize) -> Self {
-        DrawTable { entries, guide, last: last.min(entries.len().saturating_sub(1)) }
+    pub fn new(columns: &'a [u32], guide: &'a [u8], last: usize) -> Self {
+        DrawTable { columns, guide, last: last.min(entries_of(columns).saturating_sub(1)) }
     }
 
     /// Builds the table of the masses `pi` (docs/specification.md#cdf); returns the
     /// last bin that is ever drawn.
-    pub fn build(grid: &Grid, pi: &[f64], entries: &mut [Entry], guide: &mut [u8]) -> usize {
-        Self::fill(grid, entries, guide, ends(pi))
+    pub fn build(grid: &Grid, pi: &[f64], columns: &mut [u32], guide: &mut [u8]) -> usize {
+        Self::fill(grid, columns, guide, ends(pi))
     }
 
     /// Builds the table from `end(k)`, the threshold at the upper edge of bin
     /// `k`, asked for in ascending order.
-    pub fn fill(
-        grid: &Grid,
-        entries: &mut [Entry],
-        guide: &mut [u8],
-        end: impl FnMut(usize) -> u64,
-    ) -> usize {
-        if let Some(unused) = entries.get_mut(grid.bins()..) {
-            unused.fill(Entry::default());
+    pub fn fill(grid: &Grid, columns: &mut [u32], guide: &mut [u8], end: impl FnMut(usize) -> u64) -> usize {
+        for k in grid.bins()..entries_of(columns) {
+            Entry::default().write(columns, k);
         }
         lay_out(grid, guide.len(), end, |k, _, entry, cells| {
-            if let Some(slot) = entries.get_mut(k) {
-                *slot = entry;
-            }
+            entry.write(columns, k);
             if let Some(cells) = guide.get_mut(cells) {
                 cells.fill(k as u8);
             }
@@ -91,11 +89,11 @@ impl<'a> DrawTable<'a> {
             |k, _, entry, cells| {
                 let guided =
                     self.guide.get(cells).is_some_and(|cells| cells.iter().all(|&cell| cell == k as u8));
-                sound &= guided && self.entries.get(k) == Some(&entry);
+                sound &= guided && Entry::read(self.columns, k) == Some(entry);
             },
         );
-        let unused = self.entries.get(grid.bins()..).unwrap_or(&[]);
-        sound && last == self.last && unused.iter().all(|entry| *entry == Entry::default())
+        let mut unused = grid.bins()..entries_of(self.columns);
+        sound && last == self.last && unused.all(|k| Entry::read(self.columns, k) == Some(Entry::default()))
     }
 
     /// The bin that `word` falls into, by the thresholds alone.
@@ -113,12 +111,12 @@ impl<'a> DrawTable<'a> {
 
     /// The sigmas that the next words of `rng` stand for.
     pub fn independent(&self, sigmas: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
-        draw::independent(self.entries, self.guide, sigmas, rng);
+        draw::independent(self.columns, self.guide, sigmas, rng);
     }
 
     /// The sigmas that `word`, `word` + `stride` and so on stand for.
     pub fn sequence(&self, sigmas: &mut [f32], word: u32, stride: u32) {
-        draw::sequence(self.entries, self.guide, sigmas, word, stride);
+        draw::sequence(self.columns, self.guide, sigmas, word, stride);
     }
 
     /// Quantile `p` of 0..1, by the map of the draws.
@@ -132,14 +130,14 @@ impl<'a> DrawTable<'a> {
         if k > self.last {
             return WORDS;
         }
-        self.entries.get(k).map_or(WORDS, |entry| u64::from(entry.threshold))
+        self.columns.get(k).map_or(WORDS, |&threshold| threshold.into())
     }
 
     /// Sigma for each word of bin `k`; 0 for a bin that is never drawn. With the
     /// thresholds and the edges it is all that a draw is made of.
     #[inline]
     pub fn slope(&self, k: usize) -> f32 {
-        self.entries.get(k).map_or(0.0, |entry| entry.slope)
+        Entry::read(self.columns, k).map_or(0.0, |entry| entry.slope)
     }
 }
 
@@ -191,22 +189,37 @@ fn lay_out(
 }
 
 impl ViewMut<'_> {
+    /// Writes the guide anew, by the thresholds of the sampler in force.
+    pub fn restore_guide(&mut self, config: &Config) {
+        let grid = Grid::stored(config, self.edges, self.centres);
+        let (columns, last) = (&*self.columns, self.header.last_drawn as usize);
+        let table = DrawTable::new(columns, &[], last);
+        lay_out(
+            &grid,
+            self.guide.len(),
+            |k| table.threshold(k + 1),
+            |k, _, _, cells| {
+                if let Some(cells) = self.guide.get_mut(cells) {
+                    cells.fill(k as u8);
+                }
+            },
+        );
+    }
+
     /// Makes `density` the sampler in force: thresholds, guide, quantiles, and how
     /// far the CDF moved.
     pub fn install(&mut self, config: &Config) {
         let grid = &Grid::stored(config, self.edges, self.centres);
         let (old_last, mut change) = (self.header.last_drawn as usize, 0);
         let last = lay_out(grid, self.guide.len(), ends(self.density), |k, start, entry, cells| {
-            if let Some(slot) = self.entries.get_mut(k) {
-                let before = if k > old_last { WORDS } else { u64::from(slot.threshold) };
-                change = start.abs_diff(before).max(change);
-                *slot = entry;
-            }
+            let before = self.columns.get(k).filter(|_| k <= old_last).map_or(WORDS, |&old| old.into());
+            change = start.abs_diff(before).max(change);
+            entry.write(self.columns, k);
             if let Some(cells) = self.guide.get_mut(cells) {
                 cells.fill(k as u8);
             }
         });
-        let table = DrawTable::new(self.entries, self.guide, last);
+        let table = DrawTable::new(self.columns, self.guide, last);
         let summary = &mut self.header.summary;
         summary.cdf_change = change as f64 / WORDS as f64;
         summary.quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|p| table.quantile(p).into());
@@ -219,11 +232,11 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn table(pi: &[f64]) -> (Grid<'_>, Vec<Entry>, Vec<u8>, usize) {
+    fn table(pi: &[f64]) -> (Grid<'_>, Vec<u32>, Vec<u8>, usize) {
         let grid = Grid::new(&Config { bins: pi.len() as u32, ..Config::DEFAULT });
-        let (mut entries, mut guide) = (vec![Entry::default(); entries(pi.len())], vec![0; cells(pi.len())]);
-        let last = DrawTable::build(&grid, pi, &mut entries, &mut guide);
-        (grid, entries, guide, last)
+        let (mut words, mut guide) = (vec![0; columns(pi.len())], vec![0; cells(pi.len())]);
+        let last = DrawTable::build(&grid, pi, &mut words, &mut guide);
+        (grid, words, guide, last)
     }
 
     /// The bin by its definition, without guide.
@@ -239,8 +252,8 @@ mod tests {
             vec![0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
             vec![1e-12, 0.3, 1e-9, 0.2, 1e-12, 0.1, 0.4, 1e-12, 1e-12, 1e-12],
         ] {
-            let (grid, entries, guide, last) = table(&pi);
-            let table = DrawTable::new(&entries, &guide, last);
+            let (grid, words, guide, last) = table(&pi);
+            let table = DrawTable::new(&words, &guide, last);
             let mut words = vec![0, u32::MAX, u32::MAX / 2, 12345];
             for k in 1..pi.len() {
                 let t = table.threshold(k);
@@ -264,8 +277,8 @@ mod tests {
             vec![0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
             (0..256).map(|k| f64::from(k % 5)).collect(),
         ] {
-            let (grid, entries, guide, last) = table(&pi);
-            let table = DrawTable::new(&entries, &guide, last);
+            let (grid, words, guide, last) = table(&pi);
+            let table = DrawTable::new(&words, &guide, last);
             for near in 0..=pi.len() {
                 for word in
                     (0..9).map(|i| (table.threshold(near) + i).wrapping_sub(4)).filter(|&word| word < WORDS)
@@ -282,8 +295,8 @@ mod tests {
     #[test]
     fn quantiles_are_monotone() {
         let pi: Vec<f64> = (0..64).map(|k| f64::from(k % 7) / 189.0).collect();
-        let (_, entries, guide, last) = table(&pi);
-        let table = DrawTable::new(&entries, &guide, last);
+        let (_, words, guide, last) = table(&pi);
+        let table = DrawTable::new(&words, &guide, last);
         let draws: Vec<f32> = (0..=10_000).map(|i| table.quantile(f64::from(i) / 10_001.0)).collect();
         assert!(draws.windows(2).all(|pair| pair[0] <= pair[1]));
     }

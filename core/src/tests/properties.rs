@@ -1,7 +1,7 @@
 //! What holds for every configuration, profile and seed.
 
 use crate::method::grid::Grid;
-use crate::state::draw_table::{DrawTable, Entry, cells, entries};
+use crate::state::draw_table::{DrawTable, cells, columns};
 use crate::{Config, Draw, Scheduler, Step, profile_len, state_words};
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ fn grids() -> impl Strategy<Value = (f64, f64)> {
 
 struct Table {
     grid: Grid<'static>,
-    entries: Vec<Entry>,
+    entries: Vec<u32>,
     guide: Vec<u8>,
     last: usize,
 }
@@ -28,7 +28,7 @@ impl Table {
         let config = Config { bins: bins as u32, sigma_min, sigma_max, ..Config::DEFAULT };
         config.check().unwrap();
         let grid = Grid::new(&config);
-        let (mut entries, mut guide) = (vec![Entry::default(); entries(bins)], vec![0; cells(bins)]);
+        let (mut entries, mut guide) = (vec![0; columns(bins)], vec![0; cells(bins)]);
         let last = DrawTable::build(&grid, masses, &mut entries, &mut guide);
         Table { grid, entries, guide, last }
     }

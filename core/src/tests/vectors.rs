@@ -5,7 +5,7 @@ use crate::method::density;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
 use crate::method::refresh::find_target;
-use crate::state::draw_table::{DrawTable, Entry, cells, entries};
+use crate::state::draw_table::{DrawTable, cells, columns};
 use crate::{Baseline, Draw, Emphasis, Endpoint, Objective, Pivot};
 use crate::{Config, Scheduler, StateRef, Step, profile_len, state_words};
 use serde_json::Value;
@@ -205,7 +205,7 @@ fn draws() {
         for (i, edge) in edges.iter().enumerate() {
             assert_eq!(grid.edge(i).to_bits(), edge.to_bits(), "{} edge {i}", case["name"]);
         }
-        let (mut entries, mut guide) = (vec![Entry::default(); entries(bins)], vec![0; cells(bins)]);
+        let (mut entries, mut guide) = (vec![0; columns(bins)], vec![0; cells(bins)]);
         let last = DrawTable::fill(&grid, &mut entries, &mut guide, |k| ends[k + 1]);
         let table = DrawTable::new(&entries, &guide, last);
         let words = case["words"].as_array().unwrap().iter().map(|word| word.as_u64().unwrap() as u32);

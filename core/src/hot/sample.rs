@@ -1,0 +1,76 @@
+//! Samples: a rank's slice of the next global batch.
+
+use crate::config::Draw;
+use crate::error::Error;
+use crate::hot::draw::next_word;
+use crate::state::block::Hot;
+use crate::state::draw_table::DrawTable;
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// 2^32 / the golden ratio, rounded to odd: the stride of stratified draws
+/// (docs/specification.md#stratified-draws).
+const GOLDEN: u32 = 0x9E37_79B9;
+
+/// The most sigmas that one global batch may hold.
+const LARGEST_BATCH: u64 = 1 << 32;
+
+/// Draws the slice of `rank` out of a global batch of `world * n` sigmas,
+/// n = `sigma.len()` (docs/specification.md#shards).
+pub fn sample(block: &mut Hot<'_>, sigma: &mut [f32], rank: u32, world: u32) -> Result<(), Error> {
+    let n = sigma.len() as u64;
+    let total = n.checked_mul(world.into()).filter(|&total| total <= LARGEST_BATCH);
+    let (Some(total), true) = (total, rank < world) else { return Err(Error::Argument) };
+    let header = &mut *block.header;
+    let draw = Draw::from_code(header.config.draw).ok_or(Error::Corrupt)?;
+    if n == 0 {
+        return Ok(());
+    }
+    let table = DrawTable::new(block.columns, block.guide, header.last_drawn as usize);
+    let mut rng = load(&header.rng);
+    let before = n * u64::from(rank);
+    match draw {
+        Draw::Independent => {
+            skip(&mut rng, before);
+            table.independent(sigma, &mut rng);
+            skip(&mut rng, total - before - n);
+        }
+        Draw::Stratified => {
+            let first = next_word(&mut rng).wrapping_add(GOLDEN.wrapping_mul(before as u32));
+            table.sequence(sigma, first, GOLDEN);
+        }
+    }
+    header.rng = save(&rng);
+    header.draws = header.draws.wrapping_add(total);
+    Ok(())
+}
+
+/// The words of the generator that begins with `seed`.
+pub fn seeded(seed: u64) -> [u64; 4] {
+    save(&Xoshiro256PlusPlus::seed_from_u64(seed))
+}
+
+fn load(words: &[u64; 4]) -> Xoshiro256PlusPlus {
+    let mut seed = [0u8; 32];
+    for (bytes, word) in seed.chunks_exact_mut(8).zip(words) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    Xoshiro256PlusPlus::from_seed(seed)
+}
+
+fn save(rng: &Xoshiro256PlusPlus) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(rng.state().chunks_exact(8)) {
+        let mut little = [0u8; 8];
+        little.copy_from_slice(bytes);
+        *word = u64::from_le_bytes(little);
+    }
+    words
+}
+
+/// Draws `words` words that other ranks use.
+fn skip(rng: &mut Xoshiro256PlusPlus, words: u64) {
+    for _ in 0..words {
+        rng.next_u64();
+    }
+}
