@@ -5,15 +5,35 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test test-cross test-gpu cuda bench results pictures fuzz lib lint header clean
+# Tests in as many processes as there are cores; those that compare times run alone.
+PYTEST := $(PY) -m pytest -q -rs -n auto --dist loadgroup -m "not timing"
+
+CHECK_PYTHON := $(addprefix tests/,reference $(addsuffix .py,$(addprefix test_, \
+  docs exact jax jax_checkpoints jax_processes jax_transforms journal plot python pytorch vectors)))
+
+.PHONY: demo check check-python test costs test-cross test-gpu cuda bench results pictures fuzz lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
+
+check:  ## what a change to the Rust code is tried with: format, clippy, the core's and the ffi crate's tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	cargo test --quiet --locked -p infonoise -p infonoise-header
+	@$(MAKE) --no-print-directory lib
+	mkdir -p out/check && $(CC) -std=c11 -Wall -Wextra -Werror -Iinclude tests/c/smoke.c out/lib/libinfonoise.a -o out/check/smoke
+	out/check/smoke
+
+check-python: $(VENV)/wheel  ## what a change to the package is tried with
+	$(PYTEST) $(CHECK_PYTHON)
 
 test: lint $(VENV)/wheel  ## every test of the project
 	cargo test --workspace --locked
 	cargo test -q --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
 	tests/fuzz/run.sh 5
-	$(PY) -m pytest tests demo -q -rs
+	$(PYTEST) tests demo
+
+costs: $(VENV)/wheel lib  ## times as ratios, coarsely; other processes can make it fail
+	$(PY) -m pytest -q -rs -m timing tests
 
 test-cross:  ## the same bits on aarch64 and s390x, under emulation
 	tests/cross.sh
@@ -41,9 +61,8 @@ target/cuda/installed: requirements-cuda.txt $(VENV)/requirements
 fuzz:  ## a minute of any bytes for each target
 	tests/fuzz/run.sh 60
 
-lib:  ## out/lib/libinfonoise.a, reduced to its exports
-	cargo build --release --locked -p infonoise-ffi
-	ffi/reduce.sh target/release/libinfonoise.a out/lib/libinfonoise.a
+lib:  ## out/lib/libinfonoise.a, reduced to its exports, for the processor of CC
+	CC="$(CC)" ffi/build.sh out/lib/libinfonoise.a
 
 lint:
 	cargo fmt --all --check
@@ -58,12 +77,20 @@ $(VENV)/requirements: requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-SOURCES := $(shell find core ffi include bindings/cpp/include bindings/jax -type f -not -path '*/build/*' -not -name '*.pyc')
-$(VENV)/wheel: $(VENV)/requirements Cargo.toml Cargo.lock $(SOURCES)
+# The XLA headers that the wheel is built with: those of the oldest JAX that it is for.
+XLA := target/xla/jaxlib/include
+$(XLA)/installed: requirements-build.txt $(VENV)/requirements
+	rm -rf target/xla
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --target target/xla -r requirements-build.txt
+	touch $@
+
+SOURCES := $(shell find core ffi include bindings/cpp/include bindings/jax pyproject.toml CMakeLists.txt -type f -not -name '*.pyc')
+WHEEL := -C cmake.define.XLA_INCLUDE=$(CURDIR)/$(XLA) -C cmake.define.INFONOISE_TARGET_DIR=$(CURDIR)/target
+$(VENV)/wheel: $(VENV)/requirements $(XLA)/installed Cargo.toml Cargo.lock $(SOURCES)
 	rm -rf out/wheel
-	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w out/wheel ./bindings/jax
+	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps $(WHEEL) -w out/wheel .
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall out/wheel/*.whl
 	touch $@
 
 clean:
-	rm -rf $(VENV) target out bindings/jax/build
+	rm -rf $(VENV) target out

@@ -16,11 +16,23 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 
 
+def pytest_collection_modifyitems(items):
+    """The long ones first, or one of them would run alone at the end."""
+    items.sort(key=lambda item: "long" not in item.keywords)
+
+
 @pytest.fixture(scope="session")
 def library() -> Path:
     """libinfonoise.a, built and reduced as it ships."""
     subprocess.run(["make", "-s", "lib"], cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
     return ROOT / "out/lib/libinfonoise.a"
+
+
+@pytest.fixture(scope="session")
+def rust_target() -> str:
+    """The one that the library is built for, and the folder of target/ that cargo leaves it in."""
+    done = subprocess.run([ROOT / "ffi/build.sh", "--target"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 @pytest.fixture(scope="session")

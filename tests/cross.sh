@@ -47,26 +47,32 @@ drivers() {
   done
 }
 
-host() {
-  local name=$1 profile=$2
-  shift 2
-  cargo build -q --locked -p infonoise-ffi --target-dir "$out/$name" "$@"
-  drivers "$name" "$out/$name/$profile/libinfonoise.a" cc
-  run "$name"
+# The library as it ships.
+release() {
+  INFONOISE_TARGET_DIR=$out/$1 ffi/build.sh "$out/$1.a"
+  drivers "$1" "$out/$1.a" cc
+  run "$1"
+}
+
+debug() {
+  local target
+  target=$(ffi/build.sh --target)
+  cargo build -q --locked -p infonoise-ffi --target "$target" --target-dir "$out/$1"
+  drivers "$1" "$out/$1/$target/debug/libinfonoise.a" cc
+  run "$1"
 }
 
 cross() {
-  local arch=$1 target=$1-unknown-linux-gnu
-  RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo build -q --release --locked -Zbuild-std=core \
-    --target "$target" --target-dir "$out/$arch" -p infonoise-ffi --config 'profile.release.lto="fat"' \
-    --config "target.$target.linker='$arch-linux-gnu-gcc'"
-  drivers "$arch" "$out/$arch/$target/release/libinfonoise.a" "$arch-linux-gnu-gcc"
+  local arch=$1
+  RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 INFONOISE_CARGO=/usr/bin/cargo INFONOISE_CARGO_FLAGS=-Zbuild-std=core \
+    CC=$arch-linux-gnu-gcc INFONOISE_TARGET_DIR=$out/$arch ffi/build.sh "$out/$arch.a"
+  drivers "$arch" "$out/$arch.a" "$arch-linux-gnu-gcc"
   run "$arch" "qemu-$arch" -L "/usr/$arch-linux-gnu"
 }
 
-host x86-64-release release --release
-host x86-64-debug debug
-RUSTFLAGS="-Ctarget-cpu=native" host x86-64-native release --release
+release x86-64-release
+debug x86-64-debug
+RUSTFLAGS="-Ctarget-cpu=native" release x86-64-native
 cross aarch64
 cross s390x
 

@@ -39,10 +39,11 @@ def test_threads(compile_c):
     assert subprocess.run([compile_c("threads.c", "-O2", "-pthread")]).returncode == 0
 
 
-def test_debug_builds_notice_two_threads_in_one_block(tmp_path):
-    subprocess.run(["cargo", "build", "-q", "--locked", "-p", "infonoise-ffi"], cwd=ROOT, check=True)
+def test_debug_builds_notice_two_threads_in_one_block(rust_target, tmp_path):
+    where = ["--target", rust_target, "--target-dir", ROOT / "target"]
+    subprocess.run(["cargo", "build", "-q", "--locked", "-p", "infonoise-ffi", *where], cwd=ROOT, check=True)
     program = tmp_path / "threads"
-    sources = [ROOT / "tests/c/threads.c", ROOT / "target/debug/libinfonoise.a"]
+    sources = [ROOT / "tests/c/threads.c", ROOT / "target" / rust_target / "debug/libinfonoise.a"]
     subprocess.run(["cc", "-std=c11", "-O2", "-pthread", f"-I{ROOT / 'include'}", *sources, "-o", program], check=True)
     assert subprocess.run([program, "1"]).returncode == 0
 
@@ -107,7 +108,7 @@ def test_header_serves_cpp(library, tmp_path, standard):
     subprocess.run([program], check=True)
 
 
-def test_library_needs_memcpy_and_memset_alone(library, tmp_path):
+def test_library_needs_memcpy_and_memset_alone(library, rust_target, tmp_path):
     """As it ships: nothing undefined but the two, no panic, no symbol of another name."""
     symbols = subprocess.run(["nm", library], capture_output=True, text=True, check=True).stdout
     undefined = set(re.findall(r" U (\S+)", symbols))
@@ -117,7 +118,7 @@ def test_library_needs_memcpy_and_memset_alone(library, tmp_path):
     # Before its local names are stripped: what the exports reach holds no panic.
     linked = tmp_path / "linked.o"
     roots = [word for name in sorted(exported) for word in ("-u", name)]
-    archive = ROOT / "target/release/libinfonoise.a"
+    archive = ROOT / "target" / rust_target / "release/libinfonoise.a"
     subprocess.run(["ld", "-r", "--gc-sections", *roots, archive, "-o", linked], check=True)
     names = subprocess.run(["nm", linked], capture_output=True, text=True, check=True).stdout
     assert "infonoise" in names

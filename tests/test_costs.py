@@ -1,4 +1,4 @@
-"""What a training step costs: instructions exactly, time as ratios, bytes."""
+"""What a training step costs: instructions exactly, bytes. Time: test_ratios.py."""
 
 import json
 import shutil
@@ -11,8 +11,6 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "benches"))
 import instructions  # noqa: E402
 import linked  # noqa: E402
-from peers import contenders  # noqa: E402
-from timing import interleaved, undisturbed  # noqa: E402
 
 LARGEST_LIBRARY = 120_000
 LARGEST_TRAINER = 40_000
@@ -28,45 +26,6 @@ def test_instructions_do_not_grow(library):
     counts = instructions.count()
     grown = {name: (old, counts[name]) for name, old in figures["instructions"].items() if counts[name] > 1.05 * old}
     assert not grown, f"instructions before and now: {grown}"
-
-
-def test_ratios_to_floors(library, tmp_path):
-    """Coarse, since other processes run: twice the targets, the best of three runs."""
-    program = tmp_path / "ratios"
-    sources = [ROOT / "benches/c/ratios.c", library]
-    subprocess.run(["cc", "-O3", f"-I{ROOT / 'include'}", *sources, "-o", program], check=True)
-    for _ in range(3):
-        done = subprocess.run([program, "2"], capture_output=True, text=True)
-        assert done.returncode in (0, 1), done.stderr
-        if done.returncode == 0:
-            return
-    pytest.fail(done.stdout)
-
-
-def within(sides, limit):
-    """Whether the first side costs less than `limit` times the second: coarse, the best of five runs."""
-    found = []
-    for _ in range(5):
-        ours, floor = (undisturbed(times) for times in interleaved(sides, 0.5).values())
-        found.append(ours / floor)
-        if found[-1] < limit:
-            return
-    pytest.fail(f"{sides[0].name} takes {found} times as long as {sides[1].name}, must be below {limit}")
-
-
-def test_a_step_in_a_jax_scan_costs_less_than_jax_random():
-    """The target is 2 us; a draw with jax.random takes more than twice that and learns nothing."""
-    within([contenders.from_jax_scan(256), contenders.jax_random(256)], 1)
-
-
-def test_a_jitted_call_is_mostly_dispatch():
-    """The target is 4 us above a call that adds 1, which takes 3."""
-    within([contenders.from_jax_calls(256), contenders.jax_empty_calls()], 1 + 2 * 4 / 3)
-
-
-def test_advance_from_python_costs_less_than_two_numpy_draws():
-    """The target is one."""
-    within([contenders.from_python(64), contenders.numpy_lognormal(64)], 2)
 
 
 def test_the_library_is_small(library):

@@ -114,6 +114,7 @@ def quick_compile():
     jax.config.update("jax_disable_most_optimizations", False)
 
 
+@pytest.mark.long
 def test_everything_runs(tmp_path, data, quick_compile):
     arguments = ["--smoke", "--seeds", "1", "--data", str(data), "--out", str(tmp_path)]
     runs = results.plan(1, [], smoke=True)

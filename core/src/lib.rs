@@ -66,3 +66,7 @@ pub use state::block::state_words;
 
 /// The version of the C ABI that this crate stands behind; journals name it.
 pub const ABI_VERSION: u32 = 1;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

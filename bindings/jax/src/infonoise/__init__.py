@@ -19,18 +19,18 @@ if _native.abi_version() != _native.HEADER_ABI_VERSION:
     raise ImportError(
         f"{_native.__file__} was compiled against ABI {_native.HEADER_ABI_VERSION} of the infonoise library "
         f"(include/infonoise.h), but the library linked into it has ABI {_native.abi_version()}: they come from "
-        "two versions of the sources. Remove bindings/jax/build and target/, then build and install the package "
-        "again: pip install --force-reinstall ./bindings/jax"
+        "two versions of the sources. Remove target/, then build and install the package again: "
+        "pip install --force-reinstall ."
     )
 
 from infonoise import coordinates, schedules
+from infonoise._version import __version__
 from infonoise.config import Config
 from infonoise.diagnosis import diagnose
 from infonoise.history import History
 from infonoise.journal import Journal, Replay, ReplayError, replay
 from infonoise.scheduler import Scheduler
 
-__version__ = "0.1.0"
 __all__ = [
     "Config",
     "History",

@@ -30,6 +30,13 @@ try:
     import jax
 except ModuleNotFoundError as missing:
     raise ImportError("infonoise.jax needs JAX: pip install 'infonoise[jax]'") from missing
+# An older XLA refuses the native calls, and JAX then starts no backend at all.
+OLDEST_JAX = (0, 7)
+if jax.__version_info__ < OLDEST_JAX:
+    raise ImportError(
+        f"infonoise.jax needs JAX {'.'.join(map(str, OLDEST_JAX))} or newer, and this is JAX {jax.__version__}: "
+        "pip install --upgrade 'infonoise[jax]'"
+    )
 import jax.export
 import jax.numpy as jnp
 import numpy as np
