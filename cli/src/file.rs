@@ -1,8 +1,8 @@
 //! Files of schedules: what a file is, read off its first bytes.
 
 use crate::failure::Failure;
+use infonoise::STATE_MAGIC;
 use infonoise::snapshot::{self, SNAPSHOT_MAGIC};
-use infonoise::state::block::MAGIC;
 use infonoise::{Scheduler, StateRef, journal};
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
@@ -153,7 +153,7 @@ pub fn state(source: Source<'_>) -> Result<State, Failure> {
         return Ok(State { words, kind: "snapshot", bytes: length });
     }
     let magic = u64::from_ne_bytes(*head);
-    if magic == MAGIC || magic == MAGIC.swap_bytes() {
+    if magic == STATE_MAGIC || magic == STATE_MAGIC.swap_bytes() {
         // A block is native-endian words; the core names one of the other order.
         let words: Vec<u64> =
             bytes.chunks_exact(8).filter_map(|word| Some(u64::from_ne_bytes(*word.first_chunk()?))).collect();

@@ -36,15 +36,15 @@
 // Written as they read in docs/specification.md: `!(x >= low)` also refuses NaN.
 #![allow(clippy::neg_cmp_op_on_partial_ord)]
 
-pub mod config;
+mod config;
 mod error;
-pub mod hot;
-pub mod inspect;
-pub mod maths;
-pub mod method;
-pub mod persist;
+mod hot;
+mod inspect;
+mod maths;
+mod method;
+mod persist;
 mod scheduler;
-pub mod state;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +53,7 @@ pub use config::{Baseline, Config, Draw, Emphasis, Endpoint, Objective, Pivot, P
 pub use error::{ConfigError, Error};
 pub use inspect::coordinate::{self, Coordinate};
 pub use inspect::diagnose::{self, Mismatch, Schedule, ScheduleKind};
+pub use inspect::entropic_time::EntropicTime;
 pub use inspect::profile::{Profile, profile_len};
 pub use inspect::report::{Phase, Report};
 pub use inspect::state_ref::StateRef;
@@ -62,7 +63,7 @@ pub use method::refresh::Warning;
 pub use persist::recorder::{Recorder, begin_room};
 pub use persist::{journal, recent_draws, replay, snapshot};
 pub use scheduler::{Scheduler, Step};
-pub use state::block::state_words;
+pub use state::block::{MAGIC as STATE_MAGIC, state_words};
 
 /// The version of the C ABI that this crate stands behind; journals name it.
 pub const ABI_VERSION: u32 = 1;

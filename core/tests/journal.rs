@@ -1,8 +1,8 @@
 //! Recorded runs, executed again: whatever was called, the digests agree.
 
-use infonoise::persist::journal::{self, Record, Sigmas, is_torn};
-use infonoise::persist::recent_draws::recent_words;
-use infonoise::persist::replay::{Event, Needs, apply, begin};
+use infonoise::journal::{self, Record, Sigmas, is_torn};
+use infonoise::recent_draws::recent_words;
+use infonoise::replay::{Event, Needs, apply, begin};
 use infonoise::{Baseline, Config, Draw, Error, Recorder, Scheduler, Step, begin_room, state_words};
 use proptest::prelude::*;
 

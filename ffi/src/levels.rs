@@ -3,7 +3,7 @@
 use crate::memory::{input, output, reader};
 use crate::{Status, status};
 use core::ffi::c_void;
-use infonoise::inspect::entropic_time::EntropicTime;
+use infonoise::EntropicTime;
 use infonoise::{Coordinate, coordinate};
 
 /// Fills `sigma` with n >= 2 noise levels for a sampler, equally spaced in

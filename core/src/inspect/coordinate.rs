@@ -80,7 +80,7 @@ pub fn to_sigma(coordinate: Coordinate, value: f64) -> f64 {
 /// the table is empty.
 ///
 /// ```
-/// use infonoise::inspect::coordinate::snap;
+/// use infonoise::coordinate::snap;
 /// assert_eq!(snap(0.9, &[0.1, 1.0, 10.0]), Ok((1.0, 1)));
 /// assert_eq!(snap(3.0, &[10.0, 1.0, 0.1]), Ok((1.0, 1))); // nearer in ln sigma
 /// ```

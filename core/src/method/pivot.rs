@@ -6,7 +6,7 @@
 //! noise; `onset` finds where it has outgrown the scale of the data.
 
 use crate::config::{Config, Endpoint, Pivot, coded};
-use crate::maths::{at, exp, line, ln, peak, real};
+use crate::maths::{at, line, ln, peak, real};
 use crate::method::grid::Grid;
 use crate::method::rate::{self, Kernel, Rate};
 use core::f64::consts::LN_2;
@@ -92,8 +92,9 @@ impl Found {
     }
 
     /// c, a sigma; 0 where the gate is open everywhere.
-    pub fn value(&self) -> f64 {
-        exp(self.ln_c)
+    #[cfg(test)]
+    fn value(&self) -> f64 {
+        crate::maths::exp(self.ln_c)
     }
 }
 

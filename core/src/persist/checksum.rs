@@ -1,9 +1,10 @@
 //! CRC-32 (the one of zip and PNG): one table of a kilobyte, where a library made
 //! for speed brings sixteen and more code than the rest of a snapshot.
-//!
-//! ```
-//! assert_eq!(infonoise::persist::checksum::crc32(b"123456789"), 0xcbf4_3926);
-//! ```
+
+#[test]
+fn example() {
+    assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+}
 
 const TABLE: [u32; 256] = {
     let mut table = [0; 256];

@@ -21,7 +21,7 @@
 //! | 4 | CRC-32 of everything before |
 //!
 //! ```
-//! use infonoise::persist::journal::{Record, OVERHEAD};
+//! use infonoise::journal::{Record, OVERHEAD};
 //! let mut bytes = [0; 64];
 //! let used = Record::Digest { steps: 500, digest: 7 }.encode(&mut bytes).unwrap();
 //! assert_eq!(used, OVERHEAD + 16);

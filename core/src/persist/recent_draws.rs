@@ -7,7 +7,7 @@
 //! remembered, whatever micro-batches, ranks or lags cut them into.
 //!
 //! ```
-//! use infonoise::persist::recent_draws::{Recent, recent_words};
+//! use infonoise::recent_draws::{Recent, recent_words};
 //! let mut words = vec![0; recent_words(256)];
 //! let mut recent = Recent::init(&mut words, 256, 1000).unwrap(); // the run's 1000th draw
 //! recent.place(4).unwrap().copy_from_slice(&[0.1, 0.2, 0.3, 0.4]);

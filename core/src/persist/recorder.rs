@@ -5,7 +5,7 @@
 //! fails, nothing was done and nothing is to be written.
 //!
 //! ```
-//! use infonoise::persist::recent_draws::recent_words;
+//! use infonoise::recent_draws::recent_words;
 //! use infonoise::{Config, Recorder, Scheduler, journal, state_words};
 //! let (mut words, mut memory) = (vec![0; state_words(64, 256)], vec![0; recent_words(4096)]);
 //! let mut scheduler = Scheduler::init(&mut words, &Config::DEFAULT, 7).unwrap();

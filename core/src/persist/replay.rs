@@ -1,8 +1,8 @@
 //! The replay: a journal's records, executed again.
 //!
 //! ```
-//! use infonoise::persist::recent_draws::{Recent, recent_words};
-//! use infonoise::persist::replay::{Event, Needs, apply, begin};
+//! use infonoise::recent_draws::{Recent, recent_words};
+//! use infonoise::replay::{Event, Needs, apply, begin};
 //! # use infonoise::{Config, Recorder, Scheduler, journal, state_words};
 //! # let (mut words, mut memory) = (vec![0; state_words(64, 256)], vec![0; recent_words(4096)]);
 //! # let mut original = Scheduler::init(&mut words, &Config::DEFAULT, 7).unwrap();

@@ -2,15 +2,15 @@
 //!
 //! The digest is always longer than that, and never anything else is hashed; the
 //! general hash, with its five cases of length, would be a fifth of the library.
-//!
-//! ```
-//! use infonoise::state::xxh3::Xxh3;
-//! let mut hash = Xxh3::new();
-//! for word in 0..100 {
-//!     hash.put(word);
-//! }
-//! assert_eq!(hash.finish(), 0x8b94_2c96_6a17_38e2);
-//! ```
+
+#[test]
+fn example() {
+    let mut hash = Xxh3::new();
+    for word in 0..100 {
+        hash.put(word);
+    }
+    assert_eq!(hash.finish(), 0x8b94_2c96_6a17_38e2);
+}
 
 const SECRET: [u8; 192] = [
     0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe, 0x7c, 0x01, 0x81, 0x2c, 0xf7, 0x21, 0xad, 0x1c, 0xde,
