@@ -6,7 +6,7 @@ use core::ffi::c_void;
 use infonoise::recent_draws::{Recent, recent_words};
 use infonoise::replay::{self, Event, Needs};
 use infonoise::{
-    Config, Error, Recorder, Report, Scheduler, Step, begin_room, journal, snapshot, state::block,
+    Config, Error, Recorder, Report, STATE_MAGIC, Scheduler, Step, begin_room, journal, snapshot,
 };
 
 /// What a record of a journal did.
@@ -454,7 +454,7 @@ pub unsafe extern "C" fn infonoise_version_of(data: *const c_void, data_bytes: u
     }
     // A block's layout is a small u64 in the machine's own byte order.
     match data.get(8..).and_then(|v| v.first_chunk::<8>()) {
-        Some(layout) if magic == block::MAGIC => u64::from_ne_bytes(*layout) as u32,
+        Some(layout) if magic == STATE_MAGIC => u64::from_ne_bytes(*layout) as u32,
         _ => 0,
     }
 }
