@@ -46,17 +46,20 @@ impl Entry {
         })
     }
 
-    /// Writes entry `k` of the columns, if they have it.
+    /// Writes entry `k` of the columns; `k` is below [`entries_of`] them.
     #[inline]
     pub fn write(&self, columns: &mut [u32], k: usize) {
         let entries = entries_of(columns);
-        let fields =
-            [self.threshold, self.last, self.edge.to_bits(), self.slope.to_bits(), self.top.to_bits()];
-        for (column, field) in columns.chunks_exact_mut(entries.max(1)).zip(fields) {
-            if let Some(slot) = column.get_mut(k) {
+        let mut put = |i: usize, field: u32| {
+            if let Some(slot) = columns.get_mut(i * entries + k) {
                 *slot = field;
             }
-        }
+        };
+        put(0, self.threshold);
+        put(1, self.last);
+        put(2, self.edge.to_bits());
+        put(3, self.slope.to_bits());
+        put(4, self.top.to_bits());
     }
 }
 

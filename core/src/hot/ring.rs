@@ -117,23 +117,25 @@ pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
     if filled.is_empty() { 0.0 } else { total / real(filled.len()) }
 }
 
-/// Apart from the last sum, whose order would otherwise shuffle the lanes. Two
+/// Apart from the last sum, whose order would otherwise shuffle the lanes. Four
 /// chunks a turn, since a turn costs as much as a lane.
 #[inline(never)]
 fn lanes(slots: &[f32]) -> [f64; 8] {
     let (mut lanes, mut rest) = ([0.0; 8], slots);
-    while let Some((pair, tail)) = rest.split_first_chunk::<16>() {
-        for (j, lane) in lanes.iter_mut().enumerate() {
-            *lane += f64::from(pair[j]);
-        }
-        for (j, lane) in lanes.iter_mut().enumerate() {
-            *lane += f64::from(pair[j + 8]);
-        }
+    while let Some((turn, tail)) = rest.split_first_chunk::<32>() {
+        let mut add = |first: usize| {
+            for (j, lane) in lanes.iter_mut().enumerate() {
+                *lane += f64::from(turn[(first + j) & 31]);
+            }
+        };
+        add(0);
+        add(8);
+        add(16);
+        add(24);
         rest = tail;
     }
-    let (chunk, tail) = rest.split_at_checked(8).unwrap_or((rest, &[]));
-    for losses in [chunk, tail] {
-        for (lane, &loss) in lanes.iter_mut().zip(losses) {
+    for chunk in rest.chunks(8) {
+        for (lane, &loss) in lanes.iter_mut().zip(chunk) {
             *lane += f64::from(loss);
         }
     }
