@@ -69,7 +69,7 @@ lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 
-header:  ## include/infonoise.h from the ffi crate
+header:  ## include/*.h from the ffi crate
 	cargo run --quiet --locked -p infonoise-header
 
 $(VENV)/requirements: requirements.txt

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The same run on other processors: aarch64 and big-endian s390x under emulation,
 # and x86-64 in debug, release and target-cpu=native. Every digest of 20 000 steps,
-# the saved image and a recorded journal must be equal, byte for byte, and each
+# the saved snapshot and a recorded journal must be equal, byte for byte, and each
 # build must replay the journal of the first. `make test-cross`.
 #
 # Needs Debian's rustc-web cargo-web rust-web-src gcc-aarch64-linux-gnu
@@ -24,18 +24,18 @@ if [ ${#missing[@]} -gt 0 ]; then
   [ -z "${CI:-}" ] && exit 0 || exit 1
 fi
 
-# run NAME [EMULATOR...]: the drivers' digests, image and journal, and a replay.
+# run NAME [EMULATOR...]: the drivers' digests, snapshot and journal, and a replay.
 run() {
   local name=$1
   shift
-  rm -f "$out/$name.image"
-  "$@" "$out/$name.resume" "$out/$name.image" "$steps" "$save_at" </dev/null | grep -v saved >"$out/$name.digests"
+  rm -f "$out/$name.snapshot"
+  "$@" "$out/$name.resume" "$out/$name.snapshot" "$steps" "$save_at" </dev/null | grep -v saved >"$out/$name.digests"
   "$@" "$out/$name.journal" record "$out/$name.log" "$recorded" >/dev/null
   "$@" "$out/$name.journal" replay "$out/x86-64-release.log" >"$out/$name.replay"
   "$@" "$out/$name.float_mode" >"$out/$name.modes"
-  printf '%-15s last %s, all %s, image %s, journal %s, %s\n' "$name" \
+  printf '%-15s last %s, all %s, snapshot %s, journal %s, %s\n' "$name" \
     "$(tail -n 2 "$out/$name.digests" | head -n 1 | cut -d' ' -f2)" "$(hash "$out/$name.digests")" \
-    "$(hash "$out/$name.image")" "$(hash "$out/$name.log")" "$(cat "$out/$name.replay")"
+    "$(hash "$out/$name.snapshot")" "$(hash "$out/$name.log")" "$(cat "$out/$name.replay")"
 }
 
 hash() { sha256sum <"$1" | cut -c1-12; }
@@ -77,10 +77,10 @@ cross aarch64
 cross s390x
 
 for name in x86-64-debug x86-64-native aarch64 s390x; do
-  for what in digests image log replay modes; do
+  for what in digests snapshot log replay modes; do
     cmp "$out/x86-64-release.$what" "$out/$name.$what"
   done
 done
 # One digest, whatever the host's rounding mode, flush bits and traps.
 [ "$(cut -d' ' -f2 "$out/x86-64-release.modes" | sort -u | wc -l)" = 1 ]
-echo "test-cross: 5 builds agree on $steps digests, the image, a journal of $recorded steps, in every float mode"
+echo "test-cross: 5 builds agree on $steps digests, the snapshot, a journal of $recorded steps, in every float mode"

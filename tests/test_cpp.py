@@ -93,7 +93,7 @@ def test_every_snippet_compiles(tmp_path, mode):
     program = f'#include "{ROOT / "tests/cpp/snippets.h"}"\n'
     for number, text in enumerate(mine):
         body = re.sub(r"^#include .*\n", "", text, flags=re.M)
-        names = "config, scheduler, sigma, error, table, sigmas, image, checkpoint, csv, steps, rank, world"
+        names = "config, scheduler, sigma, error, table, sigmas, snapshot, checkpoint, csv, steps, rank, world"
         names += ", stage, sampler, stream, d_sigma, d_error"
         program += f"void snippet_{number}(Given& given);\nvoid snippet_{number}(Given& given) {{\n"
         program += f"auto& [{names}] = given;\n{{\n{body}}}\n}}\n"

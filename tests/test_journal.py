@@ -206,14 +206,14 @@ while True:
 def test_after_kill_9_every_checkpoint_goes_on(tmp_path):
     """Nothing has to be flushed first, and a torn record is left out."""
     for i, lines in enumerate([1, 7, 30, 100]):
-        path, image = tmp_path / f"{i}.journal", tmp_path / f"{i}.image"
-        command = [sys.executable, "-c", WORKER, path, os.path.dirname(__file__), image]
+        path, snapshot = tmp_path / f"{i}.journal", tmp_path / f"{i}.snapshot"
+        command = [sys.executable, "-c", WORKER, path, os.path.dirname(__file__), snapshot]
         child = subprocess.Popen(command, stdout=subprocess.PIPE)
         for _ in range(lines):
             child.stdout.readline()
         child.send_signal(signal.SIGKILL)
         child.wait()
-        scheduler = infonoise.Scheduler.load(image.read_bytes())
+        scheduler = infonoise.Scheduler.load(snapshot.read_bytes())
         with open(path, "ab") as file:
             file.write(b"\x10\0\0")  # and the power fails as well
         with pytest.warns(UserWarning, match="half-written record of 3 bytes"):
@@ -403,7 +403,7 @@ def test_a_file_cut_while_it_is_read_and_batches_beyond_the_page(tmp_path):
         assert len(list(events)) < 4000
 
 
-def test_a_journal_of_a_running_schedule_starts_from_its_image(tmp_path):
+def test_a_journal_of_a_running_schedule_starts_from_its_snapshot(tmp_path):
     scheduler = infonoise.Scheduler(CONFIG, seed=4)
     run(scheduler, 33)
     with infonoise.Journal(tmp_path / "late.journal", scheduler) as journal:

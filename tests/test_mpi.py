@@ -53,9 +53,9 @@ def test_a_checkpoint_goes_on_with_other_ranks(ranks, tmp_path):
     first = mpirun("-n", 4, ranks, 550, 42, tmp_path / "checkpoint").splitlines()
     rest = mpirun("-n", 2, ranks, 1000, 42, tmp_path / "checkpoint").splitlines()
     assert first[:3] + rest == whole and "steps=500" in first[2]
-    image = (tmp_path / "checkpoint").read_bytes()
+    snapshot = (tmp_path / "checkpoint").read_bytes()
     for end, complaint in ((50, "shorter than the model"), (-1, "end early")):
-        (tmp_path / "checkpoint").write_bytes(image[:end])
+        (tmp_path / "checkpoint").write_bytes(snapshot[:end])
         command = [ranks, "1000", "42", tmp_path / "checkpoint"]
         done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
         assert done.returncode != 0 and re.search(f"^rank 0: .*{complaint}", done.stderr, re.M), done.stderr

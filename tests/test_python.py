@@ -92,17 +92,17 @@ def test_copies_keep_every_attribute():
     assert old.digest() == scheduler.digest() and old.seed == 0
 
 
-def test_images_are_the_whole_of_it_and_damage_is_named():
+def test_snapshots_are_the_whole_of_it_and_damage_is_named():
     scheduler = trained()
-    image = scheduler.save()
-    twin = infonoise.Scheduler.load(image)
-    assert (twin.state == scheduler.state).all() and twin.save() == image
-    flipped = bytearray(image)
+    snapshot = scheduler.save()
+    twin = infonoise.Scheduler.load(snapshot)
+    assert (twin.state == scheduler.state).all() and twin.save() == snapshot
+    flipped = bytearray(snapshot)
     flipped[5000] ^= 1
     for bad, message in [
-        (image[:-1], "end early"),
-        (image + b"0", "length does not fit"),
-        (b"x" + image[1:], "not an image"),
+        (snapshot[:-1], "end early"),
+        (snapshot + b"0", "length does not fit"),
+        (b"x" + snapshot[1:], "not a snapshot"),
         (bytes(flipped), "checksum"),
         (b"", "end early"),
     ]:
@@ -113,20 +113,20 @@ def test_images_are_the_whole_of_it_and_damage_is_named():
 def test_state_dicts_are_the_whole_of_it():
     scheduler, other = trained(), infonoise.Scheduler(infonoise.Config.edm(0.7, bins=32), seed=9)
     state = scheduler.state_dict()
-    assert list(state) == ["image"] and type(state["image"]) is bytes and state["image"] == scheduler.save()
+    assert list(state) == ["snapshot"] and type(state["snapshot"]) is bytes and state["snapshot"] == scheduler.save()
     expected = scheduler.sample(9)
-    for image in (state["image"], bytearray(state["image"]), np.frombuffer(state["image"], np.uint8)):
+    for snapshot in (state["snapshot"], bytearray(state["snapshot"]), np.frombuffer(state["snapshot"], np.uint8)):
         other.sample(5)
-        other.load_state_dict({"image": image})
+        other.load_state_dict({"snapshot": snapshot})
         assert other.config == scheduler.config
         assert (other.sample(9) == expected).all() and other.digest() == scheduler.digest()
     before = other.digest()
     for bad, error, message in [
         ({}, ValueError, "what state_dict"),
-        ({"image": state["image"], "step": 3}, ValueError, r"'image', got \['image', 'step'\]"),
-        (state["image"], ValueError, "got bytes"),
-        ({"image": scheduler.state}, TypeError, "image must be bytes, got an array of uint32"),
-        ({"image": state["image"][:-1]}, ValueError, "end early"),
+        ({"snapshot": state["snapshot"], "step": 3}, ValueError, r"'snapshot', got \['snapshot', 'step'\]"),
+        (state["snapshot"], ValueError, "got bytes"),
+        ({"snapshot": scheduler.state}, TypeError, "snapshot must be bytes, got an array of uint32"),
+        ({"snapshot": state["snapshot"][:-1]}, ValueError, "end early"),
     ]:
         with pytest.raises(error, match=message):
             other.load_state_dict(bad)
@@ -350,8 +350,8 @@ def masses(table, **changes):
         (lambda s: infonoise.diagnose(s, infonoise.schedules.table([-1] * 64)), ValueError, "schedule table makes no sense"),
         (lambda s: infonoise.diagnose(s, infonoise.schedules.lognormal(0, -1)), ValueError, r"lognormal\(0, -1\) makes no"),
         (lambda s: infonoise.Scheduler.from_state(s.state[:-2]), ValueError, "pass all words of one block"),
-        (lambda s: infonoise.Scheduler.load("ckpt.bin"), TypeError, r"image must be bytes, got str: .* pathlib.Path\(path\).read_bytes"),
-        (lambda s: infonoise.Scheduler.load(5), TypeError, "image must be bytes, got int"),
+        (lambda s: infonoise.Scheduler.load("ckpt.bin"), TypeError, r"snapshot must be bytes, got str: .* pathlib.Path\(path\).read_bytes"),
+        (lambda s: infonoise.Scheduler.load(5), TypeError, "snapshot must be bytes, got int"),
         (lambda s: s.sample(-1), TypeError, "n must be a static, non-negative integer, got -1"),
         (lambda s: s.sample(4, world=4.0), TypeError, "world must be a static integer, the number of ranks, got 4.0"),
         (lambda s: s.sample(4, rank=0.0), TypeError, "rank must be one integer, got 0.0"),

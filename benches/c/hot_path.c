@@ -33,7 +33,7 @@ int main(int argc, char **argv) {
   must(infonoise_config_init(&config, INFONOISE_PRESET_DEFAULT));
   config.warmup_steps = 20, config.refresh_every = path == 'r' ? 1 : 1000000;
   size_t bytes = infonoise_state_bytes(&config);
-  void *state = malloc(bytes);
+  infonoise_state *state = malloc(bytes);
   must(infonoise_init(state, bytes, &config, 1));
   for (int step = 0; step < 22; ++step) {
     must(infonoise_sample(state, bytes, sigma, MOST));

@@ -41,7 +41,7 @@ static __attribute__((noinline, aligned(64))) void words(float *to, size_t n) {
 
 typedef struct {
   infonoise_config config;
-  void *state;
+  infonoise_state *state;
   size_t bytes;
   size_t n; /* batch */
   size_t at; /* in the pool */

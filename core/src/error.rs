@@ -1,14 +1,13 @@
 //! What can go wrong, as one small enum.
 //!
 //! ```
-//! use infonoise::{Config, Error};
+//! use infonoise::Config;
 //! let config = Config { min_count: 300, ..Config::DEFAULT };
 //! let Err(error) = config.check() else { panic!() };
 //! assert_eq!(
 //!     error.to_string(),
 //!     "min_count = 300 must be at most window = 256: lower min_count or raise window"
 //! );
-//! assert_eq!(Error::from(error).code(), 7);
 //! ```
 
 use crate::config::code_name;
@@ -172,31 +171,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// The number that the C ABI returns (`infonoise_status`).
-    pub const fn code(self) -> u32 {
-        match self {
-            Error::TooSmall => 2,
-            Error::NotAState => 3,
-            Error::ForeignEndian => 4,
-            Error::WrongLayout(_) => 5,
-            Error::Corrupt => 6,
-            Error::Config(_) => 7,
-            Error::Table(_) => 20,
-            Error::Length => 8,
-            Error::Argument => 9,
-            Error::NotReady => 10,
-            Error::GridTooFine => 11,
-            Error::NotASnapshot => 15,
-            Error::Truncated => 16,
-            Error::SnapshotVersion(_) => 17,
-            Error::SnapshotSize => 18,
-            Error::Checksum => 19,
-            Error::NotAJournal => 21,
-            Error::JournalVersion(_) => 22,
-            Error::Record => 23,
-        }
-    }
-
     /// One sentence: what is wrong and what to do.
     pub const fn text(self) -> &'static str {
         match self {

@@ -65,8 +65,8 @@ pub use persist::{journal, recent_draws, replay, snapshot};
 pub use scheduler::{Scheduler, Step};
 pub use state::block::{MAGIC as STATE_MAGIC, state_words};
 
-/// The version of the C ABI that this crate stands behind; journals name it.
-pub const ABI_VERSION: u32 = 1;
+/// The version of the C ABI that this crate stands behind.
+pub const ABI_VERSION: u32 = 2;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

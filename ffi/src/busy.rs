@@ -3,8 +3,7 @@
 //! A few process-wide slots hold the addresses that are being worked on. When
 //! all are taken the check is skipped: it finds mistakes, it is not a lock.
 
-use crate::Status;
-use core::ffi::c_void;
+use crate::{State, Status};
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 static SLOTS: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
@@ -21,7 +20,7 @@ impl Drop for Claim {
 }
 
 /// Claims a block, or says that another thread has it.
-pub fn claim(state: *const c_void) -> Result<Claim, Status> {
+pub fn claim(state: *const State) -> Result<Claim, Status> {
     let address = state as usize;
     let free = SLOTS.iter().find(|slot| slot.compare_exchange(0, address, SeqCst, SeqCst).is_ok());
     let claim = Claim(free);

@@ -1,14 +1,13 @@
 //! What a block can be asked: report, profile, diagnosis, digest.
 
-use crate::memory::{self, input, optional, output, reader, sized_out};
-use crate::{Status, status};
-use core::ffi::c_void;
-use infonoise::{Mismatch, Profile, Report, Schedule, ScheduleKind, StateRef, profile_len};
+use crate::memory::{self, Sized32, input, optional, output, reader, sized_out};
+use crate::{State, Status, status};
+use infonoise::{Mismatch, Profile, Report, Schedule, ScheduleKind, StateRef};
 
-/// The K curves of a schedule: `infonoise_profile` of the C ABI. Point the
-/// members that you want at arrays, leave the others NULL, and set `bins` to
-/// the number of bins that they have room for (edges, cdf and entropy hold one
-/// more). On return `bins` is K.
+/// The K curves of a schedule. Point the members that you want at arrays, leave the
+/// others NULL, and set `bins` to the number of bins that they have room for. An
+/// estimate is worked out in `error`, `rate`, `target` and `density`, so it needs these
+/// four.
 #[repr(C)]
 pub struct ProfileRecord {
     /// `sizeof` this struct, set by `INFONOISE_PROFILE_INIT`.
@@ -36,6 +35,7 @@ pub struct ProfileRecord {
     /// The density pi, masses of bins (K).
     pub density: *mut f64,
 }
+unsafe impl Sized32 for ProfileRecord {}
 
 /// Which profile `infonoise_profile_get` reads.
 #[repr(u32)]
@@ -47,8 +47,7 @@ pub enum ProfileKind {
     Estimated = 1,
 }
 
-/// How far a schedule is from what the losses ask for: `infonoise_mismatch` of
-/// the C ABI.
+/// How far a schedule is from what the losses ask for.
 #[repr(C)]
 pub struct MismatchRecord {
     /// `sizeof` this struct, set by `INFONOISE_MISMATCH_INIT`.
@@ -70,13 +69,14 @@ pub struct MismatchRecord {
     /// Realised emphasis, masses of bins (K), or NULL.
     pub emphasis: *mut f64,
 }
+unsafe impl Sized32 for MismatchRecord {}
 
 /// Reads the report.
 ///
-/// Errors: as `infonoise_sample`, STRUCT_SIZE.
+/// Errors: those of a state, STRUCT_SIZE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_report_get(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
     report: *mut Report,
 ) -> Status {
@@ -89,12 +89,11 @@ pub unsafe extern "C" fn infonoise_report_get(
 /// Reads the profile in force or an estimate from what the rings hold now
 /// (`infonoise_profile_kind`).
 ///
-/// Errors: as `infonoise_sample`; STRUCT_SIZE; ARGUMENT (no such kind);
-/// TOO_SMALL if `bins` is below K; NOT_READY for an estimate while a bin is
-/// empty.
+/// Errors: those of a state; STRUCT_SIZE; ARGUMENT (no such kind); TOO_SMALL (`bins`
+/// below K); for an estimate NULL (one of its four arrays) and NOT_READY (a bin is empty).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_profile_get(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
     which: u32,
     profile: *mut ProfileRecord,
@@ -108,6 +107,10 @@ pub unsafe extern "C" fn infonoise_profile_get(
         }
         if (record.bins as usize) < state.bins() {
             return Err(Status::INFONOISE_TOO_SMALL);
+        }
+        let needed = [record.error, record.rate, record.target, record.density];
+        if which == 1 && needed.iter().any(|curve| curve.is_null()) {
+            return Err(Status::INFONOISE_NULL);
         }
         let mut curves = unsafe { curves_of(record, state.bins())? };
         state.profile_into(&mut curves, which == 1)?;
@@ -134,22 +137,22 @@ unsafe fn curves_of<'a>(record: &ProfileRecord, bins: usize) -> Result<Profile<'
     }
 }
 
-/// How far an existing schedule (`infonoise_schedule_kind` with its numbers a
-/// and b, or a `table` of K masses) is from what the losses ask for, by the
-/// profile in force or an estimate (`infonoise_profile_kind`).
+/// How far an existing schedule (`infonoise_schedule_kind` with its numbers a and b, or
+/// a `table` of K masses) is from what the losses ask for: from `target`, K masses (of
+/// an estimated profile, say), or, where that is NULL, from the target in force.
 ///
-/// Errors: as `infonoise_sample`; STRUCT_SIZE; ARGUMENT (no such kind, numbers
-/// that make no sense); NULL (kind table without table); NOT_READY; TOO_SMALL if
-/// `emphasis` has no room.
+/// Errors: those of a state; STRUCT_SIZE; ARGUMENT (no such kind, numbers or masses that
+/// make no sense); NULL (kind table without table); NOT_READY (no target in force yet);
+/// TOO_SMALL (`emphasis` has no room).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_diagnose(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
-    which: u32,
     kind: u32,
     a: f64,
     b: f64,
     table: *const f64,
+    target: *const f64,
     mismatch: *mut MismatchRecord,
 ) -> Status {
     status(|| {
@@ -157,19 +160,18 @@ pub unsafe extern "C" fn infonoise_diagnose(
         unsafe { memory::check_size(mismatch)? };
         let record = unsafe { &mut *mismatch };
         let kind = ScheduleKind::from_code(kind).ok_or(Status::INFONOISE_ARGUMENT)?;
-        let bins = state.config()?.bins as usize;
+        let bins = state.bins();
         let table = match kind {
             ScheduleKind::Table => unsafe { input(table, bins)? },
             _ => &[],
         };
-        if which > 1 {
+        let target = if target.is_null() { None } else { Some(unsafe { input(target, bins)? }) };
+        if target.is_some_and(|masses| !masses.iter().all(|&mass| mass >= 0.0 && mass.is_finite())) {
             return Err(Status::INFONOISE_ARGUMENT);
         }
         if !record.emphasis.is_null() && (record.bins as usize) < bins {
             return Err(Status::INFONOISE_TOO_SMALL);
         }
-        let mut memory = [0.0; profile_len(256)];
-        let target = if which == 1 { Some(&*state.estimate(&mut memory)?.target) } else { None };
         let emphasis = unsafe { optional(record.emphasis, bins)? };
         let found: Mismatch = state.diagnose(&Schedule::new(kind, a, b, table), target, emphasis)?;
         record.bins = bins as u32;
@@ -191,10 +193,10 @@ pub unsafe extern "C" fn infonoise_diagnose(
 /// rounded each, never fused. If that is not below `edge[k + 1]`, it is the largest
 /// float that is.
 ///
-/// Errors: as `infonoise_sample`.
+/// Errors: those of a state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_sampler_get(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
     threshold: *mut u64,
     edge: *mut f32,
@@ -217,9 +219,9 @@ pub unsafe extern "C" fn infonoise_sampler_get(
 
 /// A number that two equal schedules share, on every platform.
 ///
-/// Errors: as `infonoise_sample`.
+/// Errors: those of a state.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn infonoise_digest(state: *const c_void, bytes: usize, digest: *mut u64) -> Status {
+pub unsafe extern "C" fn infonoise_digest(state: *const State, bytes: usize, digest: *mut u64) -> Status {
     status(|| {
         let state: StateRef<'_> = unsafe { reader(state, bytes)? };
         if let Some(digest) = unsafe { output(digest, 1)? }.first_mut() {

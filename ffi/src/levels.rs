@@ -1,8 +1,7 @@
 //! Noise levels: information grids, entropic time, coordinates, timesteps.
 
 use crate::memory::{input, output, reader};
-use crate::{Status, status};
-use core::ffi::c_void;
+use crate::{State, Status, status};
 use infonoise::EntropicTime;
 use infonoise::{Coordinate, coordinate};
 
@@ -11,11 +10,11 @@ use infonoise::{Coordinate, coordinate};
 /// steps), from sigma_max down to sigma_min. Append 0 yourself. `gated` 0 uses
 /// the bare rate.
 ///
-/// Errors: as `infonoise_sample`; NOT_READY before the first refresh; ARGUMENT
+/// Errors: those of a state; NOT_READY before the first refresh; ARGUMENT
 /// (n < 2, |power| > 64, gated > 1); GRID_TOO_FINE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_info_grid(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
     power: f64,
     gated: u32,
@@ -38,7 +37,7 @@ pub unsafe extern "C" fn infonoise_info_grid(
 /// Errors: as `infonoise_info_grid`, GRID_TOO_FINE apart; ARGUMENT for NaN.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_to_entropic_time(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
     power: f64,
     gated: u32,
@@ -55,7 +54,7 @@ pub unsafe extern "C" fn infonoise_to_entropic_time(
 /// Errors: as `infonoise_to_entropic_time`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_from_entropic_time(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
     power: f64,
     gated: u32,
@@ -68,7 +67,7 @@ pub unsafe extern "C" fn infonoise_from_entropic_time(
 
 #[allow(clippy::too_many_arguments, reason = "the two functions above, in one")]
 unsafe fn entropic(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
     power: f64,
     gated: u32,

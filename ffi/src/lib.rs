@@ -4,6 +4,9 @@
 //! of `infonoise_state_bytes(config)` bytes, 8-aligned, that you may copy,
 //! store and send as you like. One block serves one thread at a time.
 //!
+//! `include/infonoise.h` is generated from this crate, except for `journal.rs`,
+//! which is `include/infonoise_journal.h`.
+//!
 //! Every function returns an `infonoise_status`, tolerates NULL by returning
 //! `INFONOISE_NULL`, and changes nothing unless it returns `INFONOISE_OK`.
 //! Arrays of n elements may be NULL where n is 0.
@@ -40,10 +43,13 @@ pub use snapshot::*;
 pub use status::*;
 pub use verbs::*;
 
-/// The version of this ABI: functions and structs are only ever added within
-/// one. Compare it with `infonoise_abi_version()` of the library you load.
-pub const INFONOISE_ABI_VERSION: u32 = 1;
+/// The version of this ABI: within one, functions and structs are only ever added.
+pub const INFONOISE_ABI_VERSION: u32 = 2;
 const _: () = assert!(INFONOISE_ABI_VERSION == infonoise::ABI_VERSION);
+
+/// A schedule: `infonoise_state_bytes(config)` bytes of the caller's, 8-aligned, that may
+/// be copied, stored and sent.
+pub struct State(());
 
 /// Runs `body` in the standard float mode and turns its error into a status.
 fn status(body: impl FnOnce() -> Result<(), Status>) -> Status {
@@ -60,7 +66,7 @@ fn size(body: impl FnOnce() -> Result<usize, Status>) -> usize {
     body().unwrap_or(0)
 }
 
-/// The ABI version of this library: compare with `INFONOISE_ABI_VERSION`.
+/// The ABI version of the library: compare it with `INFONOISE_ABI_VERSION`.
 #[unsafe(no_mangle)]
 pub extern "C" fn infonoise_abi_version() -> u32 {
     INFONOISE_ABI_VERSION

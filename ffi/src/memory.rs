@@ -1,6 +1,6 @@
 //! From C pointers to Rust slices: every check on a pointer is here.
 
-use crate::Status;
+use crate::{State, Status};
 use core::ffi::c_void;
 use infonoise::{RawConfig, Report, Scheduler, StateRef, state_words};
 
@@ -51,7 +51,7 @@ fn words_in(bytes: usize) -> usize {
 }
 
 /// The words of a block, to write.
-pub unsafe fn words_mut<'a>(state: *mut c_void, bytes: usize) -> Result<&'a mut [u64], Status> {
+pub unsafe fn words_mut<'a>(state: *mut State, bytes: usize) -> Result<&'a mut [u64], Status> {
     let state = state.cast::<u64>();
     check(state, 1)?;
     unsafe { output(state, words_in(bytes)) }
@@ -64,7 +64,7 @@ pub unsafe fn any_words_mut<'a>(memory: *mut c_void, bytes: usize) -> Result<&'a
     unsafe { output(memory, bytes / 8) }
 }
 
-/// The bytes of an image or a journal, to read.
+/// The bytes of a snapshot or a journal, to read.
 pub unsafe fn bytes_in<'a>(data: *const c_void, bytes: usize) -> Result<&'a [u8], Status> {
     if data.is_null() {
         return Err(Status::INFONOISE_NULL);
@@ -73,7 +73,7 @@ pub unsafe fn bytes_in<'a>(data: *const c_void, bytes: usize) -> Result<&'a [u8]
 }
 
 /// The scheduler in a block, to read.
-pub unsafe fn reader<'a>(state: *const c_void, bytes: usize) -> Result<StateRef<'a>, Status> {
+pub unsafe fn reader<'a>(state: *const State, bytes: usize) -> Result<StateRef<'a>, Status> {
     let state = state.cast::<u64>();
     check(state, 1)?;
     Ok(StateRef::open(unsafe { input(state, words_in(bytes))? })?)
@@ -100,7 +100,7 @@ impl core::ops::DerefMut for Claimed<'_> {
 }
 
 /// The scheduler in a block, to work on.
-pub unsafe fn scheduler<'a>(state: *mut c_void, bytes: usize) -> Result<Claimed<'a>, Status> {
+pub unsafe fn scheduler<'a>(state: *mut State, bytes: usize) -> Result<Claimed<'a>, Status> {
     #[cfg(debug_assertions)]
     let busy = crate::busy::claim(state)?;
     let scheduler = Scheduler::open(unsafe { words_mut(state, bytes)? })?;
@@ -118,9 +118,6 @@ pub unsafe fn scheduler<'a>(state: *mut c_void, bytes: usize) -> Result<Claimed<
 pub unsafe trait Sized32: Sized {}
 unsafe impl Sized32 for RawConfig {}
 unsafe impl Sized32 for Report {}
-unsafe impl Sized32 for crate::inspect::ProfileRecord {}
-unsafe impl Sized32 for crate::inspect::MismatchRecord {}
-unsafe impl Sized32 for crate::journal::EventRecord {}
 
 /// The caller's `struct_size`, if this library can work with it: a newer
 /// caller's struct may be longer, but its tail must be zero.
@@ -139,7 +136,7 @@ pub unsafe fn check_size<T: Sized32>(pointer: *const T) -> Result<u32, Status> {
 }
 
 /// Reads a struct of the ABI.
-pub unsafe fn sized_in(pointer: *const RawConfig) -> Result<RawConfig, Status> {
+pub unsafe fn sized_in<T: Sized32 + Copy>(pointer: *const T) -> Result<T, Status> {
     unsafe {
         check_size(pointer)?;
         Ok(pointer.read())

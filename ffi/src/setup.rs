@@ -1,8 +1,8 @@
 //! Configurations and blocks: checking, making, reading back, changing.
 
 use crate::memory::{self, copy_curve, input, output, reader, scheduler, sized_in, sized_out};
-use crate::{Status, size, status, text};
-use core::ffi::{c_char, c_void};
+use crate::{State, Status, size, status, text};
+use core::ffi::c_char;
 use infonoise::{Config, Error, Preset, RawConfig, Scheduler, state_words};
 
 fn config_of(record: &RawConfig) -> Result<Config, Status> {
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn infonoise_state_bytes(config: *const RawConfig) -> usiz
 /// is untouched then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_init(
-    state: *mut c_void,
+    state: *mut State,
     bytes: usize,
     config: *const RawConfig,
     seed: u64,
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn infonoise_init(
 /// Errors: as `infonoise_init`; INVALID_CONFIG for a table that cannot be used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_init_with(
-    state: *mut c_void,
+    state: *mut State,
     bytes: usize,
     config: *const RawConfig,
     seed: u64,
@@ -99,19 +99,18 @@ pub unsafe extern "C" fn infonoise_init_with(
 /// Worth a call on memory that came from elsewhere; the other functions stay
 /// inside the block whatever it holds.
 ///
-/// Errors: NULL, MISALIGNED, TOO_SMALL, NOT_A_STATE, FOREIGN_ENDIAN,
-/// WRONG_LAYOUT, CORRUPT.
+/// Errors: those of a state.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn infonoise_validate(state: *const c_void, bytes: usize) -> Status {
+pub unsafe extern "C" fn infonoise_validate(state: *const State, bytes: usize) -> Status {
     status(|| Ok(unsafe { reader(state, bytes)? }.validate()?))
 }
 
 /// Reads the configuration back; the grid's ends are the f32 ones.
 ///
-/// Errors: as `infonoise_sample`, STRUCT_SIZE.
+/// Errors: those of a state, STRUCT_SIZE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_config_get(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
     config: *mut RawConfig,
 ) -> Status {
@@ -124,10 +123,10 @@ pub unsafe extern "C" fn infonoise_config_get(
 /// Reads the caller's tables back, K numbers each: the weight (1 where none was
 /// given) and the baseline (0 where none was given). Either may be NULL.
 ///
-/// Errors: as `infonoise_sample`.
+/// Errors: those of a state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_tables_get(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
     weight: *mut f64,
     baseline: *mut f64,
@@ -143,11 +142,11 @@ pub unsafe extern "C" fn infonoise_tables_get(
 /// ceiling, smoothing, coverage, emphasis, counts) and, unless `weight` is NULL,
 /// the table of `bins` weights. It takes effect at the next refresh.
 ///
-/// Errors: as `infonoise_sample`; STRUCT_SIZE; INVALID_CONFIG for a field that is
+/// Errors: those of a state; STRUCT_SIZE; INVALID_CONFIG for a field that is
 /// invalid or fixed at init: `infonoise_reconfigure_check` names it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_reconfigure(
-    state: *mut c_void,
+    state: *mut State,
     bytes: usize,
     config: *const RawConfig,
     weight: *const f64,
@@ -167,7 +166,7 @@ pub unsafe extern "C" fn infonoise_reconfigure(
 /// Errors: as `infonoise_reconfigure`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_reconfigure_check(
-    state: *const c_void,
+    state: *const State,
     bytes: usize,
     config: *const RawConfig,
     message: *mut c_char,

@@ -44,14 +44,14 @@ pub enum Status {
     INFONOISE_STRUCT_SIZE = 13,
     /// Another thread is working on the block (debug builds).
     INFONOISE_BUSY = 14,
-    /// The bytes are not an image.
-    INFONOISE_NOT_AN_IMAGE = 15,
-    /// The bytes of an image or of a record end early.
+    /// The bytes are not a snapshot.
+    INFONOISE_NOT_A_SNAPSHOT = 15,
+    /// The bytes of a snapshot or of a record end early.
     INFONOISE_TRUNCATED = 16,
-    /// The image comes from another image version.
-    INFONOISE_IMAGE_VERSION = 17,
-    /// The image's length does not fit its dimensions.
-    INFONOISE_IMAGE_SIZE = 18,
+    /// The snapshot comes from another snapshot version.
+    INFONOISE_SNAPSHOT_VERSION = 17,
+    /// The snapshot's length does not fit its dimensions.
+    INFONOISE_SNAPSHOT_SIZE = 18,
     /// A checksum does not match.
     INFONOISE_CHECKSUM = 19,
     /// A table of weights or masses cannot be used, or is missing.
@@ -66,157 +66,149 @@ pub enum Status {
     INFONOISE_DIFFERS = 24,
 }
 
-impl From<Error> for Status {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::TooSmall => Status::INFONOISE_TOO_SMALL,
-            Error::NotAState => Status::INFONOISE_NOT_A_STATE,
-            Error::ForeignEndian => Status::INFONOISE_FOREIGN_ENDIAN,
-            Error::WrongLayout(_) => Status::INFONOISE_WRONG_LAYOUT,
-            Error::Config(_) => Status::INFONOISE_INVALID_CONFIG,
-            Error::Table(_) => Status::INFONOISE_TABLE,
-            Error::Length => Status::INFONOISE_LENGTH,
-            Error::Argument => Status::INFONOISE_ARGUMENT,
-            Error::NotReady => Status::INFONOISE_NOT_READY,
-            Error::GridTooFine => Status::INFONOISE_GRID_TOO_FINE,
-            Error::NotASnapshot => Status::INFONOISE_NOT_AN_IMAGE,
-            Error::Truncated => Status::INFONOISE_TRUNCATED,
-            Error::SnapshotVersion(_) => Status::INFONOISE_IMAGE_VERSION,
-            Error::SnapshotSize => Status::INFONOISE_IMAGE_SIZE,
-            Error::Checksum => Status::INFONOISE_CHECKSUM,
-            Error::NotAJournal => Status::INFONOISE_NOT_A_JOURNAL,
-            Error::JournalVersion(_) => Status::INFONOISE_JOURNAL_VERSION,
-            Error::Record => Status::INFONOISE_RECORD,
-            // `Error` may grow; what is unknown here is as bad as corrupt.
-            _ => Status::INFONOISE_CORRUPT,
+/// The one table from errors of the core to statuses, and from statuses to their text: the
+/// core's own sentence, or, for what only C can do wrong, the one given here.
+macro_rules! statuses {
+    (
+        core { $($status:ident = $variant:ident $(($filler:expr))?,)* }
+        c { $($own:ident = $text:literal,)* }
+    ) => {
+        impl From<Error> for Status {
+            fn from(error: Error) -> Self {
+                match error {
+                    $(Error::$variant { .. } => Status::$status,)*
+                    // `Error` may grow; what is unknown here is as bad as corrupt.
+                    _ => Status::INFONOISE_CORRUPT,
+                }
+            }
         }
-    }
+
+        /// The text of every status, by its number; one without would not compile.
+        const TEXTS: [&CStr; 0 $(+ one!($status))* $(+ one!($own))*] = {
+            let mut texts = [UNKNOWN; 0 $(+ one!($status))* $(+ one!($own))*];
+            $(texts[Status::$status as usize] = {
+                const TEXT: &str = Error::$variant $(($filler))?.text();
+                c_name!(TEXT)
+            };)*
+            $(texts[Status::$own as usize] = $text;)*
+            texts
+        };
+    };
+}
+macro_rules! one {
+    ($item:ident) => {
+        1
+    };
 }
 
+const UNKNOWN: &CStr = c"unknown status: is the header from this library's version?";
 /// The text of an error does not depend on the field.
 const ANY: ConfigError = ConfigError { field: "", value: 0.0, must: "", bound: None, remedy: "" };
 
-/// The texts of the errors are the core's, 0-terminated.
-macro_rules! c_text {
-    ($error:expr) => {{
-        const TEXT: &str = $error.text();
-        c_name!(TEXT)
-    }};
+statuses! {
+    core {
+        INFONOISE_TOO_SMALL = TooSmall,
+        INFONOISE_NOT_A_STATE = NotAState,
+        INFONOISE_FOREIGN_ENDIAN = ForeignEndian,
+        INFONOISE_WRONG_LAYOUT = WrongLayout(0),
+        INFONOISE_CORRUPT = Corrupt,
+        INFONOISE_INVALID_CONFIG = Config(ANY),
+        INFONOISE_LENGTH = Length,
+        INFONOISE_ARGUMENT = Argument,
+        INFONOISE_NOT_READY = NotReady,
+        INFONOISE_GRID_TOO_FINE = GridTooFine,
+        INFONOISE_NOT_A_SNAPSHOT = NotASnapshot,
+        INFONOISE_TRUNCATED = Truncated,
+        INFONOISE_SNAPSHOT_VERSION = SnapshotVersion(0),
+        INFONOISE_SNAPSHOT_SIZE = SnapshotSize,
+        INFONOISE_CHECKSUM = Checksum,
+        INFONOISE_TABLE = Table(ANY),
+        INFONOISE_NOT_A_JOURNAL = NotAJournal,
+        INFONOISE_JOURNAL_VERSION = JournalVersion(0),
+        INFONOISE_RECORD = Record,
+    }
+    c {
+        INFONOISE_OK = c"ok",
+        INFONOISE_NULL = c"a pointer is NULL: pass memory for every argument that is not documented as optional",
+        INFONOISE_MISALIGNED = c"a pointer is not aligned: state blocks are 8-aligned, arrays as their elements",
+        INFONOISE_STRUCT_SIZE = c"struct_size is unknown: initialise structs with their INFONOISE_..._INIT macro",
+        INFONOISE_BUSY = c"another thread is working on this block: one block serves one thread at a time",
+        INFONOISE_DIFFERS = c"the run differs from its journal: the digests of this step do not agree",
+    }
 }
 
 /// One sentence for a status: what is wrong and what to do. Never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn infonoise_status_message(status: u32) -> *const c_char {
-    let text: &CStr = match status {
-        0 => c"ok",
-        1 => c"a pointer is NULL: pass memory for every argument that is not documented as optional",
-        2 => c_text!(Error::TooSmall),
-        3 => c_text!(Error::NotAState),
-        4 => c_text!(Error::ForeignEndian),
-        5 => c_text!(Error::WrongLayout(0)),
-        6 => c_text!(Error::Corrupt),
-        7 => {
-            c"the configuration is invalid: infonoise_config_check names the field, the bound and the remedy"
-        }
-        8 => c_text!(Error::Length),
-        9 => c_text!(Error::Argument),
-        10 => c_text!(Error::NotReady),
-        11 => c_text!(Error::GridTooFine),
-        12 => c"a pointer is not aligned: state blocks are 8-aligned, arrays as their elements",
-        13 => c"struct_size is unknown: initialise structs with their INFONOISE_..._INIT macro",
-        14 => c"another thread is working on this block: one block serves one thread at a time",
-        15 => c_text!(Error::NotASnapshot),
-        16 => c_text!(Error::Truncated),
-        17 => c_text!(Error::SnapshotVersion(0)),
-        18 => c_text!(Error::SnapshotSize),
-        19 => c_text!(Error::Checksum),
-        20 => c_text!(Error::Table(ANY)),
-        21 => c_text!(Error::NotAJournal),
-        22 => c_text!(Error::JournalVersion(0)),
-        23 => c_text!(Error::Record),
-        24 => c"the run differs from its journal: the digests of this step do not agree",
-        _ => c"unknown status: is the header from this library's version?",
-    };
-    text.as_ptr()
+    TEXTS.get(status as usize).unwrap_or(&UNKNOWN).as_ptr()
 }
 
-/// The name of a code, "unknown" where there is none.
-macro_rules! name {
-    ($kind:ident, $code:expr) => {
-        $kind::from_code($code).map_or(c"unknown", $kind::c_name).as_ptr()
-    };
+/// Whose names `infonoise_name` gives: those of the enum of the same name.
+#[repr(u32)]
+#[derive(Clone, Copy)]
+pub enum NameKind {
+    /// `infonoise_phase`.
+    Phase = 0,
+    /// `infonoise_warning`.
+    Warning = 1,
+    /// `infonoise_hold`.
+    Hold = 2,
+    /// What to do about an `infonoise_hold`.
+    HoldRemedy = 3,
+    /// `infonoise_pivot_rule`.
+    PivotRule = 4,
+    /// `infonoise_objective`.
+    Objective = 5,
+    /// `infonoise_emphasis`.
+    Emphasis = 6,
+    /// `infonoise_endpoint`.
+    Endpoint = 7,
+    /// `infonoise_pivot`.
+    Pivot = 8,
+    /// `infonoise_baseline`.
+    Baseline = 9,
+    /// `infonoise_draw`.
+    Draw = 10,
+    /// `infonoise_preset`.
+    Preset = 11,
+    /// `infonoise_coordinate`.
+    Coordinate = 12,
+    /// `infonoise_schedule_kind`.
+    ScheduleKind = 13,
 }
 
-/// Name of an `infonoise_phase`; "unknown" for other numbers.
+/// The name of a number (`code`) of an enum (`infonoise_name_kind`), as every binding
+/// spells it; "unknown" where there is none. Never NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn infonoise_phase_name(phase: u32) -> *const c_char {
-    name!(Phase, phase)
+pub extern "C" fn infonoise_name(kind: u32, code: u32) -> *const c_char {
+    macro_rules! names {
+        ($($kind:ident),+) => {
+            $(if kind == NameKind::$kind as u32 {
+                return $kind::from_code(code).map_or(c"unknown", $kind::c_name).as_ptr();
+            })+
+        };
+    }
+    names!(
+        Phase,
+        Warning,
+        Hold,
+        PivotRule,
+        Objective,
+        Emphasis,
+        Endpoint,
+        Pivot,
+        Baseline,
+        Draw,
+        Preset,
+        Coordinate,
+        ScheduleKind
+    );
+    if kind == NameKind::HoldRemedy as u32 { remedy(code) } else { c"unknown" }.as_ptr()
 }
 
-/// Name of an `infonoise_pivot_rule`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_rule_name(rule: u32) -> *const c_char {
-    name!(PivotRule, rule)
-}
-
-/// Name of an `infonoise_hold`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_hold_name(hold: u32) -> *const c_char {
-    name!(Hold, hold)
-}
-
-/// Name of an `infonoise_warning`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_warning_name(warning: u32) -> *const c_char {
-    name!(Warning, warning)
-}
-
-/// Name of an `infonoise_objective`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_objective_name(objective: u32) -> *const c_char {
-    name!(Objective, objective)
-}
-
-/// Name of an `infonoise_emphasis`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_emphasis_name(emphasis: u32) -> *const c_char {
-    name!(Emphasis, emphasis)
-}
-
-/// Name of an `infonoise_endpoint`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_endpoint_name(endpoint: u32) -> *const c_char {
-    name!(Endpoint, endpoint)
-}
-
-/// Name of an `infonoise_pivot`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_pivot_name(pivot: u32) -> *const c_char {
-    name!(Pivot, pivot)
-}
-
-/// Name of an `infonoise_baseline`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_baseline_name(baseline: u32) -> *const c_char {
-    name!(Baseline, baseline)
-}
-
-/// Name of an `infonoise_draw`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_draw_name(draw: u32) -> *const c_char {
-    name!(Draw, draw)
-}
-
-/// Name of an `infonoise_preset`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_preset_name(preset: u32) -> *const c_char {
-    name!(Preset, preset)
-}
-
-/// What to do about an `infonoise_hold`.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_hold_remedy(hold: u32) -> *const c_char {
-    macro_rules! remedy {
+/// What to do about a hold.
+fn remedy(hold: u32) -> &'static CStr {
+    macro_rules! remedies {
         ($($variant:ident),+) => {
             match Hold::from_code(hold) {
                 $(Some(Hold::$variant) => {
@@ -227,19 +219,5 @@ pub extern "C" fn infonoise_hold_remedy(hold: u32) -> *const c_char {
             }
         };
     }
-    let text =
-        remedy!(None, NoSignal, NoPivot, LowEndUnresolved, DegenerateLow, DegenerateHigh, DegenerateNarrow);
-    text.as_ptr()
-}
-
-/// Name of an `infonoise_coordinate`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_coordinate_name(coordinate: u32) -> *const c_char {
-    name!(Coordinate, coordinate)
-}
-
-/// Name of an `infonoise_schedule_kind`; "unknown" for other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn infonoise_schedule_name(schedule: u32) -> *const c_char {
-    name!(ScheduleKind, schedule)
+    remedies!(None, NoSignal, NoPivot, LowEndUnresolved, DegenerateLow, DegenerateHigh, DegenerateNarrow)
 }

@@ -1,17 +1,15 @@
 //! The verbs of training: sample, observe, step, and all three in one.
 
 use crate::memory::{self, input, output, scheduler, sized_out};
-use crate::{Status, status};
-use core::ffi::c_void;
+use crate::{State, Status, status};
 use infonoise::{Report, Scheduler, StateRef};
 
 /// Draws n sigmas.
 ///
-/// Errors: NULL, MISALIGNED, TOO_SMALL, NOT_A_STATE, FOREIGN_ENDIAN,
-/// WRONG_LAYOUT, CORRUPT; BUSY in debug builds, if another thread is inside.
+/// Errors: those of a state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_sample(
-    state: *mut c_void,
+    state: *mut State,
     bytes: usize,
     sigma: *mut f32,
     n: usize,
@@ -22,11 +20,11 @@ pub unsafe extern "C" fn infonoise_sample(
 /// Draws the n sigmas of `rank` out of a global batch of `world * n`: the
 /// ranks' slices, concatenated, are what one process would have drawn.
 ///
-/// Errors: as `infonoise_sample`; ARGUMENT unless rank < world and
+/// Errors: those of a state; ARGUMENT unless rank < world and
 /// world * n <= 2^32.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_sample_shard(
-    state: *mut c_void,
+    state: *mut State,
     bytes: usize,
     sigma: *mut f32,
     n: usize,
@@ -46,10 +44,10 @@ pub unsafe extern "C" fn infonoise_sample_shard(
 /// of calls may come between two steps. `rejected`, unless NULL, receives the
 /// number of pairs rejected: sigma off the grid, error negative or not finite.
 ///
-/// Errors: as `infonoise_sample`.
+/// Errors: those of a state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_observe(
-    state: *mut c_void,
+    state: *mut State,
     bytes: usize,
     sigma: *const f32,
     error: *const f32,
@@ -65,7 +63,7 @@ pub unsafe extern "C" fn infonoise_observe(
 /// Errors: as `infonoise_observe`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_observe_masked(
-    state: *mut c_void,
+    state: *mut State,
     bytes: usize,
     sigma: *const f32,
     error: *const f32,
@@ -102,9 +100,9 @@ unsafe fn observe(
 /// Counts one optimizer step and refreshes the sampler if that is due.
 /// `report`, unless NULL, receives the report afterwards.
 ///
-/// Errors: as `infonoise_sample`, STRUCT_SIZE.
+/// Errors: those of a state, STRUCT_SIZE.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn infonoise_step(state: *mut c_void, bytes: usize, report: *mut Report) -> Status {
+pub unsafe extern "C" fn infonoise_step(state: *mut State, bytes: usize, report: *mut Report) -> Status {
     status(|| {
         let words = unsafe { memory::words_mut(state, bytes)? };
         #[cfg(debug_assertions)]
@@ -130,7 +128,7 @@ unsafe fn step(words: &mut [u64], report: *mut Report) -> Result<(), Status> {
 /// Errors: as the three. Nothing has changed then, unless the block is CORRUPT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_advance(
-    state: *mut c_void,
+    state: *mut State,
     bytes: usize,
     sigma: *const f32,
     error: *const f32,
@@ -157,11 +155,11 @@ pub unsafe extern "C" fn infonoise_advance(
     })
 }
 
-/// 1 stops refreshes, 0 lets them go on; draws and observations continue.
+/// 1 stops refreshes, 0 resumes them; draws and observations continue.
 ///
-/// Errors: as `infonoise_sample`; ARGUMENT for other numbers.
+/// Errors: those of a state; ARGUMENT for other numbers.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn infonoise_set_frozen(state: *mut c_void, bytes: usize, frozen: u32) -> Status {
+pub unsafe extern "C" fn infonoise_set_frozen(state: *mut State, bytes: usize, frozen: u32) -> Status {
     status(|| {
         if frozen > 1 {
             return Err(Status::INFONOISE_ARGUMENT);

@@ -1,7 +1,7 @@
 /* Any bytes: every function on random blocks, lengths, alignments, NULLs and
  * numbers, on the heap in exact sizes, so that a sanitizer sees any step outside.
  * argv: rounds, seed. Prints how many calls were made. */
-#include <infonoise.h>
+#include <infonoise_journal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +68,7 @@ int main(int argc, char **argv) {
     size_t bytes = infonoise_state_bytes(&config), room = bytes ? bytes : 8 * (1 + below(2000));
     unsigned char *block = malloc(room);
     for (size_t i = 0; i < room; ++i) block[i] = (unsigned char)any();
-    infonoise_status made = infonoise_init(block, room, &config, any());
+    infonoise_status made = infonoise_init((infonoise_state *)block, room, &config, any());
     unsigned hits = (unsigned)below(6);
     /* Damage anywhere, also in magic, layout and dimensions. */
     for (unsigned i = 0; i < hits; ++i) block[below(room)] ^= (unsigned char)(1u << below(8));
@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
     for (int call = 0; call < 12; ++call, ++calls) {
       size_t n = length(), m = length(), count = 0;
       float *a = floats(n), *b = floats(n), *c = floats(m);
-      double *d = doubles(n), *e = doubles(n), *table = doubles(256), *curve = doubles(257);
+      double *d = doubles(n), *e = doubles(n), *table = doubles(256), *curve = doubles(257), *work = doubles(4 * 256);
       uint8_t *mask = malloc(n + 1);
       uint64_t *thresholds = malloc(257 * sizeof *thresholds);
       float *edges = malloc((257 + 256) * sizeof *edges);
@@ -87,12 +87,13 @@ int main(int argc, char **argv) {
       infonoise_mismatch mismatch = INFONOISE_MISMATCH_INIT;
       profile.bins = mismatch.bins = (uint32_t)below(300);
       if (profile.bins > 256) profile.bins = mismatch.bins = 256;
-      profile.cdf = curve, profile.density = profile.bins ? table : NULL, mismatch.emphasis = table;
+      profile.cdf = curve, profile.density = profile.bins ? table : NULL, mismatch.emphasis = work;
+      profile.error = work + 256, profile.rate = work + 512, profile.target = below(8) ? work + 768 : NULL;
       if (below(16) == 0) report.struct_size = (uint32_t)below(sizeof report);
-      void *s = bent(block);
-      size_t r = s == block || s == NULL ? room : room ? room - 1 : 0;
+      infonoise_state *s = bent(block);
+      size_t r = (void *)s == (void *)block || s == NULL ? room : room ? room - 1 : 0;
       uint64_t digest;
-      size_t image_bytes = infonoise_image_bytes(s, r);
+      size_t snapshot_bytes = infonoise_snapshot_bytes(s, r);
       switch (below(25)) {
         case 0: (void)infonoise_sample(s, r, bent(a), n ? n - 1 : 0); break;
         case 1: (void)infonoise_sample_shard(s, r, a, n, (uint32_t)below(5), (uint32_t)below(5)); break;
@@ -109,26 +110,32 @@ int main(int argc, char **argv) {
         case 12: (void)infonoise_from_entropic_time(s, r, 0.0, 0, d, d, n); break;
         case 13: (void)infonoise_digest(s, r, &digest); break;
         case 14: (void)infonoise_validate(s, r); break;
-        case 15: (void)infonoise_diagnose(s, r, (uint32_t)below(3), (uint32_t)below(7), real(), real(), table, &mismatch); break;
+        case 15: (void)infonoise_diagnose(s, r, (uint32_t)below(7), real(), real(), table, below(2) ? bent(curve) : NULL, &mismatch); break;
         case 16: (void)infonoise_snap(a, index, n, c, m); break;
         case 17: (void)infonoise_from_sigma((uint32_t)below(5), d, d, n), (void)infonoise_to_sigma((uint32_t)below(5), d, e, n); break;
-        case 18: (void)infonoise_config_get(s, r, &config), (void)infonoise_tables_get(s, r, table, NULL); break;
+        case 18: (void)infonoise_config_get(s, r, &config), (void)infonoise_tables_get(s, r, table, NULL), (void)infonoise_name((uint32_t)below(16), (uint32_t)below(20)); break;
         case 24: (void)infonoise_sampler_get(s, r, bent(thresholds), edges, below(2) ? edges + 257 : NULL); break;
         case 19: case 20: case 21: case 22: {
           /* Journals: recorded, damaged, cut, replayed, with memory of any content. */
           uint32_t page = (uint32_t)below(400);
-          size_t memory = infonoise_journal_bytes(page), used = 0, at = 0, needed = 0, other_memory = 0;
+          size_t memory = infonoise_recent_bytes(page), at = 0, needed = 0, other_memory = 0;
           size_t whole = infonoise_journal_begin_bytes(s, r) + 3 * infonoise_record_bytes(n);
           unsigned char *journal = malloc(memory + 1), *log = malloc(whole);
           for (size_t i = 0; i < memory; ++i) journal[i] = (unsigned char)any();
-          if (infonoise_journal_begin(journal, memory, page, s, r, any(), log, whole, &used) == INFONOISE_OK) at += used;
+          infonoise_recorder run = INFONOISE_RECORDER_INIT;
+          run.state = s, run.bytes = r, run.recent = journal, run.recent_bytes = memory;
+          run.used = (size_t)any();
+          if (below(16) == 0) run.struct_size = (uint32_t)below(sizeof run + 8);
+#define RECORDED(call, room) run.record = log + at, run.record_bytes = (room), at += call == INFONOISE_OK ? run.used : 0
+          RECORDED(infonoise_journal_begin(&run, page, any()), whole - at);
           if (below(4) == 0 && memory) journal[below(memory)] ^= (unsigned char)(1u << below(8));
-          if (infonoise_journal_sample(journal, memory, s, r, a, n, (uint32_t)below(3), (uint32_t)below(3), log + at, whole - at, &used) == INFONOISE_OK) at += used;
-          if (infonoise_journal_observe(journal, memory, s, r, a, b, below(2) ? mask : NULL, n, &count, log + at, below(4) ? whole - at : below(whole - at + 1), &used) == INFONOISE_OK) at += used;
-          if (infonoise_journal_step(journal, memory, s, r, &report, log + at, whole - at, &used) == INFONOISE_OK) at += used;
-          if (infonoise_journal_reconfigure(journal, memory, s, r, &config, table, log + at, whole - at, &used) == INFONOISE_OK) at += used;
-          if (infonoise_journal_set_frozen(journal, memory, s, r, (uint32_t)below(3), log + at, whole - at, &used) == INFONOISE_OK) at += used;
-          if (infonoise_journal_digest(journal, memory, s, r, log + at, whole - at, &used) == INFONOISE_OK) at += used;
+          RECORDED(infonoise_journal_sample(&run, a, n, (uint32_t)below(3), (uint32_t)below(3)), whole - at);
+          RECORDED(infonoise_journal_observe(&run, a, b, below(2) ? mask : NULL, n, &count), below(4) ? whole - at : below(whole - at + 1));
+          RECORDED(infonoise_journal_step(&run, &report), whole - at);
+          RECORDED(infonoise_journal_reconfigure(&run, &config, table), whole - at);
+          RECORDED(infonoise_journal_set_frozen(&run, (uint32_t)below(3)), whole - at);
+          RECORDED(infonoise_journal_digest(&run), whole - at);
+          (void)infonoise_journal_digest(below(2) ? NULL : (infonoise_recorder *)((char *)&run + 1));
           if (at && below(2)) log[below(at)] ^= (unsigned char)(1u << below(8));
           if (below(4) == 0) at = below(at + 1);
           unsigned char *exact = malloc(at + 1);
@@ -137,36 +144,39 @@ int main(int argc, char **argv) {
           if (infonoise_replay_needs(exact, at, &needed, &other_memory) == INFONOISE_OK && other_memory < 1u << 24) {
             unsigned char *other = calloc(needed, 1), *recent = calloc(other_memory, 1);
             infonoise_event event = INFONOISE_EVENT_INIT;
-            size_t place = 0;
-            infonoise_status status = infonoise_replay_begin(recent, other_memory, other, needed, exact, at, &place);
+            infonoise_recorder again = INFONOISE_RECORDER_INIT;
+            again.state = (infonoise_state *)other, again.bytes = needed;
+            again.recent = recent, again.recent_bytes = other_memory;
+            infonoise_status status = infonoise_replay_begin(&again, exact, at);
+            size_t place = again.used;
             if (below(8) == 0) recent[below(other_memory)] ^= (unsigned char)(1u << below(8));
             while (status == INFONOISE_OK || status == INFONOISE_DIFFERS) {
-              status = infonoise_replay_next(recent, other_memory, other, needed, exact + place, at - place, &used, &event);
-              if (status == INFONOISE_OK || status == INFONOISE_DIFFERS) place += used;
+              status = infonoise_replay_next(&again, exact + place, at - place, &event);
+              place += again.used;
             }
             (void)infonoise_journal_is_torn(exact + place, at - place);
-            (void)infonoise_journal_draws(recent, other_memory, event.first, c, m);
+            (void)infonoise_journal_draws(&again, event.first, c, m);
             free(other), free(recent);
           }
           free(journal), free(log), free(exact);
           break;
         }
         default: {
-          /* Images: saved, damaged, cut, loaded into a block that is too small or not. */
-          unsigned char *image = malloc(image_bytes + 1);
-          if (infonoise_save(s, r, image, image_bytes) == INFONOISE_OK) {
-            if (below(2)) image[below(image_bytes)] ^= (unsigned char)(1u << below(8));
-            size_t part = below(4) ? image_bytes : below(image_bytes + 1), needed = 0;
-            if (infonoise_image_state_bytes(image, part, &needed) == INFONOISE_OK) {
+          /* Snapshots: saved, damaged, cut, loaded into a block that is too small or not. */
+          unsigned char *snapshot = malloc(snapshot_bytes + 1);
+          if (infonoise_save(s, r, snapshot, snapshot_bytes) == INFONOISE_OK) {
+            if (below(2)) snapshot[below(snapshot_bytes)] ^= (unsigned char)(1u << below(8));
+            size_t part = below(4) ? snapshot_bytes : below(snapshot_bytes + 1), needed = 0;
+            if (infonoise_snapshot_state_bytes(snapshot, part, &needed) == INFONOISE_OK) {
               void *other = malloc(needed);
-              (void)infonoise_load(other, below(4) ? needed : below(needed), image, part);
+              (void)infonoise_load(other, below(4) ? needed : below(needed), snapshot, part);
               free(other);
             }
           }
-          free(image);
+          free(snapshot);
         }
       }
-      free(a), free(b), free(c), free(d), free(e), free(table), free(curve), free(mask), free(index), free(thresholds), free(edges);
+      free(a), free(b), free(c), free(d), free(e), free(table), free(curve), free(work), free(mask), free(index), free(thresholds), free(edges);
     }
     free(block);
   }

@@ -14,7 +14,7 @@ enum { ROOM = 1 << 16 };
 static float sigma[ROOM], error[ROOM];
 static uint8_t mask[ROOM];
 static double tables[2][256], curves[10][257];
-static void *state;
+static infonoise_state *state;
 static size_t bytes;
 
 static void must(infonoise_status status) {
@@ -90,8 +90,8 @@ static void init(void) {
 static void report(void) {
   infonoise_report r = INFONOISE_REPORT_INIT;
   must(infonoise_step(state, bytes, &r));
-  printf("%s %s %s %s", infonoise_phase_name(r.phase), infonoise_warning_name(r.warning),
-         infonoise_hold_name(r.hold_reason), infonoise_rule_name(r.pivot_rule));
+  printf("%s %s %s %s", infonoise_name(INFONOISE_NAME_KIND_PHASE, r.phase), infonoise_name(INFONOISE_NAME_KIND_WARNING, r.warning),
+         infonoise_name(INFONOISE_NAME_KIND_HOLD, r.hold_reason), infonoise_name(INFONOISE_NAME_KIND_PIVOT_RULE, r.pivot_rule));
   printf(" %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32, r.clipped_bins, r.poorest_bin, r.poorest_count, r.stalest_bin);
   printf(" %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, r.steps, r.draws, r.observations, r.rejected);
   printf(" %" PRIu64 " %" PRIu64 " %" PRIu64, r.refreshes, r.held, r.stalest_age);

@@ -15,7 +15,7 @@ static infonoise_status run(uint64_t *digest) {
   infonoise_status status = infonoise_config_init(&config, INFONOISE_PRESET_EDM);
   config.warmup_steps = 20, config.min_count = 2, config.refresh_every = 7;
   size_t bytes = infonoise_state_bytes(&config);
-  void *state = malloc(bytes);
+  infonoise_state *state = malloc(bytes);
   if (!status) status = infonoise_init(state, bytes, &config, 3);
   for (int step = 0; step < 60 && !status; ++step) {
     float sigma[256], error[256];

@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
   must(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE));
   config.warmup_steps = 40, config.refresh_every = 7, config.min_count = 20;
   size_t bytes = infonoise_state_bytes(&config);
-  void *state = malloc(bytes);
+  infonoise_state *state = malloc(bytes);
   float *sigma = malloc(batch * sizeof *sigma), *error = malloc(batch * sizeof *error);
   if (!state || !sigma || !error) return 1;
   must(infonoise_init(state, bytes, &config, 7));

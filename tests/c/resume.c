@@ -1,4 +1,4 @@
-/* A run that is saved and killed: argv holds the image's path, the last step
+/* A run that is saved and killed: argv holds the snapshot's path, the last step
  * and the step at which to save and wait for kill -9 (0: never). Each later step
  * prints a hash of its sigmas and the digest. */
 #include <inttypes.h>
@@ -16,16 +16,16 @@ static void must(infonoise_status status) {
 int main(int argc, char **argv) {
   if (argc != 4) return 2;
   uint64_t last = strtoull(argv[2], NULL, 10), stop = strtoull(argv[3], NULL, 10);
-  static unsigned char image[1 << 18];
-  void *state;
+  static unsigned char snapshot[1 << 18];
+  infonoise_state *state;
   size_t bytes;
   FILE *file = fopen(argv[1], "rb");
   if (file) {
-    size_t length = fread(image, 1, sizeof image, file);
+    size_t length = fread(snapshot, 1, sizeof snapshot, file);
     fclose(file);
-    must(infonoise_image_state_bytes(image, length, &bytes));
+    must(infonoise_snapshot_state_bytes(snapshot, length, &bytes));
     state = malloc(bytes);
-    must(infonoise_load(state, bytes, image, length));
+    must(infonoise_load(state, bytes, snapshot, length));
   } else {
     infonoise_config config = INFONOISE_CONFIG_INIT;
     must(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE));
@@ -47,10 +47,10 @@ int main(int argc, char **argv) {
     must(infonoise_observe(state, bytes, sigma, error, 64, NULL));
     must(infonoise_step(state, bytes, &report));
     if (report.steps == stop) {
-      size_t length = infonoise_image_bytes(state, bytes);
-      must(infonoise_save(state, bytes, image, sizeof image));
+      size_t length = infonoise_snapshot_bytes(state, bytes);
+      must(infonoise_save(state, bytes, snapshot, sizeof snapshot));
       file = fopen(argv[1], "wb");
-      if (!file || fwrite(image, 1, length, file) != length || fclose(file)) return 1;
+      if (!file || fwrite(snapshot, 1, length, file) != length || fclose(file)) return 1;
       puts("saved");
       fflush(stdout);
       getchar(); /* until the parent kills this process */

@@ -14,8 +14,9 @@
     }                                                              \
   } while (0)
 
-enum { BATCH = 256, STATE_BYTES = 72 * 1024 };
-static alignas(8) unsigned char state[STATE_BYTES], copy[STATE_BYTES];
+enum { BATCH = 256, STATE_BYTES = 80 * 1024 };
+static alignas(8) unsigned char memory[STATE_BYTES], spare[STATE_BYTES];
+static infonoise_state *const state = (infonoise_state *)memory, *const copy = (infonoise_state *)spare;
 
 static size_t fresh(const infonoise_config *config) {
   size_t bytes = infonoise_state_bytes(config);
@@ -96,7 +97,7 @@ static void trains(void) {
   }
   CHECK(report.phase == INFONOISE_PHASE_ADAPTING && report.pivot_rule == INFONOISE_PIVOT_RULE_ONSET);
   CHECK(report.pivot > 0.48 && report.pivot < 0.52);
-  CHECK(strcmp(infonoise_phase_name(report.phase), "adapting") == 0);
+  CHECK(strcmp(infonoise_name(INFONOISE_NAME_KIND_PHASE, report.phase), "adapting") == 0);
 
   double density[64], cdf[65], total = 0;
   infonoise_profile profile = INFONOISE_PROFILE_INIT;
@@ -133,16 +134,16 @@ static void refuses(void) {
   CHECK(strcmp(message, "min_count = 300 must be at most window = 256: lower min_count or raise window") == 0);
   CHECK(infonoise_config_check(&config, message, 8) == INFONOISE_INVALID_CONFIG && strlen(message) == 7);
   CHECK(infonoise_config_check(&config, NULL, 0) == INFONOISE_INVALID_CONFIG);
-  memset(state, 7, sizeof state);
-  memset(copy, 7, sizeof copy);
-  CHECK(infonoise_init(state, sizeof state, &config, 0) == INFONOISE_INVALID_CONFIG);
+  memset(memory, 7, sizeof memory);
+  memset(spare, 7, sizeof spare);
+  CHECK(infonoise_init(state, sizeof memory, &config, 0) == INFONOISE_INVALID_CONFIG);
   config.min_count = 50;
   CHECK(infonoise_init(state, infonoise_state_bytes(&config) - 8, &config, 0) == INFONOISE_TOO_SMALL);
-  CHECK(infonoise_init(state + 4, sizeof state - 4, &config, 0) == INFONOISE_MISALIGNED);
-  CHECK(memcmp(state, copy, sizeof state) == 0);
+  CHECK(infonoise_init((infonoise_state *)(memory + 4), sizeof memory - 4, &config, 0) == INFONOISE_MISALIGNED);
+  CHECK(memcmp(memory, spare, sizeof memory) == 0);
 
   float sigma[4] = {1, 1, 1, 1}, error[4] = {1, 1, 1, 1};
-  CHECK(infonoise_sample(state, sizeof state, sigma, 4) == INFONOISE_NOT_A_STATE);
+  CHECK(infonoise_sample(state, sizeof memory, sigma, 4) == INFONOISE_NOT_A_STATE);
   size_t bytes = fresh(&config), rejected = 0;
   memcpy(copy, state, bytes);
   CHECK(infonoise_sample(NULL, bytes, sigma, 4) == INFONOISE_NULL);
@@ -178,8 +179,8 @@ static void refuses(void) {
 
   /* The other byte order has its own error. */
   unsigned char magic[8];
-  memcpy(magic, state, 8);
-  for (int i = 0; i < 8; ++i) state[i] = magic[7 - i];
+  memcpy(magic, memory, 8);
+  for (int i = 0; i < 8; ++i) memory[i] = magic[7 - i];
   CHECK(infonoise_step(state, bytes, NULL) == INFONOISE_FOREIGN_ENDIAN);
 }
 
@@ -189,7 +190,8 @@ static void survives(void) {
   CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE) == INFONOISE_OK);
   config.bins = 16, config.window = 8, config.min_count = 1, config.warmup_steps = 1, config.refresh_every = 1;
   size_t bytes = infonoise_state_bytes(&config);
-  unsigned char *block = aligned_alloc(64, bytes);
+  unsigned char *any = aligned_alloc(64, bytes);
+  infonoise_state *block = (infonoise_state *)any;
   float sigma[64], error[64];
   double curves[10][17];
   uint64_t digest, random = 88172645463325252u;
@@ -200,10 +202,11 @@ static void survives(void) {
       random ^= random << 13, random ^= random >> 7, random ^= random << 17;
       /* Anything but the magic, the layout version and the dimensions. */
       size_t from = flip & 1 ? 28 : bytes / 8;
-      block[from + random % (bytes - from)] = (unsigned char)(random >> 40);
+      any[from + random % (bytes - from)] = (unsigned char)(random >> 40);
     }
     infonoise_profile profile = INFONOISE_PROFILE_INIT;
     profile.bins = 16, profile.sigma = curves[0], profile.edges = curves[1], profile.density = curves[2];
+    profile.error = curves[3], profile.rate = curves[4], profile.target = curves[5];
     (void)infonoise_validate(block, bytes);
     (void)infonoise_sample(block, bytes, sigma, 64);
     for (int i = 0; i < 64; ++i) error[i] = sigma[i] = (float)(0.002 * (1 << (i % 16)));
@@ -216,10 +219,54 @@ static void survives(void) {
   free(block);
 }
 
+/* Every kind has names from 0 on, and "unknown" after the last of them. */
+static void names(void) {
+  static const char *const last[] = {"frozen", "looks_discrete", "degenerate_narrow", NULL, "held", "v", "samples",
+                                     "discrete", "off", "table", "stratified", "paper", "c_noise", "table"};
+  for (uint32_t kind = 0; kind < sizeof last / sizeof *last; ++kind) {
+    uint32_t codes = 0;
+    while (strcmp(infonoise_name(kind, codes), "unknown")) ++codes;
+    CHECK(codes > 1 && codes < 20);
+    CHECK(!last[kind] || strcmp(infonoise_name(kind, codes - 1), last[kind]) == 0);
+  }
+  CHECK(strcmp(infonoise_name(14, 0), "unknown") == 0 && strcmp(infonoise_name(UINT32_MAX, 0), "unknown") == 0);
+  CHECK(strcmp(infonoise_name(INFONOISE_NAME_KIND_HOLD, INFONOISE_HOLD_NO_PIVOT), "no_pivot") == 0);
+  CHECK(strcmp(infonoise_name(INFONOISE_NAME_KIND_HOLD_REMEDY, INFONOISE_HOLD_NO_PIVOT), "no_pivot") != 0);
+}
+
+/* An estimate needs its four arrays; a diagnosis compares with what it is given. */
+static void diagnoses(void) {
+  infonoise_config config = INFONOISE_CONFIG_INIT;
+  CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DEFAULT) == INFONOISE_OK);
+  size_t bytes = fresh(&config);
+  double error[64], rate[64], target[64], density[64], emphasis[64];
+  infonoise_profile profile = INFONOISE_PROFILE_INIT;
+  profile.bins = 64, profile.error = error, profile.rate = rate, profile.target = target;
+  CHECK(infonoise_profile_get(state, bytes, INFONOISE_PROFILE_KIND_ESTIMATED, &profile) == INFONOISE_NULL);
+  CHECK(infonoise_profile_get(state, bytes, INFONOISE_PROFILE_KIND_IN_FORCE, &profile) == INFONOISE_OK);
+  profile.density = density;
+  CHECK(infonoise_profile_get(state, bytes, INFONOISE_PROFILE_KIND_ESTIMATED, &profile) == INFONOISE_NOT_READY);
+  infonoise_mismatch found = INFONOISE_MISMATCH_INIT;
+  found.bins = 64, found.emphasis = emphasis;
+  const uint32_t kind = INFONOISE_SCHEDULE_KIND_LOG_NORMAL;
+  CHECK(infonoise_diagnose(state, bytes, kind, -1.2, 1.2, NULL, NULL, &found) == INFONOISE_NOT_READY);
+  CHECK(infonoise_diagnose(state, bytes, kind, -1.2, 1.2, NULL, target, &found) == INFONOISE_OK);
+  CHECK(found.total_variation > 0.1 && found.total_variation < 1);
+  memcpy(target, emphasis, sizeof target);
+  CHECK(infonoise_diagnose(state, bytes, kind, -1.2, 1.2, NULL, target, &found) == INFONOISE_OK);
+  CHECK(found.total_variation < 0.01);
+  target[3] = -1;
+  CHECK(infonoise_diagnose(state, bytes, kind, -1.2, 1.2, NULL, target, &found) == INFONOISE_ARGUMENT);
+}
+
 int main(void) {
   CHECK(infonoise_abi_version() == INFONOISE_ABI_VERSION);
-  for (uint32_t status = 0; status < 20; ++status) CHECK(strlen(infonoise_status_message(status)) > 1);
+  for (uint32_t status = 0; status < 25; ++status)
+    CHECK(strlen(infonoise_status_message(status)) > 1 && !strstr(infonoise_status_message(status), "unknown status"));
+  CHECK(strstr(infonoise_status_message(25), "unknown status"));
+  names();
   trains();
+  diagnoses();
   can_be_drawn_elsewhere();
   refuses();
   survives();

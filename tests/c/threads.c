@@ -7,7 +7,7 @@
 
 enum { STEPS = 3000, BATCH = 256 };
 static size_t bytes;
-static void *shared;
+static infonoise_state *shared;
 
 static void must(infonoise_status status) {
   if (status != INFONOISE_OK) {
@@ -16,19 +16,19 @@ static void must(infonoise_status status) {
   }
 }
 
-static void *fresh(void) {
+static infonoise_state *fresh(void) {
   infonoise_config config = INFONOISE_CONFIG_INIT;
   must(infonoise_config_init(&config, INFONOISE_PRESET_DEFAULT));
   config.warmup_steps = 20, config.refresh_every = 5;
   bytes = infonoise_state_bytes(&config);
-  void *state = malloc(bytes);
+  infonoise_state *state = malloc(bytes);
   must(infonoise_init(state, bytes, &config, 5));
   return state;
 }
 
 /* Trains a block of its own; returns its digest. */
 static void *alone(void *result) {
-  void *state = fresh();
+  infonoise_state *state = fresh();
   float sigma[BATCH], error[BATCH];
   for (int step = 0; step < STEPS; ++step) {
     must(infonoise_sample(state, bytes, sigma, BATCH));

@@ -2,6 +2,7 @@
 //
 //   behaviour FOLDER   writes FOLDER/run.journal and prints its last digest
 #include <infonoise/infonoise.hpp>
+#include <infonoise/journal.hpp>
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -70,16 +71,17 @@ void train(Verbs& verbs, int steps, std::size_t batch = 256) {
 void equals_the_c_abi() {
   const Config config = quick();
   Scheduler scheduler(config, 11);
-  std::vector<std::uint64_t> block(infonoise_state_bytes(&config.raw()) / 8);
-  const std::size_t bytes = block.size() * 8;
-  CHECK(infonoise_init(block.data(), bytes, &config.raw(), 11) == INFONOISE_OK);
+  std::vector<std::uint64_t> words(infonoise_state_bytes(&config.raw()) / 8);
+  infonoise_state* const block = reinterpret_cast<infonoise_state*>(words.data());
+  const std::size_t bytes = words.size() * 8;
+  CHECK(infonoise_init(block, bytes, &config.raw(), 11) == INFONOISE_OK);
   CHECK(scheduler.seed() == 11 && scheduler.bytes() == bytes);
-  const auto same = [&] { return std::memcmp(block.data(), scheduler.data(), bytes) == 0; };
+  const auto same = [&] { return std::memcmp(block, scheduler.data(), bytes) == 0; };
   for (int step = 0; step < 60; ++step) {
     std::array<float, 64> sigma;
     std::vector<float> mine = step % 2 ? scheduler.sample_shard(64, 2, 3) : scheduler.sample(64);
-    CHECK((step % 2 ? infonoise_sample_shard(block.data(), bytes, sigma.data(), 64, 2, 3)
-                    : infonoise_sample(block.data(), bytes, sigma.data(), 64)) == INFONOISE_OK);
+    CHECK((step % 2 ? infonoise_sample_shard(block, bytes, sigma.data(), 64, 2, 3)
+                    : infonoise_sample(block, bytes, sigma.data(), 64)) == INFONOISE_OK);
     CHECK(std::memcmp(mine.data(), sigma.data(), sizeof sigma) == 0);
     std::vector<float> error = errors(mine);
     std::vector<std::uint8_t> mask(64);
@@ -87,15 +89,15 @@ void equals_the_c_abi() {
     std::size_t rejected = 9;
     error[3] = -1;
     if (step % 3) {
-      CHECK(infonoise_observe(block.data(), bytes, sigma.data(), error.data(), 64, &rejected) == INFONOISE_OK);
+      CHECK(infonoise_observe(block, bytes, sigma.data(), error.data(), 64, &rejected) == INFONOISE_OK);
       CHECK(scheduler.observe(mine, error) == 1 && rejected == 1);
     } else {
-      CHECK(infonoise_observe_masked(block.data(), bytes, sigma.data(), error.data(), mask.data(), 64, &rejected) ==
+      CHECK(infonoise_observe_masked(block, bytes, sigma.data(), error.data(), mask.data(), 64, &rejected) ==
             INFONOISE_OK);
       CHECK(scheduler.observe(mine, error, mask) == 1 && rejected == 1);
     }
     infonoise_report report = INFONOISE_REPORT_INIT;
-    CHECK(infonoise_step(block.data(), bytes, &report) == INFONOISE_OK);
+    CHECK(infonoise_step(block, bytes, &report) == INFONOISE_OK);
     const Report stepped = scheduler.step(), read = scheduler.report();
     CHECK(std::memcmp(static_cast<const infonoise_report*>(&stepped), &report, sizeof report) == 0);
     CHECK(std::memcmp(static_cast<const infonoise_report*>(&read), &report, sizeof report) == 0);
@@ -106,42 +108,43 @@ void equals_the_c_abi() {
     } else {
       CHECK(scheduler.advance(mine, error, mine).steps == report.steps + 1);
     }
-    CHECK(infonoise_advance(block.data(), bytes, other.data(), error.data(), step % 2 ? mask.data() : nullptr, 64,
+    CHECK(infonoise_advance(block, bytes, other.data(), error.data(), step % 2 ? mask.data() : nullptr, 64,
                             other.data(), 64, nullptr, nullptr) == INFONOISE_OK);
     CHECK(mine == other && same());
   }
   std::uint64_t digest = 0;
-  CHECK(infonoise_digest(block.data(), bytes, &digest) == INFONOISE_OK && digest == scheduler.digest());
+  CHECK(infonoise_digest(block, bytes, &digest) == INFONOISE_OK && digest == scheduler.digest());
   scheduler.set_frozen(true);
-  CHECK(infonoise_set_frozen(block.data(), bytes, 1) == INFONOISE_OK && same());
+  CHECK(infonoise_set_frozen(block, bytes, 1) == INFONOISE_OK && same());
   CHECK(scheduler.report().phase == INFONOISE_PHASE_FROZEN);
   scheduler.set_frozen(false);
 
   std::array<float, 18> grid;
-  CHECK(infonoise_info_grid(block.data(), bytes, 0.5, 0, grid.data(), grid.size()) == INFONOISE_OK);
+  CHECK(infonoise_info_grid(block, bytes, 0.5, 0, grid.data(), grid.size()) == INFONOISE_OK);
   const std::vector<float> mine = scheduler.info_grid(18, 0.5, false);
   CHECK(std::equal(mine.begin(), mine.end(), grid.begin(), grid.end()));
   const double sigmas[] = {0.01, 0.5, 3.0};
   const std::vector<double> time = scheduler.to_entropic_time(sigmas), back = scheduler.from_entropic_time(time);
   double expected[3];
-  CHECK(infonoise_to_entropic_time(block.data(), bytes, 0, 1, sigmas, expected, 3) == INFONOISE_OK);
+  CHECK(infonoise_to_entropic_time(block, bytes, 0, 1, sigmas, expected, 3) == INFONOISE_OK);
   CHECK(std::memcmp(time.data(), expected, sizeof expected) == 0);
-  CHECK(infonoise_from_entropic_time(block.data(), bytes, 0, 1, expected, expected, 3) == INFONOISE_OK);
+  CHECK(infonoise_from_entropic_time(block, bytes, 0, 1, expected, expected, 3) == INFONOISE_OK);
   CHECK(std::memcmp(back.data(), expected, sizeof expected) == 0);
 
   std::uint64_t threshold[65];
   float edge[65], slope[64];
-  CHECK(infonoise_sampler_get(block.data(), bytes, threshold, edge, slope) == INFONOISE_OK);
+  CHECK(infonoise_sampler_get(block, bytes, threshold, edge, slope) == INFONOISE_OK);
   const infonoise::DrawTable table = scheduler.draw_table();
   CHECK(std::equal(table.threshold.begin(), table.threshold.end(), threshold, threshold + 65));
   CHECK(std::equal(table.edge.begin(), table.edge.end(), edge, edge + 65));
   CHECK(std::equal(table.slope.begin(), table.slope.end(), slope, slope + 64));
 
-  double density[64], edges[65];
+  double density[64], edges[65], error_now[64], rate[64], target[64];
   infonoise_profile curves = INFONOISE_PROFILE_INIT;
   curves.bins = 64, curves.density = density, curves.edges = edges;
+  curves.error = error_now, curves.rate = rate, curves.target = target;
   for (const bool estimated : {false, true}) {
-    CHECK(infonoise_profile_get(block.data(), bytes, estimated, &curves) == INFONOISE_OK);
+    CHECK(infonoise_profile_get(block, bytes, estimated, &curves) == INFONOISE_OK);
     const infonoise::Profile profile = estimated ? scheduler.estimate() : scheduler.profile();
     CHECK(std::memcmp(profile.density.data(), density, sizeof density) == 0);
     CHECK(std::memcmp(profile.edges.data(), edges, sizeof edges) == 0);
@@ -152,7 +155,7 @@ void equals_the_c_abi() {
   double emphasis[64];
   infonoise_mismatch mismatch = INFONOISE_MISMATCH_INIT;
   mismatch.bins = 64, mismatch.emphasis = emphasis;
-  CHECK(infonoise_diagnose(block.data(), bytes, 1, INFONOISE_SCHEDULE_KIND_LOGIT_NORMAL, 0, 1, nullptr, &mismatch) ==
+  CHECK(infonoise_diagnose(block, bytes, INFONOISE_SCHEDULE_KIND_LOGIT_NORMAL, 0, 1, nullptr, target, &mismatch) ==
         INFONOISE_OK);
   const infonoise::Mismatch found = scheduler.diagnose(infonoise::Schedule::logitnormal(), true);
   CHECK(found.wasted == mismatch.wasted && found.total_variation == mismatch.total_variation);
@@ -202,14 +205,14 @@ void is_a_value() {
 
   const Scheduler loaded = Scheduler::load(one.save()), again = Scheduler::from_words(one.words());
   CHECK(loaded.digest() == digest && again.digest() == digest && loaded.seed() == 0);
-  std::vector<std::uint8_t> image = one.save();
-  REFUSED(INFONOISE_TRUNCATED, "end early", Scheduler::load({image.data(), image.size() / 2}));
-  image[image.size() / 2] ^= 1;
-  REFUSED(INFONOISE_CHECKSUM, "checksum", Scheduler::load(image));
-  image[8] = 9;
-  REFUSED(INFONOISE_IMAGE_VERSION, "(version 9)", Scheduler::load(image));
-  image[0] ^= 1;
-  REFUSED(INFONOISE_NOT_AN_IMAGE, "snapshot", Scheduler::load(image));
+  std::vector<std::uint8_t> snapshot = one.save();
+  REFUSED(INFONOISE_TRUNCATED, "end early", Scheduler::load({snapshot.data(), snapshot.size() / 2}));
+  snapshot[snapshot.size() / 2] ^= 1;
+  REFUSED(INFONOISE_CHECKSUM, "checksum", Scheduler::load(snapshot));
+  snapshot[8] = 9;
+  REFUSED(INFONOISE_SNAPSHOT_VERSION, "(version 9)", Scheduler::load(snapshot));
+  snapshot[0] ^= 1;
+  REFUSED(INFONOISE_NOT_A_SNAPSHOT, "snapshot", Scheduler::load(snapshot));
   REFUSED(INFONOISE_NOT_A_STATE, "", Scheduler::from_words(std::vector<std::uint64_t>(one.words().size())));
 }
 
@@ -413,7 +416,7 @@ void records_a_block(const std::string& folder) {
   const std::string path = folder + "/block.journal", other = folder + "/scheduler.journal";
   Scheduler scheduler(quick(), 4);
   std::vector<std::uint64_t> words(scheduler.words().data(), scheduler.words().data() + scheduler.words().size());
-  const infonoise::Block block = {words.data(), words.size() * 8};
+  const infonoise::Block block = {reinterpret_cast<infonoise_state*>(words.data()), words.size() * 8};
   infonoise::Recorder recorder = infonoise::Recorder::create(path, block, 4, 16384);
   Journal journal = Journal::create(other, std::move(scheduler));
   std::vector<float> sigma(64), next(64);
@@ -443,7 +446,7 @@ void resumes(const std::string& folder) {
   const std::string path = folder + "/resumed.journal";
   Scheduler whole(quick(), 4);
   train(whole, 70);
-  std::vector<std::uint8_t> image;
+  std::vector<std::uint8_t> snapshot;
   {
     Journal journal = Journal::create(path, Scheduler(quick(), 4));
     train(journal, 23);
@@ -452,14 +455,14 @@ void resumes(const std::string& folder) {
     sofar.finish();
     CHECK(sofar.steps() == 23 && sofar.digests() == 1 && sofar.torn_bytes() == 0);
     train(journal, 17);
-    image = journal.scheduler().save();
-    REFUSED(infonoise::file_error, "another writer", Journal::resume(path, Scheduler::load(image)));
+    snapshot = journal.scheduler().save();
+    REFUSED(infonoise::file_error, "another writer", Journal::resume(path, Scheduler::load(snapshot)));
     train(journal, 9);  // lost: the trainer dies here, in the middle of a record
   }
   const std::string lost = read(path);
   write(path, read(path) + std::string("\x10\0\0", 3));
   {
-    Journal journal = Journal::resume(path, Scheduler::load(image));
+    Journal journal = Journal::resume(path, Scheduler::load(snapshot));
     CHECK(journal.cut_bytes() > 9 * 1024);
     const std::string aside = read(path + ".cut-40");
     CHECK(journal.cut_path() == path + ".cut-40");
@@ -470,7 +473,7 @@ void resumes(const std::string& folder) {
     Journal moved = std::move(journal);
     moved.step();
     whole.step();
-    image = moved.scheduler().save();
+    snapshot = moved.scheduler().save();
   }
   Replay replay = Replay::open(path);
   replay.finish();
@@ -478,9 +481,9 @@ void resumes(const std::string& folder) {
   // At the end of a closed journal there is nothing to cut; elsewhere it never was.
   const std::size_t size = read(path).size();
   {
-    Journal journal = Journal::resume(path, Scheduler::load(image));
+    Journal journal = Journal::resume(path, Scheduler::load(snapshot));
     CHECK(journal.cut_bytes() == 0);
-    journal = Journal::create(folder + "/late.journal", Scheduler::load(image));
+    journal = Journal::create(folder + "/late.journal", Scheduler::load(snapshot));
     train(journal, 10);
     train(whole, 10);
   }
@@ -511,18 +514,18 @@ struct RoomFor {
 // a beginning that did not fit: nothing is lost, and nothing is in the way.
 void leaves_nothing_behind(const std::string& folder) {
   const std::string path = folder + "/twice.journal";
-  std::vector<std::uint8_t> image;
+  std::vector<std::uint8_t> snapshot;
   {
     Journal journal = Journal::create(path, Scheduler(quick(), 4));
     train(journal, 10);
-    image = journal.scheduler().save();
+    snapshot = journal.scheduler().save();
     train(journal, 9);
   }
   for (const int steps : {3, 2}) {
-    Journal journal = Journal::resume(path, Scheduler::load(image));
+    Journal journal = Journal::resume(path, Scheduler::load(snapshot));
     train(journal, steps);
   }
-  Journal journal = Journal::resume(path, Scheduler::load(image));
+  Journal journal = Journal::resume(path, Scheduler::load(snapshot));
   CHECK(read(path + ".cut-10").size() > 9 * 1024 && read(path + ".cut-10.2").size() > 3 * 1024);
   CHECK(read(path + ".cut-10.3").size() > 2 * 1024);
   const pid_t child = fork();
@@ -567,7 +570,7 @@ void prints_points_in_every_locale() {
   REFUSED(INFONOISE_ARGUMENT, "power = 64.5 must be", scheduler.info_grid(9, 64.5));
   std::locale::global(before);
   CHECK(text.str().find("sigma_min=0.002") != std::string::npos && text.str().find(',') == std::string::npos);
-  REFUSED(INFONOISE_TRUNCATED, "the image is empty", Scheduler::load({}));
+  REFUSED(INFONOISE_TRUNCATED, "the snapshot is empty", Scheduler::load({}));
 }
 
 // A full disk: the call that meets it says so, and no record follows the gap.
@@ -576,7 +579,7 @@ void notices_a_full_disk(const std::string& folder) {
   const std::string path = folder + "/full.journal";
   Journal journal = Journal::create(path, Scheduler(quick(), 4));
   train(journal, 3);
-  const std::vector<std::uint8_t> image = journal.scheduler().save();
+  const std::vector<std::uint8_t> snapshot = journal.scheduler().save();
   {
     const RoomFor limit(10000);
     REFUSED(infonoise::file_error, "full.journal: File too large", train(journal, 20));
@@ -591,14 +594,14 @@ void notices_a_full_disk(const std::string& folder) {
   const std::string before = read(path);
   try {
     const RoomFor limit(100);
-    (void)Journal::resume(path, Scheduler::load(image));
+    (void)Journal::resume(path, Scheduler::load(snapshot));
     CHECK(false);
   } catch (const Error& error) {
     CHECK(error.status() == infonoise::file_error && error.system_error() == EFBIG);
     CHECK(std::strstr(error.what(), "full.journal.cut-3: File too large"));
   }
   CHECK(read(path) == before && access((path + ".cut-3").c_str(), F_OK) != 0);
-  Journal again = Journal::resume(path, Scheduler::load(image));
+  Journal again = Journal::resume(path, Scheduler::load(snapshot));
   CHECK(again.cut_bytes() > 1000);
   // The digest of a close, too.
   {

@@ -2,6 +2,7 @@
 //
 //   returning FOLDER   records FOLDER/returning.journal and prints its last digest
 #include <infonoise/infonoise.hpp>
+#include <infonoise/journal.hpp>
 
 #include <cstring>
 #include <iostream>
@@ -48,8 +49,8 @@ int main(int argc, char** argv) {
   CHECK(refused(journal.step(), INFONOISE_NOT_A_JOURNAL, "closed"));
   auto replay = infonoise::Replay::open(path);
   CHECK(replay.ok() && replay.value().finish().ok());
-  auto image = plain.save();
-  auto resumed = infonoise::Journal::resume(path, infonoise::Scheduler::load(image.value()).value());
+  auto snapshot = plain.save();
+  auto resumed = infonoise::Journal::resume(path, infonoise::Scheduler::load(snapshot.value()).value());
   CHECK(resumed.ok() && resumed.value().cut_bytes() == 0);
   CHECK(replay.value().scheduler().digest().value() == plain.digest().value());
   std::cout << plain.report().value() << '\n' << plain.digest().value() << std::endl;

@@ -1,5 +1,6 @@
 // What the snippets of the documentation take for granted.
 #include <infonoise/cuda.hpp>
+#include <infonoise/journal.hpp>
 
 #include <cassert>
 #include <fstream>
@@ -10,7 +11,7 @@ struct Given {
   infonoise::Scheduler& scheduler;
   std::vector<float> sigma, error, table;
   std::vector<double> sigmas;
-  std::vector<std::uint8_t> image, checkpoint;
+  std::vector<std::uint8_t> snapshot, checkpoint;
   std::ofstream csv;
   int steps;
   std::uint32_t rank, world;

@@ -1,6 +1,7 @@
 // What the programs about infonoise/cuda.hpp share. They run on the stand-in of
 // tests/cpp/cuda, or, compiled by nvcc, on a GPU.
 #include <infonoise/cuda.hpp>
+#include <infonoise/journal.hpp>
 
 #include <cstring>
 #include <deque>

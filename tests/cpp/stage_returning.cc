@@ -48,11 +48,11 @@ int main() {
       auto changed = sampler.value().update(stage.scheduler(), stream);
       CHECK(changed.ok() && changed.value() == (report.value().refreshes > 0 && (step + 1 - 12) % 5 == 0));
     }
-    auto image = stage.save();
-    CHECK(image.ok());
-    auto resumed = Stage<>::load(image.value());
+    auto snapshot = stage.save();
+    CHECK(snapshot.ok());
+    auto resumed = Stage<>::load(snapshot.value());
     CHECK(resumed.ok() && resumed.value().in_flight() == 2);
-    CHECK(refused(Stage<>::load({image.value().data(), 100}), INFONOISE_IMAGE_SIZE, ""));
+    CHECK(refused(Stage<>::load({snapshot.value().data(), 100}), INFONOISE_SNAPSHOT_SIZE, ""));
     CHECK(stage.drain().ok() && resumed.value().drain().ok());
     CHECK(stage.scheduler().digest().value() == resumed.value().scheduler().digest().value());
   }

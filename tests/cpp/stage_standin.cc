@@ -1,5 +1,5 @@
 // What Stage promises and only the stand-in can show: when it waits, what each failure
-// of the runtime does, what it costs; and images, journals and ranks.
+// of the runtime does, what it costs; and snapshots, journals and ranks.
 //
 //   stage_standin FOLDER   writes FOLDER/stage.journal; prints the cost of a step
 #include "stage.h"
@@ -205,30 +205,30 @@ void goes_on_from_every_step() {
     const Stream stream;
     const Buffer d_error(pairs);
     const Digests expected = plain(Run());
-    std::vector<std::uint8_t> image;
+    std::vector<std::uint8_t> snapshot;
     for (std::size_t step = 0; step < 60; step += 7) {
-      Stage stage = step == 0 ? fresh() : Stage<>::load(image);
+      Stage stage = step == 0 ? fresh() : Stage<>::load(snapshot);
       CHECK(stage.in_flight() == (step == 0 ? 0 : 2));
       Run run;
       run.steps = std::min<std::size_t>(step + 7, 60);
       Digests part = staged(stage, run, stream, d_error, step);
       CHECK(std::equal(part.begin(), part.end(), expected.begin() + static_cast<std::ptrdiff_t>(step)));
-      image = stage.save();
-      CHECK(infonoise::cuda::load_scheduler(image).digest() == stage.scheduler().digest());
+      snapshot = stage.save();
+      CHECK(infonoise::cuda::load_scheduler(snapshot).digest() == stage.scheduler().digest());
       // Saving changed nothing here, either.
       run.steps = 60;
       part = staged(stage, run, stream, d_error, std::min<std::size_t>(step + 7, 60));
       CHECK(part.empty() || part.back() == expected.back());
     }
-    REFUSED(INFONOISE_ARGUMENT, "another schedule", Stage<>::resume(Scheduler(quick(), 6), image));
-    REFUSED(INFONOISE_ARGUMENT, "must divide", Stage<>::load(image, Shard{0, 3}));
-    REFUSED(INFONOISE_NOT_AN_IMAGE, "Scheduler::load", Stage<>::load(Scheduler(quick(), 5).save()));
-    for (std::size_t size = 0; size < image.size(); size += size < 60 ? 1 : 97) {
-      const std::vector<std::uint8_t> cut(image.begin(), image.begin() + static_cast<std::ptrdiff_t>(size));
-      REFUSED(size < 48 ? INFONOISE_NOT_AN_IMAGE : INFONOISE_IMAGE_SIZE, "", Stage<>::load(cut));
+    REFUSED(INFONOISE_ARGUMENT, "another schedule", Stage<>::resume(Scheduler(quick(), 6), snapshot));
+    REFUSED(INFONOISE_ARGUMENT, "must divide", Stage<>::load(snapshot, Shard{0, 3}));
+    REFUSED(INFONOISE_NOT_A_SNAPSHOT, "Scheduler::load", Stage<>::load(Scheduler(quick(), 5).save()));
+    for (std::size_t size = 0; size < snapshot.size(); size += size < 60 ? 1 : 97) {
+      const std::vector<std::uint8_t> cut(snapshot.begin(), snapshot.begin() + static_cast<std::ptrdiff_t>(size));
+      REFUSED(size < 48 ? INFONOISE_NOT_A_SNAPSHOT : INFONOISE_SNAPSHOT_SIZE, "", Stage<>::load(cut));
     }
-    for (std::size_t at = 0; at < image.size(); at += at < 60 || image.size() - at < 60 ? 1 : 97) {
-      std::vector<std::uint8_t> damaged = image;
+    for (std::size_t at = 0; at < snapshot.size(); at += at < 60 || snapshot.size() - at < 60 ? 1 : 97) {
+      std::vector<std::uint8_t> damaged = snapshot;
       damaged[at] ^= 4;
       bool caught = false;
       try {
@@ -249,20 +249,20 @@ void records_a_journal(const std::string& path) {
   const Buffer d_error(pairs);
   Run run;
   const Digests expected = plain(run);
-  std::vector<std::uint8_t> image;
+  std::vector<std::uint8_t> snapshot;
   {
     Stage stage(Journal::create(path, Scheduler(quick(), 5)), pairs);
     run.steps = 25;
     (void)staged(stage, run, stream, d_error);
-    image = stage.save();
+    snapshot = stage.save();
     // Lost in a crash.
     run.steps = 33;
     (void)staged(stage, run, stream, d_error, 25);
     CHECK(stage.scheduler().digest() == expected[32]);
   }
-  Journal journal = Journal::resume(path, infonoise::cuda::load_scheduler(image));
+  Journal journal = Journal::resume(path, infonoise::cuda::load_scheduler(snapshot));
   CHECK(journal.cut_bytes() > 0);
-  auto stage = Stage<Journal>::resume(std::move(journal), image);
+  auto stage = Stage<Journal>::resume(std::move(journal), snapshot);
   run.steps = 60;
   const Digests rest = staged(stage, run, stream, d_error, 25);
   CHECK(rest.size() == 35 && rest.back() == expected.back());
@@ -292,8 +292,8 @@ void ranks_are_one_process() {
     }
     // Only one of them writes the checkpoint.
     if (step == 40) {
-      const std::vector<std::uint8_t> image = ranks[1].save();
-      for (std::uint32_t rank = 0; rank < 3; ++rank) ranks[rank] = Stage<>::load(image, Shard{rank, 3});
+      const std::vector<std::uint8_t> snapshot = ranks[1].save();
+      for (std::uint32_t rank = 0; rank < 3; ++rank) ranks[rank] = Stage<>::load(snapshot, Shard{rank, 3});
     }
   }
 }

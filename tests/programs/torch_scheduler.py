@@ -75,7 +75,7 @@ def checkpoints():
         one.step()
     torch.save({"schedule": one.state_dict()}, FOLDER / "checkpoint.pt")
     loaded = torch.load(FOLDER / "checkpoint.pt")["schedule"]
-    as_tensor = {"image": torch.tensor(list(one.save()), dtype=torch.uint8)}
+    as_tensor = {"snapshot": torch.tensor(list(one.save()), dtype=torch.uint8)}
     expected = None
     for state in (loaded, as_tensor):
         other = infonoise.Scheduler(infonoise.Config.edm(), seed=2)
@@ -84,7 +84,7 @@ def checkpoints():
         drawn = other.sample(100)
         assert expected is None or (drawn == expected).all()
         expected = drawn
-    refused(lambda: other.load_state_dict({"image": torch.ones(5)}), TypeError, "must be bytes, got an array of float32")
+    refused(lambda: other.load_state_dict({"snapshot": torch.ones(5)}), TypeError, "must be bytes, got an array of float32")
     print("checkpoints", len(one.save()), "bytes")
 
 

@@ -26,10 +26,14 @@ using FloatsIn = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device:
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Table = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Doubles = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Name = const char* (*)(std::uint32_t);
 
 inline void check(infonoise_status status) {
   if (status != INFONOISE_OK) throw nb::value_error(message_of(status));
+}
+
+template <typename Array>
+auto state_of(const Array& words) {
+  return block(words.data());
 }
 
 template <typename Array>
@@ -62,15 +66,16 @@ class Row {
   bool held_, fits_;
 };
 
-inline std::vector<std::string> names_of(Name name) {
+inline std::vector<std::string> names_of(std::uint32_t kind) {
   std::vector<std::string> names;
-  for (std::uint32_t code = 0; std::strcmp(name(code), "unknown") != 0; ++code) names.push_back(name(code));
+  for (std::uint32_t code = 0; std::strcmp(infonoise_name(kind, code), "unknown") != 0; ++code)
+    names.push_back(infonoise_name(kind, code));
   return names;
 }
 
 // value = {'name'} must be one of ...
-inline std::uint32_t code_of(const char* field, Name name, const nb::handle& value) {
-  std::vector<std::string> names = names_of(name);
+inline std::uint32_t code_of(const char* field, std::uint32_t kind, const nb::handle& value) {
+  std::vector<std::string> names = names_of(kind);
   std::string text = nb::cast<std::string>(nb::str(value)), choices;
   for (std::size_t code = 0; code < names.size(); ++code) {
     if (names[code] == text) return static_cast<std::uint32_t>(code);
@@ -89,6 +94,12 @@ T number_of(const char* field, const nb::handle& value, const char* kind) {
   return number;
 }
 
+// The kinds of name of the configuration's fields.
+inline constexpr std::uint32_t kind_objective = INFONOISE_NAME_KIND_OBJECTIVE,
+                               kind_emphasis = INFONOISE_NAME_KIND_EMPHASIS,
+                               kind_endpoint = INFONOISE_NAME_KIND_ENDPOINT, kind_pivot = INFONOISE_NAME_KIND_PIVOT,
+                               kind_baseline = INFONOISE_NAME_KIND_BASELINE, kind_draw = INFONOISE_NAME_KIND_DRAW;
+
 inline infonoise_config record_of(const nb::object& config) {
   infonoise_config record = {};
   record.struct_size = sizeof(record);
@@ -97,7 +108,7 @@ inline infonoise_config record_of(const nb::object& config) {
 #define STEPS(name) FIELD(std::uint64_t, name, "an integer from 0 to 281474976710656")
 #define REAL(name) FIELD(double, name, "a number")
 #define SWITCH(name) record.name = number_of<bool>(#name, config.attr(#name), "True or False");
-#define NAME(name) record.name = code_of(#name, infonoise_##name##_name, config.attr(#name));
+#define NAME(name) record.name = code_of(#name, kind_##name, config.attr(#name));
   INFONOISE_CONFIG_FIELDS(COUNT, NAME, SWITCH, STEPS, REAL)
 #undef COUNT
 #undef STEPS
@@ -112,7 +123,7 @@ inline nb::dict dict_of(const infonoise_config& record) {
   nb::dict fields;
 #define PLAIN(name) fields[#name] = record.name;
 #define SWITCH(name) fields[#name] = record.name != 0;
-#define NAME(name) fields[#name] = infonoise_##name##_name(record.name);
+#define NAME(name) fields[#name] = infonoise_name(kind_##name, record.name);
   INFONOISE_CONFIG_FIELDS(PLAIN, NAME, SWITCH, PLAIN, PLAIN)
 #undef PLAIN
 #undef SWITCH
@@ -146,14 +157,14 @@ inline infonoise_config checked_for(const Words& state, const nb::object& config
                                     const std::optional<Table>& baseline) {
   infonoise_config record = record_of(config);
   const double* table = table_of(baseline, "baseline_table", record.bins);
-  if (auto message = reconfiguration_error(state.data(), bytes_of(state), record, table))
+  if (auto message = reconfiguration_error(state_of(state), bytes_of(state), record, table))
     throw nb::value_error(message->c_str());
   return record;
 }
 
 // As check, for bytes that another version may have written.
 inline void check(infonoise_status status, const void* data, std::size_t bytes) {
-  if (status == INFONOISE_IMAGE_VERSION || status == INFONOISE_JOURNAL_VERSION) {
+  if (status == INFONOISE_SNAPSHOT_VERSION || status == INFONOISE_JOURNAL_VERSION) {
     std::string text = std::string(message_of(status)) + " (version " +
                        std::to_string(infonoise_version_of(data, bytes)) + ")";
     throw nb::value_error(text.c_str());

@@ -13,8 +13,8 @@
   REAL(coverage) REAL(baseline_mean) REAL(baseline_std) REAL(ema_rate)
 
 #define INFONOISE_REPORT_FIELDS(NAME, COUNT, REAL) \
-  NAME(phase, infonoise_phase_name) NAME(warning, infonoise_warning_name) \
-  NAME(hold_reason, infonoise_hold_name) NAME(pivot_rule, infonoise_rule_name) \
+  NAME(phase, INFONOISE_NAME_KIND_PHASE) NAME(warning, INFONOISE_NAME_KIND_WARNING) \
+  NAME(hold_reason, INFONOISE_NAME_KIND_HOLD) NAME(pivot_rule, INFONOISE_NAME_KIND_PIVOT_RULE) \
   COUNT(clipped_bins) COUNT(poorest_bin) COUNT(poorest_count) COUNT(stalest_bin) \
   COUNT(steps) COUNT(draws) COUNT(observations) COUNT(rejected) \
   COUNT(refreshes) COUNT(held) COUNT(stalest_age) REAL(pivot) REAL(pivot_ratio) \

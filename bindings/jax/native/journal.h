@@ -9,7 +9,7 @@
 
 namespace infonoise::python {
 
-inline Block block_of(const Words& words) { return {words.data(), bytes_of(words)}; }
+inline Block block_of(const Words& words) { return {state_of(words), bytes_of(words)}; }
 
 template <typename T, typename Array>
 Span<const T> span_of(const Array& row) {
@@ -119,7 +119,7 @@ inline std::optional<nb::dict> next_event(Replay& replay, bool sigmas) {
 // The words of the replay's schedule where they lie, which keep the replay alive.
 inline nb::ndarray<nb::numpy, std::uint32_t, nb::ndim<1>> words_of(nb::handle self) {
   Scheduler& scheduler = nb::cast<Replay&>(self).scheduler();
-  auto* const words = static_cast<std::uint32_t*>(scheduler.data());
+  auto* const words = reinterpret_cast<std::uint32_t*>(scheduler.data());
   return {words, {scheduler.bytes() / 4}, self};
 }
 

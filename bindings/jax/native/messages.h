@@ -11,6 +11,12 @@
 
 namespace infonoise::python {
 
+// The block in an array of words.
+inline infonoise_state* block(std::uint32_t* words) { return reinterpret_cast<infonoise_state*>(words); }
+inline const infonoise_state* block(const std::uint32_t* words) {
+  return reinterpret_cast<const infonoise_state*>(words);
+}
+
 // A status in one sentence. C's own words name functions and memory that Python has not.
 inline const char* message_of(infonoise_status status) {
   switch (status) {
@@ -26,7 +32,7 @@ inline const char* message_of(infonoise_status status) {
 
 // The baseline's table is fixed at init, as its mean and deviation are; the C ABI takes
 // none when it reconfigures. What changed, if the block has another.
-inline std::optional<std::string> changed_baseline(const void* state, std::size_t bytes, const infonoise_config& config,
+inline std::optional<std::string> changed_baseline(const infonoise_state* state, std::size_t bytes, const infonoise_config& config,
                                                    const double* table) {
   std::vector<double> stored(config.bins);
   if (config.baseline != INFONOISE_BASELINE_TABLE || !table ||
@@ -45,7 +51,7 @@ inline std::optional<std::string> changed_baseline(const void* state, std::size_
 }
 
 // Whether a block may take on a configuration: the message that names the field, if not.
-inline std::optional<std::string> reconfiguration_error(const void* state, std::size_t bytes,
+inline std::optional<std::string> reconfiguration_error(const infonoise_state* state, std::size_t bytes,
                                                         const infonoise_config& config, const double* baseline) {
   char message[512];
   infonoise_status status = infonoise_reconfigure_check(state, bytes, &config, message, sizeof(message));

@@ -15,7 +15,7 @@ namespace {
 nb::dict preset(const std::string& name) {
   infonoise_config record = {};
   record.struct_size = sizeof(record);
-  check(infonoise_config_init(&record, code_of("preset", infonoise_preset_name, nb::str(name.c_str()))));
+  check(infonoise_config_init(&record, code_of("preset", INFONOISE_NAME_KIND_PRESET, nb::str(name.c_str()))));
   return dict_of(record);
 }
 
@@ -23,7 +23,7 @@ void init(Words state, const nb::object& config, std::uint64_t seed, std::option
           std::optional<Table> baseline) {
   infonoise_config record = checked(config);
   infonoise_status status =
-      infonoise_init_with(state.data(), bytes_of(state), &record, seed, table_of(weight, "weight", record.bins),
+      infonoise_init_with(state_of(state), bytes_of(state), &record, seed, table_of(weight, "weight", record.bins),
                           table_of(baseline, "baseline_table", record.bins));
   check(status);
 }
@@ -32,9 +32,9 @@ void init(Words state, const nb::object& config, std::uint64_t seed, std::option
 nb::tuple tables(WordsIn state) {
   infonoise_config config = {};
   config.struct_size = sizeof(config);
-  check(infonoise_config_get(state.data(), bytes_of(state), &config));
+  check(infonoise_config_get(state_of(state), bytes_of(state), &config));
   std::vector<double> weight(config.bins), baseline(config.bins);
-  check(infonoise_tables_get(state.data(), bytes_of(state), weight.data(), baseline.data()));
+  check(infonoise_tables_get(state_of(state), bytes_of(state), weight.data(), baseline.data()));
   nb::list lists[2];
   for (double x : weight) lists[0].append(x);
   for (double x : baseline) lists[1].append(x);
@@ -43,20 +43,20 @@ nb::tuple tables(WordsIn state) {
 
 void reconfigure(Words state, const nb::object& config, std::optional<Table> weight, std::optional<Table> baseline) {
   infonoise_config record = checked_for(state, config, baseline);
-  check(infonoise_reconfigure(state.data(), bytes_of(state), &record, table_of(weight, "weight", record.bins)));
+  check(infonoise_reconfigure(state_of(state), bytes_of(state), &record, table_of(weight, "weight", record.bins)));
 }
 
 nb::dict config_get(WordsIn state) {
   infonoise_config record = {};
   record.struct_size = sizeof(record);
-  check(infonoise_config_get(state.data(), bytes_of(state), &record));
+  check(infonoise_config_get(state_of(state), bytes_of(state), &record));
   return dict_of(record);
 }
 
 std::size_t observe(Words state, FloatsIn sigma, FloatsIn error, std::optional<Bytes> mask) {
   std::size_t rejected = 0, n = sigma.shape(0);
   if (error.shape(0) != n || (mask && mask->shape(0) != n)) check(INFONOISE_LENGTH);
-  check(infonoise_observe_masked(state.data(), bytes_of(state), sigma.data(), error.data(),
+  check(infonoise_observe_masked(state_of(state), bytes_of(state), sigma.data(), error.data(),
                                  mask ? mask->data() : nullptr, n, &rejected));
   return rejected;
 }
@@ -64,7 +64,7 @@ std::size_t observe(Words state, FloatsIn sigma, FloatsIn error, std::optional<B
 std::size_t advance(Words state, FloatsIn sigma, FloatsIn error, Floats next, std::optional<Bytes> mask) {
   std::size_t rejected = 0, n = sigma.shape(0);
   if (error.shape(0) != n || (mask && mask->shape(0) != n)) check(INFONOISE_LENGTH);
-  check(infonoise_advance(state.data(), bytes_of(state), sigma.data(), error.data(), mask ? mask->data() : nullptr,
+  check(infonoise_advance(state_of(state), bytes_of(state), sigma.data(), error.data(), mask ? mask->data() : nullptr,
                           n, next.data(), next.shape(0), &rejected, nullptr));
   return rejected;
 }
@@ -81,7 +81,7 @@ nb::object advance_rows(nb::handle state, nb::handle sigma, nb::handle error) {
   nb::object following = numpy_empty(sigmas.length(), float32);
   Row next(following, "f", PyBUF_WRITABLE);
   if (!next) return nb::none();
-  check(infonoise_advance(words.data(), 4 * words.length(), sigmas.floats(), errors.floats(), nullptr, sigmas.length(),
+  check(infonoise_advance(block(static_cast<std::uint32_t*>(words.data())), 4 * words.length(), sigmas.floats(), errors.floats(), nullptr, sigmas.length(),
                           next.floats(), next.length(), nullptr, nullptr));
   return following;
 }
@@ -89,9 +89,9 @@ nb::object advance_rows(nb::handle state, nb::handle sigma, nb::handle error) {
 nb::dict report(WordsIn state) {
   infonoise_report record = {};
   record.struct_size = sizeof(record);
-  check(infonoise_report_get(state.data(), bytes_of(state), &record));
+  check(infonoise_report_get(state_of(state), bytes_of(state), &record));
   nb::dict fields;
-#define NAME(name, text) fields[#name] = text(record.name);
+#define NAME(name, kind) fields[#name] = infonoise_name(kind, record.name);
 #define PLAIN(name) fields[#name] = record.name;
   INFONOISE_REPORT_FIELDS(NAME, PLAIN, PLAIN)
 #undef NAME
@@ -102,7 +102,7 @@ nb::dict report(WordsIn state) {
 nb::dict profile(WordsIn state, std::uint32_t which) {
   infonoise_config config = {};
   config.struct_size = sizeof(config);
-  check(infonoise_config_get(state.data(), bytes_of(state), &config));
+  check(infonoise_config_get(state_of(state), bytes_of(state), &config));
   infonoise_profile record = {};
   record.struct_size = sizeof(record);
   record.bins = config.bins;
@@ -118,24 +118,26 @@ nb::dict profile(WordsIn state, std::uint32_t which) {
   INFONOISE_PROFILE_FIELDS(EDGES, BINS)
 #undef EDGES
 #undef BINS
-  check(infonoise_profile_get(state.data(), bytes_of(state), which, &record));
+  check(infonoise_profile_get(state_of(state), bytes_of(state), which, &record));
   return fields;
 }
 
 // `name` is how the schedule is called in messages.
-nb::dict diagnose(WordsIn state, std::uint32_t which, const std::string& name, const std::string& kind, double a,
-                  double b, std::optional<Table> table) {
+// `target`: K masses to compare with, or the target in force.
+nb::dict diagnose(WordsIn state, const std::string& name, const std::string& kind, double a, double b,
+                  std::optional<Table> table, std::optional<Table> target) {
   infonoise_config config = {};
   config.struct_size = sizeof(config);
-  check(infonoise_config_get(state.data(), bytes_of(state), &config));
-  std::uint32_t code = code_of("schedule", infonoise_schedule_name, nb::str(kind.c_str()));
+  check(infonoise_config_get(state_of(state), bytes_of(state), &config));
+  std::uint32_t code = code_of("schedule", INFONOISE_NAME_KIND_SCHEDULE_KIND, nb::str(kind.c_str()));
   std::vector<double> emphasis(config.bins);
   infonoise_mismatch record = {};
   record.struct_size = sizeof(record);
   record.bins = config.bins;
   record.emphasis = emphasis.data();
-  infonoise_status status = infonoise_diagnose(state.data(), bytes_of(state), which, code, a, b,
-                                               table_of(table, "table", config.bins), &record);
+  infonoise_status status =
+      infonoise_diagnose(state_of(state), bytes_of(state), code, a, b, table_of(table, "table", config.bins),
+                         table_of(target, "target", config.bins), &record);
   if (status == INFONOISE_ARGUMENT) {
     std::string text = "schedule " + name +
                        " makes no sense: deviations and shifts are positive, low is below high, masses are not "
@@ -154,21 +156,21 @@ nb::dict diagnose(WordsIn state, std::uint32_t which, const std::string& name, c
 }
 
 nb::bytes save(WordsIn state) {
-  std::vector<std::uint8_t> image(infonoise_image_bytes(state.data(), bytes_of(state)));
-  check(infonoise_save(state.data(), bytes_of(state), image.data(), image.size()));
-  return nb::bytes(image.data(), image.size());
+  std::vector<std::uint8_t> snapshot(infonoise_snapshot_bytes(state_of(state), bytes_of(state)));
+  check(infonoise_save(state_of(state), bytes_of(state), snapshot.data(), snapshot.size()));
+  return nb::bytes(snapshot.data(), snapshot.size());
 }
 
-// The uint32 words that an image's block takes.
-std::size_t image_words(nb::bytes image) {
+// The uint32 words that a snapshot's block takes.
+std::size_t snapshot_words(nb::bytes snapshot) {
   std::size_t bytes = 0;
-  check(infonoise_image_state_bytes(image.data(), image.size(), &bytes), image.data(), image.size());
+  check(infonoise_snapshot_state_bytes(snapshot.data(), snapshot.size(), &bytes), snapshot.data(), snapshot.size());
   return bytes / 4;
 }
 
 // In place: sigma to another coordinate, or back.
 void convert(const std::string& coordinate, Doubles values, bool back) {
-  std::uint32_t code = code_of("coordinate", infonoise_coordinate_name, nb::str(coordinate.c_str()));
+  std::uint32_t code = code_of("coordinate", INFONOISE_NAME_KIND_COORDINATE, nb::str(coordinate.c_str()));
   auto call = back ? infonoise_to_sigma : infonoise_from_sigma;
   if (call(code, values.data(), values.data(), values.shape(0)) != INFONOISE_OK) {
     throw nb::value_error(
@@ -179,7 +181,7 @@ void convert(const std::string& coordinate, Doubles values, bool back) {
 
 void entropic(WordsIn state, double power, bool gated, Doubles values, bool back) {
   auto call = back ? infonoise_from_entropic_time : infonoise_to_entropic_time;
-  check(call(state.data(), bytes_of(state), power, gated, values.data(), values.data(), values.shape(0)));
+  check(call(state_of(state), bytes_of(state), power, gated, values.data(), values.data(), values.shape(0)));
 }
 
 void snap(Floats sigma, Words index, FloatsIn table) {
@@ -191,8 +193,8 @@ void snap(Floats sigma, Words index, FloatsIn table) {
 
 // The code behind a name in a report.
 std::uint32_t report_code(const std::string& field, const std::string& value) {
-#define NAME(name, text) \
-  if (field == #name) return code_of(#name, text, nb::str(value.c_str()));
+#define NAME(name, kind) \
+  if (field == #name) return code_of(#name, kind, nb::str(value.c_str()));
 #define OTHER(...)
   INFONOISE_REPORT_FIELDS(NAME, OTHER, OTHER)
 #undef NAME
@@ -203,9 +205,9 @@ std::uint32_t report_code(const std::string& field, const std::string& value) {
 // The names behind the codes of a report's field.
 nb::tuple report_names(const std::string& field) {
   nb::list names;
-#define NAME(name, text) \
+#define NAME(name, kind) \
   if (field == #name) \
-    for (const std::string& entry : names_of(text)) names.append(entry);
+    for (const std::string& entry : names_of(kind)) names.append(entry);
 #define OTHER(...)
   INFONOISE_REPORT_FIELDS(NAME, OTHER, OTHER)
 #undef NAME
@@ -244,27 +246,28 @@ NB_MODULE(_native, m) {
     return infonoise_state_bytes(&record) / 4;
   });
   m.def("init", &init, "state"_a, "config"_a, "seed"_a, "weight"_a = nb::none(), "baseline"_a = nb::none());
-  m.def("validate", [](WordsIn state) { check(infonoise_validate(state.data(), bytes_of(state))); });
+  m.def("validate", [](WordsIn state) { check(infonoise_validate(state_of(state), bytes_of(state))); });
   m.def("config_get", &config_get);
   m.def("tables", &tables);
   m.def("sample", [](Words state, Floats sigma, std::uint32_t rank, std::uint32_t world) {
-    check(infonoise_sample_shard(state.data(), bytes_of(state), sigma.data(), sigma.shape(0), rank, world));
+    check(infonoise_sample_shard(state_of(state), bytes_of(state), sigma.data(), sigma.shape(0), rank, world));
   }, "state"_a, "sigma"_a, "rank"_a = 0, "world"_a = 1);
   m.def("observe", &observe, "state"_a, "sigma"_a, "error"_a, "mask"_a = nb::none());
-  m.def("step", [](Words state) { check(infonoise_step(state.data(), bytes_of(state), nullptr)); });
+  m.def("step", [](Words state) { check(infonoise_step(state_of(state), bytes_of(state), nullptr)); });
   m.def("advance", &advance, "state"_a, "sigma"_a, "error"_a, "next"_a, "mask"_a = nb::none());
   m.def("advance_rows", &advance_rows, "state"_a, "sigma"_a.none(), "error"_a.none(),
         nb::sig("def advance_rows(state: object, sigma: object, error: object) -> NDArray[numpy.float32] | None"));
   m.def("set_frozen", [](Words state, bool frozen) {
-    check(infonoise_set_frozen(state.data(), bytes_of(state), frozen));
+    check(infonoise_set_frozen(state_of(state), bytes_of(state), frozen));
   });
   m.def("reconfigure", &reconfigure, "state"_a, "config"_a, "weight"_a = nb::none(),
         "baseline"_a = nb::none());
-  m.def("diagnose", &diagnose, "state"_a, "which"_a, "name"_a, "kind"_a, "a"_a, "b"_a, "table"_a = nb::none());
+  m.def("diagnose", &diagnose, "state"_a, "name"_a, "kind"_a, "a"_a, "b"_a, "table"_a = nb::none(),
+        "target"_a = nb::none());
   m.def("save", &save);
-  m.def("image_words", &image_words);
-  m.def("load", [](Words state, nb::bytes image) {
-    check(infonoise_load(state.data(), bytes_of(state), image.data(), image.size()));
+  m.def("snapshot_words", &snapshot_words);
+  m.def("load", [](Words state, nb::bytes snapshot) {
+    check(infonoise_load(state_of(state), bytes_of(state), snapshot.data(), snapshot.size()));
   });
   define_journal(m);
   m.def("convert", &convert);
@@ -273,15 +276,16 @@ NB_MODULE(_native, m) {
   m.def("report", &report);
   m.def("profile", &profile, "state"_a, "which"_a = 0);
   m.def("info_grid", [](WordsIn state, double power, bool gated, Floats sigma) {
-    check(infonoise_info_grid(state.data(), bytes_of(state), power, gated, sigma.data(), sigma.shape(0)));
+    check(infonoise_info_grid(state_of(state), bytes_of(state), power, gated, sigma.data(), sigma.shape(0)));
   });
   m.def("digest", [](WordsIn state) {
     std::uint64_t digest = 0;
-    check(infonoise_digest(state.data(), bytes_of(state), &digest));
+    check(infonoise_digest(state_of(state), bytes_of(state), &digest));
     return digest;
   });
   m.def("hold_remedy", [](const std::string& hold) {
-    return infonoise_hold_remedy(code_of("hold_reason", infonoise_hold_name, nb::str(hold.c_str())));
+    return infonoise_name(INFONOISE_NAME_KIND_HOLD_REMEDY,
+                          code_of("hold_reason", INFONOISE_NAME_KIND_HOLD, nb::str(hold.c_str())));
   });
   m.def("report_code", &report_code);
   m.def("report_names", &report_names);

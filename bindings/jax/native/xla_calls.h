@@ -19,6 +19,8 @@ using U32 = ffi::Buffer<ffi::U32>;
 using F32 = ffi::Buffer<ffi::F32>;
 using U8 = ffi::Buffer<ffi::U8>;
 
+using python::block;
+
 inline ffi::Error failure(const char* call, const std::string& message) {
   return ffi::Error(ffi::ErrorCode::kInvalidArgument, std::string("infonoise.jax.") + call + ": " + message);
 }
@@ -41,7 +43,7 @@ struct Rows {
   }
 };
 
-// Runs body(i, state, bytes) on each row of the state result.
+// Runs body(i, state, bytes) on each row of the state result, a block.
 template <typename Body>
 ffi::Error for_each_state(const char* call, U32 state, ffi::Result<U32> next, Body body) {
   if (state.element_count() != next->element_count()) {
@@ -53,7 +55,7 @@ ffi::Error for_each_state(const char* call, U32 state, ffi::Result<U32> next, Bo
   }
   Rows rows(state);
   for (std::size_t i = 0; i < rows.count; ++i) {
-    infonoise_status status = body(i, words + i * rows.length, 4 * rows.length);
+    infonoise_status status = body(i, block(words + i * rows.length), 4 * rows.length);
     if (status != INFONOISE_OK) return failure(call, status);
   }
   return ffi::Error::Success();
@@ -74,7 +76,7 @@ inline ffi::Error init(U32 seed, ffi::Span<const std::int64_t> config, ffi::Span
   for (std::size_t i = 0; i < rows.count; ++i) {
     const std::uint32_t* halves = seed.typed_data() + 2 * i;
     infonoise_status status = infonoise_init_with(
-        state->typed_data() + i * rows.length, 4 * rows.length, &record,
+        block(state->typed_data() + i * rows.length), 4 * rows.length, &record,
         (std::uint64_t{halves[1]} << 32) | halves[0], table_of(weight, record), table_of(baseline, record));
     if (status != INFONOISE_OK) return failure("init", status);
   }
@@ -87,8 +89,8 @@ inline ffi::Error sample(U32 state, U32 rank, std::uint32_t world, ffi::Result<U
   if (rows.count != Rows(state).count || rank.element_count() != rows.count) {
     return failure("sample", INFONOISE_LENGTH);
   }
-  return for_each_state("sample", state, next, [&](std::size_t i, std::uint32_t* words, std::size_t bytes) {
-    return infonoise_sample_shard(words, bytes, sigma->typed_data() + i * rows.length, rows.length,
+  return for_each_state("sample", state, next, [&](std::size_t i, infonoise_state* one, std::size_t bytes) {
+    return infonoise_sample_shard(one, bytes, sigma->typed_data() + i * rows.length, rows.length,
                                   rank.typed_data()[i], world);
   });
 }
@@ -123,15 +125,15 @@ inline ffi::Error observe(U32 state, F32 sigma, F32 error, ffi::RemainingArgs re
   auto pairs = Pairs::of(sigma, error, rest);
   if (!pairs) return pairs.error();
   if (pairs->count != Rows(state).count) return failure("observe", INFONOISE_LENGTH);
-  return for_each_state("observe", state, next, [&](std::size_t i, std::uint32_t* words, std::size_t bytes) {
+  return for_each_state("observe", state, next, [&](std::size_t i, infonoise_state* one, std::size_t bytes) {
     Pairs row = pairs->row(i);
-    return infonoise_observe_masked(words, bytes, row.sigma, row.error, row.mask, row.n, nullptr);
+    return infonoise_observe_masked(one, bytes, row.sigma, row.error, row.mask, row.n, nullptr);
   });
 }
 
 inline ffi::Error step(U32 state, ffi::Result<U32> next) {
-  return for_each_state("step", state, next, [](std::size_t, std::uint32_t* words, std::size_t bytes) {
-    return infonoise_step(words, bytes, nullptr);
+  return for_each_state("step", state, next, [](std::size_t, infonoise_state* one, std::size_t bytes) {
+    return infonoise_step(one, bytes, nullptr);
   });
 }
 
@@ -141,16 +143,16 @@ inline ffi::Error advance(U32 state, F32 sigma, F32 error, ffi::RemainingArgs re
   if (!pairs) return pairs.error();
   Rows drawn(*next_sigma);
   if (pairs->count != Rows(state).count || drawn.count != pairs->count) return failure("advance", INFONOISE_LENGTH);
-  return for_each_state("advance", state, next, [&](std::size_t i, std::uint32_t* words, std::size_t bytes) {
+  return for_each_state("advance", state, next, [&](std::size_t i, infonoise_state* one, std::size_t bytes) {
     Pairs row = pairs->row(i);
-    return infonoise_advance(words, bytes, row.sigma, row.error, row.mask, row.n,
+    return infonoise_advance(one, bytes, row.sigma, row.error, row.mask, row.n,
                              next_sigma->typed_data() + i * drawn.length, drawn.length, nullptr, nullptr);
   });
 }
 
 inline ffi::Error set_frozen(U32 state, std::uint32_t frozen, ffi::Result<U32> next) {
-  return for_each_state("freeze", state, next, [&](std::size_t, std::uint32_t* words, std::size_t bytes) {
-    return infonoise_set_frozen(words, bytes, frozen);
+  return for_each_state("freeze", state, next, [&](std::size_t, infonoise_state* one, std::size_t bytes) {
+    return infonoise_set_frozen(one, bytes, frozen);
   });
 }
 
@@ -164,11 +166,11 @@ inline ffi::Error reconfigure(U32 state, ffi::Span<const std::int64_t> config, f
   Rows rows(state);
   for (std::size_t i = 0; i < rows.count; ++i) {
     const std::uint32_t* words = state.typed_data() + i * rows.length;
-    if (auto message = python::reconfiguration_error(words, 4 * rows.length, record, masses))
+    if (auto message = python::reconfiguration_error(block(words), 4 * rows.length, record, masses))
       return failure("reconfigure", *message);
   }
-  return for_each_state("reconfigure", state, next, [&](std::size_t, std::uint32_t* words, std::size_t bytes) {
-    return infonoise_reconfigure(words, bytes, &record, table);
+  return for_each_state("reconfigure", state, next, [&](std::size_t, infonoise_state* one, std::size_t bytes) {
+    return infonoise_reconfigure(one, bytes, &record, table);
   });
 }
 
@@ -207,7 +209,7 @@ inline ffi::Error report(U32 state, ffi::Result<U32> counts, ffi::Result<F32> re
     infonoise_report record = {};
     record.struct_size = sizeof(record);
     infonoise_status status =
-        infonoise_report_get(state.typed_data() + i * rows.length, 4 * rows.length, &record);
+        infonoise_report_get(block(state.typed_data() + i * rows.length), 4 * rows.length, &record);
     if (status != INFONOISE_OK) return failure("report", status);
     const auto saturated = [](std::uint64_t x) {
       return x > UINT32_MAX ? UINT32_MAX : static_cast<std::uint32_t>(x);

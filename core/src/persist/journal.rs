@@ -10,7 +10,7 @@
 //! | bytes | of the head |
 //! |---|---|
 //! | 8 | [`MAGIC`] |
-//! | 4, 4, 4 | [`VERSION`], ABI version, draws on a page of the writer's memory |
+//! | 4, 4, 4 | [`VERSION`], [`HEAD_ABI`], draws on a page of the writer's memory |
 //! | 4 | CRC-32 of the 20 bytes before |
 //!
 //! | bytes | of a record |
@@ -44,6 +44,10 @@ pub const MAGIC: [u8; 8] = *b"INFNOJRN";
 /// Changes whenever the order or the meaning of the bytes does.
 pub const VERSION: u32 = 1;
 
+/// What writers put into [`Head::abi`]. It is not the version of the C ABI: nothing
+/// in a journal depends on that one, and the same run must give the same bytes.
+pub const HEAD_ABI: u32 = 1;
+
 /// Bytes of the head.
 pub const HEAD: usize = 24;
 
@@ -62,7 +66,7 @@ pub const fn room(n: usize) -> usize {
 /// The head of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The ABI version of the library that wrote it.
+    /// [`HEAD_ABI`] of the library that wrote it; readers take any.
     pub abi: u32,
     /// Draws that a page of the writer's memory of recent draws holds: a reader
     /// needs as many.

@@ -23,10 +23,9 @@
 //! assert!(log.len() < 1300); // a run at batch 256 costs about 1 KB a step
 //! ```
 
-use crate::ABI_VERSION;
 use crate::config::{Baseline, Config};
 use crate::error::Error;
-use crate::persist::journal::{Doubles, Floats, Head, OVERHEAD, Record, Sigmas};
+use crate::persist::journal::{Doubles, Floats, HEAD_ABI, Head, OVERHEAD, Record, Sigmas};
 use crate::persist::recent_draws::Recent;
 use crate::persist::snapshot;
 use crate::scheduler::{Scheduler, Step};
@@ -60,7 +59,7 @@ impl<'a> Recorder<'a> {
         let reader = scheduler.reader();
         let config = reader.config()?;
         let recent = Recent::init(words, page, reader.report().draws)?;
-        let used = Head { abi: ABI_VERSION, page: page as u32 }.encode(out)?;
+        let used = Head { abi: HEAD_ABI, page: page as u32 }.encode(out)?;
         let out = out.get_mut(used..).ok_or(Error::TooSmall)?;
         let used = used.saturating_add(if scheduler.is_fresh(seed) {
             start(&config, seed, reader.tables()).encode(out)?

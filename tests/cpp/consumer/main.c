@@ -11,7 +11,7 @@ int main(void) {
   if (infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE) != INFONOISE_OK) return 1;
   config.warmup_steps = 20, config.min_count = 5;
   size_t bytes = infonoise_state_bytes(&config);
-  void *state = malloc(bytes);
+  infonoise_state *state = malloc(bytes);
   if (infonoise_init(state, bytes, &config, 9) != INFONOISE_OK) return 1;
   for (int step = 0; step < 50; ++step) {
     if (infonoise_sample(state, bytes, sigma, 128) != INFONOISE_OK) return 1;

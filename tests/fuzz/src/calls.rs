@@ -1,7 +1,6 @@
 //! Sequences of calls of the C ABI, on buffers of exact sizes.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use core::ffi::c_void;
 use core::ptr::{null, null_mut};
 use infonoise::{Config, Preset, RawConfig, Report};
 use infonoise_ffi::*;
@@ -46,6 +45,7 @@ enum Call {
         kind: u8,
         a: f64,
         b: f64,
+        given: bool,
     },
     Grid {
         n: u8,
@@ -150,7 +150,7 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
     assert_eq!(ok(made), needed > 0, "{made:?}");
     let (mut sigma, mut succeeded) = (Vec::<f32>::new(), 0);
     for _ in 0..48 {
-        let state = block.as_mut_ptr().cast::<c_void>();
+        let state = block.as_mut_ptr().cast::<State>();
         let bins = record.bins as usize;
         let size = bytes_now;
         let status = match Call::arbitrary(bytes)? {
@@ -230,7 +230,9 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
                 unsafe { infonoise_reconfigure(state, size, &new, table) }
             }
             Call::Profile { which } => {
-                let (mut edges, mut density) = (vec![0.0; bins + 1], vec![0.0; bins]);
+                let (mut edges, mut work) = (vec![0.0; bins + 1], vec![0.0; 4 * bins]);
+                let mut work = work.chunks_exact_mut(bins).map(|curve| curve.as_mut_ptr());
+                let mut curve = || work.next().expect("one of four");
                 let mut profile = ProfileRecord {
                     struct_size: size_of::<ProfileRecord>() as u32,
                     bins: record.bins,
@@ -239,16 +241,17 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
                     cdf: null_mut(),
                     entropy: null_mut(),
                     count: null_mut(),
-                    error: null_mut(),
-                    rate: null_mut(),
+                    error: curve(),
+                    rate: curve(),
                     gate: null_mut(),
-                    target: null_mut(),
-                    density: density.as_mut_ptr(),
+                    target: curve(),
+                    density: curve(),
                 };
                 unsafe { infonoise_profile_get(state, size, which.into(), &mut profile) }
             }
-            Call::Diagnose { kind, a, b } => {
-                let table = vec![1.0; bins];
+            Call::Diagnose { kind, a, b, given } => {
+                let (table, target) = (vec![1.0; bins], vec![1.0 / bins as f64; bins]);
+                let target = if given { target.as_ptr() } else { null() };
                 let mut found = MismatchRecord {
                     struct_size: size_of::<MismatchRecord>() as u32,
                     bins: 0,
@@ -260,7 +263,9 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
                     wasted: 0.0,
                     emphasis: null_mut(),
                 };
-                unsafe { infonoise_diagnose(state, size, 1, kind.into(), a, b, table.as_ptr(), &mut found) }
+                unsafe {
+                    infonoise_diagnose(state, size, kind.into(), a, b, table.as_ptr(), target, &mut found)
+                }
             }
             Call::Grid { n, power, gated } => {
                 let mut grid = vec![0.0; n.into()];
@@ -272,7 +277,7 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
                 unsafe { call(state, size, power, 1, values.as_ptr(), values.as_mut_ptr(), 4) }
             }
             Call::Save { flip } => {
-                let length = unsafe { infonoise_image_bytes(state, size) };
+                let length = unsafe { infonoise_snapshot_bytes(state, size) };
                 let mut snapshot = vec![0u8; length];
                 let status = unsafe { infonoise_save(state, size, snapshot.as_mut_ptr().cast(), length) };
                 if let (Some((at, flip)), true) = (flip, length > 0) {
@@ -319,37 +324,30 @@ fn blank_report() -> Report {
 }
 
 /// A journal of two calls, and its replay: they agree.
-fn journaled(state: *mut c_void, size: usize, page: u16, sigma: &[f32]) -> Status {
-    let memory = infonoise_journal_bytes(page.into());
+fn journaled(state: *mut State, size: usize, page: u16, sigma: &[f32]) -> Status {
     let room =
         unsafe { infonoise_journal_begin_bytes(state, size) } + 3 * infonoise_record_bytes(sigma.len());
-    let (mut journal, mut log) = (vec![0u64; memory / 8], vec![0u8; room]);
-    let journal = journal.as_mut_ptr().cast::<c_void>();
-    let (mut at, mut used) = (0, 0);
+    let (mut recent, mut log) = (vec![0u64; infonoise_recent_bytes(page.into()) / 8], vec![0u8; room]);
+    let mut run = recorder(state, size, &mut recent);
+    let mut at = 0;
     macro_rules! record {
         ($call:ident($($argument:expr),*)) => {{
-            let rest = unsafe { log.as_mut_ptr().add(at) }.cast::<c_void>();
-            let status = unsafe { $call(journal, memory, $($argument,)* rest, room - at, &mut used) };
+            run.record = unsafe { log.as_mut_ptr().add(at) }.cast();
+            run.record_bytes = room - at;
+            let status = unsafe { $call(&mut run, $($argument),*) };
+            assert!(ok(status) || run.used == 0);
             if !ok(status) {
                 return status;
             }
-            at += used;
+            at += run.used;
         }};
     }
-    record!(infonoise_journal_begin(page.into(), state, size, 1));
+    record!(infonoise_journal_begin(page.into(), 1));
     let mut drawn = vec![0.0f32; sigma.len()];
-    record!(infonoise_journal_sample(state, size, drawn.as_mut_ptr(), drawn.len(), 0, 1));
+    record!(infonoise_journal_sample(drawn.as_mut_ptr(), drawn.len(), 0, 1));
     let error = vec![0.25f32; drawn.len()];
-    record!(infonoise_journal_observe(
-        state,
-        size,
-        drawn.as_ptr(),
-        error.as_ptr(),
-        null(),
-        drawn.len(),
-        null_mut()
-    ));
-    record!(infonoise_journal_digest(state, size));
+    record!(infonoise_journal_observe(drawn.as_ptr(), error.as_ptr(), null(), drawn.len(), null_mut()));
+    record!(infonoise_journal_digest());
     log.truncate(at);
     let (mut needed, mut more) = (0, 0);
     let status = unsafe { infonoise_replay_needs(log.as_ptr().cast(), at, &mut needed, &mut more) };
@@ -357,17 +355,28 @@ fn journaled(state: *mut c_void, size: usize, page: u16, sigma: &[f32]) -> Statu
         return status; // a damaged block saves to a snapshot that does not load
     }
     let (mut twin, mut recent) = (vec![0u64; needed / 8], vec![0u64; more / 8]);
-    let (twin, recent) = (twin.as_mut_ptr().cast::<c_void>(), recent.as_mut_ptr().cast::<c_void>());
-    let mut place = 0;
-    let mut status =
-        unsafe { infonoise_replay_begin(recent, more, twin, needed, log.as_ptr().cast(), at, &mut place) };
+    let mut run = recorder(twin.as_mut_ptr().cast(), needed, &mut recent);
+    let mut status = unsafe { infonoise_replay_begin(&mut run, log.as_ptr().cast(), at) };
+    let mut place = run.used;
     while ok(status) && place < at {
-        let rest = unsafe { log.as_ptr().add(place) }.cast::<c_void>();
-        status = unsafe {
-            infonoise_replay_next(recent, more, twin, needed, rest, at - place, &mut used, null_mut())
-        };
-        place += used;
+        let rest = unsafe { log.as_ptr().add(place) }.cast();
+        status = unsafe { infonoise_replay_next(&mut run, rest, at - place, null_mut()) };
+        place += run.used;
     }
     assert!(status != Status::INFONOISE_CHECKSUM && status != Status::INFONOISE_TRUNCATED);
     status
+}
+
+fn recorder(state: *mut State, bytes: usize, recent: &mut [u64]) -> RecorderRecord {
+    RecorderRecord {
+        struct_size: size_of::<RecorderRecord>() as u32,
+        reserved: 0,
+        state,
+        bytes,
+        recent: recent.as_mut_ptr().cast(),
+        recent_bytes: 8 * recent.len(),
+        record: null_mut(),
+        record_bytes: 0,
+        used: 0,
+    }
 }

@@ -143,15 +143,15 @@ struct Stream {
   Stream(const Stream&) = delete;
 };
 
-// The model, then the stage's image; renamed into place, so that a crash leaves one or the other.
+// The model, then the stage's snapshot; renamed into place, so that a crash leaves one or the other.
 void save(const std::string& path, const Model* d_model, cudaStream_t stream, infonoise::cuda::Stage<>& stage) {
   Model model;
   check(cudaStreamSynchronize(stream), "training");
   check(cudaMemcpy(&model, d_model, sizeof model, cudaMemcpyDeviceToHost), "cudaMemcpy");
-  const std::vector<std::uint8_t> image = stage.save();
+  const std::vector<std::uint8_t> snapshot = stage.save();
   std::ofstream file(path + ".new", std::ios::binary);
   file.write(reinterpret_cast<const char*>(&model), sizeof model);
-  file.write(reinterpret_cast<const char*>(image.data()), static_cast<std::streamsize>(image.size()));
+  file.write(reinterpret_cast<const char*>(snapshot.data()), static_cast<std::streamsize>(snapshot.size()));
   file.close();
   if (!file || std::rename((path + ".new").c_str(), path.c_str()) != 0)
     throw std::runtime_error(path + " cannot be written: is there room?");

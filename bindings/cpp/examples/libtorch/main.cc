@@ -135,9 +135,9 @@ struct Run {
     put("adam", adam);
     file.write("run", c10::IValue(options.name()));
     file.write("step", c10::IValue(step));
-    std::vector<std::uint8_t> image;
-    if (arm.schedule()) image = arm.schedule()->save();
-    file.write("schedule", torch::from_blob(image.data(), {static_cast<std::int64_t>(image.size())}, torch::kByte));
+    std::vector<std::uint8_t> snapshot;
+    if (arm.schedule()) snapshot = arm.schedule()->save();
+    file.write("schedule", torch::from_blob(snapshot.data(), {static_cast<std::int64_t>(snapshot.size())}, torch::kByte));
     file.save_to(path + ".new");
     if (std::rename((path + ".new").c_str(), path.c_str()) != 0)
       throw std::runtime_error(path + " cannot be written: " + std::strerror(errno));
@@ -160,10 +160,10 @@ struct Run {
     get("model", model);
     get("average", average);
     get("adam", adam);
-    torch::Tensor image;
-    file.read("schedule", image);
-    const auto bytes = static_cast<std::size_t>(image.numel());
-    if (arm.schedule()) arm.schedule() = infonoise::Scheduler::load({image.data_ptr<std::uint8_t>(), bytes});
+    torch::Tensor snapshot;
+    file.read("schedule", snapshot);
+    const auto bytes = static_cast<std::size_t>(snapshot.numel());
+    if (arm.schedule()) arm.schedule() = infonoise::Scheduler::load({snapshot.data_ptr<std::uint8_t>(), bytes});
   }
 
   // A number that changes with any bit of the averaged weights: FNV-1a.

@@ -111,12 +111,12 @@ struct Ranks {
 };
 
 // Any replica serves as the checkpoint: rank 0 writes its own, the model first, then the
-// schedule's image; renamed into place, so that a crash leaves one checkpoint or the other.
+// schedule's snapshot; renamed into place, so that a crash leaves one checkpoint or the other.
 void save(const std::string& path, const Model& model, const infonoise::Scheduler& scheduler) {
-  const std::vector<std::uint8_t> image = scheduler.save();
+  const std::vector<std::uint8_t> snapshot = scheduler.save();
   std::ofstream file(path + ".new", std::ios::binary);
   file.write(reinterpret_cast<const char*>(&model), sizeof model);
-  file.write(reinterpret_cast<const char*>(image.data()), static_cast<std::streamsize>(image.size()));
+  file.write(reinterpret_cast<const char*>(snapshot.data()), static_cast<std::streamsize>(snapshot.size()));
   file.close();
   if (!file || std::rename((path + ".new").c_str(), path.c_str()) != 0)
     throw std::runtime_error(path + " cannot be written: is there room?");

@@ -51,12 +51,12 @@ struct Model {
 };
 static_assert(std::is_trivially_copyable_v<Model>);
 
-// The model, then the schedule's image; renamed into place, so that a crash leaves one or the other.
+// The model, then the schedule's snapshot; renamed into place, so that a crash leaves one or the other.
 void save(const std::string& path, const Model& model, const infonoise::Scheduler& scheduler) {
   std::vector<std::uint8_t> bytes(sizeof model);
   std::memcpy(bytes.data(), &model, sizeof model);
-  const std::vector<std::uint8_t> image = scheduler.save();
-  bytes.insert(bytes.end(), image.begin(), image.end());
+  const std::vector<std::uint8_t> snapshot = scheduler.save();
+  bytes.insert(bytes.end(), snapshot.begin(), snapshot.end());
   std::ofstream file(path + ".new", std::ios::binary);
   file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   file.close();

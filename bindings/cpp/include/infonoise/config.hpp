@@ -120,7 +120,8 @@ class Config {
   }
 
   infonoise_status init(std::vector<std::uint64_t>& words, std::uint64_t seed) const {
-    return infonoise_init_with(words.data(), words.size() * 8, &raw_, seed, weight_.empty() ? nullptr : weight_.data(),
+    return infonoise_init_with(reinterpret_cast<infonoise_state*>(words.data()), words.size() * 8, &raw_, seed,
+                               weight_.empty() ? nullptr : weight_.data(),
                                baseline_table_.empty() ? nullptr : baseline_table_.data());
   }
 
@@ -129,12 +130,12 @@ class Config {
 };
 
 namespace detail {
-inline const char* printed(infonoise_objective value) { return infonoise_objective_name(value); }
-inline const char* printed(infonoise_emphasis value) { return infonoise_emphasis_name(value); }
-inline const char* printed(infonoise_endpoint value) { return infonoise_endpoint_name(value); }
-inline const char* printed(infonoise_pivot value) { return infonoise_pivot_name(value); }
-inline const char* printed(infonoise_baseline value) { return infonoise_baseline_name(value); }
-inline const char* printed(infonoise_draw value) { return infonoise_draw_name(value); }
+inline const char* printed(infonoise_objective value) { return infonoise_name(INFONOISE_NAME_KIND_OBJECTIVE, value); }
+inline const char* printed(infonoise_emphasis value) { return infonoise_name(INFONOISE_NAME_KIND_EMPHASIS, value); }
+inline const char* printed(infonoise_endpoint value) { return infonoise_name(INFONOISE_NAME_KIND_ENDPOINT, value); }
+inline const char* printed(infonoise_pivot value) { return infonoise_name(INFONOISE_NAME_KIND_PIVOT, value); }
+inline const char* printed(infonoise_baseline value) { return infonoise_name(INFONOISE_NAME_KIND_BASELINE, value); }
+inline const char* printed(infonoise_draw value) { return infonoise_name(INFONOISE_NAME_KIND_DRAW, value); }
 template <typename T, typename = std::enable_if_t<std::is_arithmetic_v<T>>>
 T printed(T value) {
   return value;

@@ -3,10 +3,10 @@
 //   Config      what a schedule needs to know            config.hpp
 //   Scheduler   a schedule and its memory: a value       scheduler.hpp
 //   Report      where it stands; also Profile, Mismatch  report.hpp
-//   Journal     a run recorded in a file, and Replay     journal.hpp
 //   Error       what a refused call throws               result.hpp
 //
-// infonoise/cuda.hpp is for trainers on CUDA devices, and included by itself.
+// infonoise/journal.hpp (a run recorded in a file, and its replay; it locks files) and
+// infonoise/cuda.hpp (trainers on CUDA devices) are included by themselves.
 //
 // Calls that can fail return Result<T>: T itself, and Error is thrown; under
 // -fno-exceptions an Expected<T> with ok(), value() and error(). Constructors cannot
@@ -14,7 +14,6 @@
 #pragma once
 
 #include "config.hpp"
-#include "journal.hpp"
 #include "report.hpp"
 #include "result.hpp"
 #include "scheduler.hpp"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <infonoise_journal.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -75,6 +76,14 @@ class File {
   int descriptor_ = -1;
 };
 
+// What the C ABI needs of a run; the pointers are good until the block or the memory moves.
+inline infonoise_recorder run_of(infonoise_state* state, std::size_t bytes, std::vector<std::uint64_t>& memory) {
+  infonoise_recorder run = INFONOISE_RECORDER_INIT;
+  run.state = state, run.bytes = bytes;
+  run.recent = memory.data(), run.recent_bytes = memory.size() * 8;
+  return run;
+}
+
 }  // namespace detail
 
 /// What a record of a journal did: `infonoise_event` with a name.
@@ -104,7 +113,7 @@ class Replay {
     replay.path_ = path;
     replay.file_ = detail::File(path, O_RDONLY);
     if (!replay.file_) INFONOISE_FAIL_(detail::file_failure(path));
-    std::size_t state = 0, memory = 0, used = 0;
+    std::size_t state = 0, memory = 0;
     infonoise_status status;
     for (;;) {
       INFONOISE_TRY_(more, replay.fill());
@@ -116,10 +125,10 @@ class Replay {
     INFONOISE_CHECK_(status, path + ": " + detail::message(status_, Span<const std::uint8_t>(replay.buffer_)));
     replay.scheduler_.words_.resize(state / 8);
     replay.memory_.resize(memory / 8);
-    INFONOISE_CHECK_(infonoise_replay_begin(replay.memory_.data(), memory, replay.scheduler_.data(), state,
-                                            replay.rest(), replay.rest_bytes(), &used),
+    infonoise_recorder run = replay.run();
+    INFONOISE_CHECK_(infonoise_replay_begin(&run, replay.rest(), replay.rest_bytes()),
                      path + ": " + detail::message(status_));
-    replay.skip(used);
+    replay.skip(run.used);
     return replay;
   }
 
@@ -127,16 +136,15 @@ class Replay {
   Result<std::optional<Event>> next() {
     if (!file_) INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL, path_ + ": this replay is closed: begin another");
     Event event;
-    std::size_t used = 0;
+    infonoise_recorder run = this->run();
     infonoise_status status;
     for (;;) {
-      status = infonoise_replay_next(memory_.data(), memory_.size() * 8, scheduler_.data(), scheduler_.bytes(), rest(),
-                                     rest_bytes(), &used, &event);
+      status = infonoise_replay_next(&run, rest(), rest_bytes(), &event);
       if (status != INFONOISE_TRUNCATED) break;
       INFONOISE_TRY_(more, fill());
       if (!more) break;
     }
-    skip(used);
+    skip(run.used);
     if (status == INFONOISE_OK || status == INFONOISE_DIFFERS) {
       steps_ = event.steps;
       if (status == INFONOISE_DIFFERS)
@@ -184,9 +192,8 @@ class Replay {
     // No memory for a batch that the page cannot hold.
     const bool held = event.n * event.world <= 2 * memory_.size();
     if (held) sigma.resize(event.n * event.world);
-    INFONOISE_CHECK_(held ? infonoise_journal_draws(memory_.data(), memory_.size() * 8, event.first, sigma.data(),
-                                                    sigma.size())
-                          : INFONOISE_ARGUMENT,
+    const infonoise_recorder run = this->run();
+    INFONOISE_CHECK_(held ? infonoise_journal_draws(&run, event.first, sigma.data(), sigma.size()) : INFONOISE_ARGUMENT,
                      detail::message(status_, "draws " + std::to_string(event.first) + " to " +
                                                   std::to_string(event.first + event.n * event.world) +
                                                   " are not remembered: record with a larger page"));
@@ -214,6 +221,8 @@ class Replay {
   friend class Recorder;
 
   Replay() = default;
+
+  infonoise_recorder run() { return detail::run_of(scheduler_.data(), scheduler_.bytes(), memory_); }
 
   const std::uint8_t* rest() const { return buffer_.data() + at_; }
   std::size_t rest_bytes() const { return buffer_.size() - at_; }
@@ -248,7 +257,7 @@ class Replay {
 
 /// Where the block of a schedule lies, of `infonoise_state_bytes` bytes.
 struct Block {
-  void* data;
+  infonoise_state* data;
   std::size_t bytes;
 };
 
@@ -266,19 +275,16 @@ class Recorder {
   /// as `Journal::create`.
   static Result<Recorder> create(const std::string& path, Block block, std::uint64_t seed, std::uint32_t page) {
     Recorder fresh(path);
-    fresh.memory_.resize(infonoise_journal_bytes(page) / 8);
+    fresh.memory_.resize(infonoise_recent_bytes(page) / 8);
     if (fresh.memory_.empty())
       INFONOISE_FAIL_(INFONOISE_ARGUMENT, "page = " + std::to_string(page) + " must be from 1 to 2^28 draws");
     fresh.record_.resize(infonoise_journal_begin_bytes(block.data, block.bytes));
-    (void)fresh.room(0);
-    std::size_t used = 0;
-    INFONOISE_CHECK_(infonoise_journal_begin(fresh.memory_.data(), fresh.memory_bytes(), page, block.data, block.bytes,
-                                             seed, fresh.record_.data(), fresh.record_.size(), &used),
-                     Scheduler::refusal(block.bytes, status_));
+    infonoise_recorder run = fresh.run(block);
+    INFONOISE_CHECK_(infonoise_journal_begin(&run, page, seed), Scheduler::refusal(block.bytes, status_));
     fresh.file_ = detail::File(path, O_WRONLY | O_CREAT | O_EXCL);
     if (!fresh.file_)
       INFONOISE_FAIL_(detail::file_failure(path, errno == EEXIST ? ": go on with it by resume, or choose another name" : ""));
-    if (!fresh.file_.lock() || !fresh.file_.append(fresh.record_.data(), used)) {
+    if (!fresh.file_.lock() || !fresh.file_.append(fresh.record_.data(), run.used)) {
       const Error failure = detail::file_failure(path);
       // A beginning that is cut off could not be resumed, and would be in the way.
       (void)std::remove(path.c_str());
@@ -332,12 +338,10 @@ class Recorder {
   /// As `Scheduler::sample_shard`; the whole global batch can then be observed by number.
   Result<void> sample(Block block, Span<float> sigma, std::uint32_t rank, std::uint32_t world) {
     INFONOISE_RUN_(check_draw(sigma.size(), world));
-    std::size_t used = 0;
-    void* const out = room(0);
-    INFONOISE_CHECK_(infonoise_journal_sample(memory_.data(), memory_bytes(), block.data, block.bytes, sigma.data(),
-                                              sigma.size(), rank, world, out, record_.size(), &used),
+    infonoise_recorder run = this->run(block);
+    INFONOISE_CHECK_(infonoise_journal_sample(&run, sigma.data(), sigma.size(), rank, world),
                      Scheduler::refusal(block.bytes, status_, Scheduler::shard(sigma.size(), rank, world)));
-    return write(used);
+    return write(run.used);
   }
 
   /// As `Scheduler::observe`. `mask` has a byte for each sigma, or is empty: all count.
@@ -347,13 +351,12 @@ class Recorder {
     if (error.size() != sigma.size()) INFONOISE_FAIL_(INFONOISE_LENGTH, Scheduler::lengths(sigma, "error", error.size()));
     if (mask.data() && mask.size() != sigma.size())
       INFONOISE_FAIL_(INFONOISE_LENGTH, Scheduler::lengths(sigma, "mask", mask.size()));
-    std::size_t rejected = 0, used = 0;
-    void* const out = room(sigma.size());
+    std::size_t rejected = 0;
+    infonoise_recorder run = this->run(block, sigma.size());
     INFONOISE_CHECK_(
-        infonoise_journal_observe(memory_.data(), memory_bytes(), block.data, block.bytes, sigma.data(), error.data(),
-                                  mask.data(), sigma.size(), &rejected, out, record_.size(), &used),
+        infonoise_journal_observe(&run, sigma.data(), error.data(), mask.data(), sigma.size(), &rejected),
         Scheduler::refusal(block.bytes, status_, std::to_string(sigma.size()) + " pairs must be at most 2^28"));
-    INFONOISE_RUN_(write(used));
+    INFONOISE_RUN_(write(run.used));
     return rejected;
   }
 
@@ -361,12 +364,9 @@ class Recorder {
   Result<Report> step(Block block) {
     INFONOISE_RUN_(check_open());
     Report report;
-    std::size_t used = 0;
-    void* const out = room(0);
-    INFONOISE_CHECK_(infonoise_journal_step(memory_.data(), memory_bytes(), block.data, block.bytes, &report, out,
-                                            record_.size(), &used),
-                     Scheduler::refusal(block.bytes, status_));
-    INFONOISE_RUN_(write(used));
+    infonoise_recorder run = this->run(block);
+    INFONOISE_CHECK_(infonoise_journal_step(&run, &report), Scheduler::refusal(block.bytes, status_));
+    INFONOISE_RUN_(write(run.used));
     return report;
   }
 
@@ -383,12 +383,9 @@ class Recorder {
   /// As `Scheduler::set_frozen`.
   Result<void> set_frozen(Block block, bool frozen) {
     INFONOISE_RUN_(check_open());
-    std::size_t used = 0;
-    void* const out = room(0);
-    INFONOISE_CHECK_(infonoise_journal_set_frozen(memory_.data(), memory_bytes(), block.data, block.bytes, frozen, out,
-                                                  record_.size(), &used),
-                     Scheduler::refusal(block.bytes, status_));
-    return write(used);
+    infonoise_recorder run = this->run(block);
+    INFONOISE_CHECK_(infonoise_journal_set_frozen(&run, frozen), Scheduler::refusal(block.bytes, status_));
+    return write(run.used);
   }
 
   /// As `Scheduler::reconfigure`.
@@ -396,12 +393,10 @@ class Recorder {
     INFONOISE_RUN_(check_open());
     INFONOISE_RUN_(Scheduler::check_reconfigure(block.data, block.bytes, config));
     const std::vector<double> weight = Scheduler::weight_or_ones(config);
-    std::size_t used = 0;
-    void* const out = room(0);
-    INFONOISE_CHECK_(infonoise_journal_reconfigure(memory_.data(), memory_bytes(), block.data, block.bytes,
-                                                   &config.raw(), weight.data(), out, record_.size(), &used),
+    infonoise_recorder run = this->run(block);
+    INFONOISE_CHECK_(infonoise_journal_reconfigure(&run, &config.raw(), weight.data()),
                      Scheduler::refusal(block.bytes, status_));
-    return write(used);
+    return write(run.used);
   }
 
   /// Waits until what was recorded is on the disk (fsync).
@@ -440,13 +435,13 @@ class Recorder {
  private:
   explicit Recorder(const std::string& path) : path_(path) {}
 
-  std::size_t memory_bytes() const { return memory_.size() * 8; }
-
-  // Room for the record of a call on n pairs, and in any case for that of a digest.
-  void* room(std::size_t n) {
+  // With room for the record of a call on n pairs, and in any case for that of a digest.
+  infonoise_recorder run(Block block, std::size_t n = 0) {
     const std::size_t needed = infonoise_record_bytes(n);
     if (record_.size() < needed) record_.resize(needed);
-    return record_.data();
+    infonoise_recorder run = detail::run_of(block.data, block.bytes, memory_);
+    run.record = record_.data(), run.record_bytes = record_.size();
+    return run;
   }
 
   Result<void> check_open() const {
@@ -467,12 +462,9 @@ class Recorder {
 
   // Puts the record of the digest as it is now into `record_`: its length.
   Result<std::size_t> digest_record(Block block) {
-    std::size_t used = 0;
-    void* const out = room(0);
-    INFONOISE_CHECK_(infonoise_journal_digest(memory_.data(), memory_bytes(), block.data, block.bytes, out,
-                                              record_.size(), &used),
-                     Scheduler::refusal(block.bytes, status_));
-    return std::size_t{used};
+    infonoise_recorder run = this->run(block);
+    INFONOISE_CHECK_(infonoise_journal_digest(&run), Scheduler::refusal(block.bytes, status_));
+    return std::size_t{run.used};
   }
 
   // Copies what is left of a journal to the file `name`, or `name`.2, ... where that
@@ -523,8 +515,8 @@ class Recorder {
 ///       journal.step();
 ///     }
 ///     journal.close();                               // or its destructor
-///     // After a crash, at the checkpoint `image`; what came after it moves aside:
-///     auto again = infonoise::Journal::resume("run.journal", infonoise::Scheduler::load(image));
+///     // After a crash, at the checkpoint `snapshot`; what came after it moves aside:
+///     auto again = infonoise::Journal::resume("run.journal", infonoise::Scheduler::load(snapshot));
 ///
 /// The journal takes the scheduler over, so that no call can go past the record; what
 /// only reads goes to `journal.scheduler()`. The verbs are the scheduler's own. Each

@@ -56,11 +56,11 @@ class Line {
 struct Report : infonoise_report {
   Report() : infonoise_report() { struct_size = sizeof(infonoise_report); }
 
-  const char* phase_name() const noexcept { return infonoise_phase_name(phase); }
-  const char* warning_name() const noexcept { return infonoise_warning_name(warning); }
-  const char* hold_name() const noexcept { return infonoise_hold_name(hold_reason); }
-  const char* hold_remedy() const noexcept { return infonoise_hold_remedy(hold_reason); }
-  const char* rule_name() const noexcept { return infonoise_rule_name(pivot_rule); }
+  const char* phase_name() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_PHASE, phase); }
+  const char* warning_name() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_WARNING, warning); }
+  const char* hold_name() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_HOLD, hold_reason); }
+  const char* hold_remedy() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_HOLD_REMEDY, hold_reason); }
+  const char* pivot_rule_name() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_PIVOT_RULE, pivot_rule); }
 };
 
 /// The fields by which one follows a run, under their own names. What is wrong comes
@@ -69,7 +69,7 @@ inline std::ostream& operator<<(std::ostream& out, const Report& report) {
   detail::Line line;
   line.put("steps", report.steps).put("phase", report.phase_name()).put("observations", report.observations);
   line.put("rejected", report.rejected).put("refreshes", report.refreshes).put("held", report.held);
-  line.put("pivot", report.pivot).put("pivot_rule", report.rule_name());
+  line.put("pivot", report.pivot).put("pivot_rule", report.pivot_rule_name());
   line.put("q05", report.q05).put("q50", report.q50).put("q95", report.q95).put("peak_sigma", report.peak_sigma);
   line.put("cdf_change", report.cdf_change).put("information_nats", report.information_nats);
   if (report.phase == INFONOISE_PHASE_WAITING)

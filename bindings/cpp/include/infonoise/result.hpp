@@ -149,7 +149,7 @@ inline std::string message(infonoise_status status, const std::string& numbers =
 
 /// As `message`, for bytes that another version may have written.
 inline std::string message(infonoise_status status, Span<const std::uint8_t> data) {
-  if (status != INFONOISE_IMAGE_VERSION && status != INFONOISE_JOURNAL_VERSION) return message(status);
+  if (status != INFONOISE_SNAPSHOT_VERSION && status != INFONOISE_JOURNAL_VERSION) return message(status);
   return message(status, "version " + std::to_string(infonoise_version_of(data.data(), data.size())));
 }
 

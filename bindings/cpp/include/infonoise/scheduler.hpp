@@ -18,8 +18,8 @@ inline namespace INFONOISE_MODE_ {
 ///       infonoise::Report report = scheduler.advance(sigma, error, sigma);
 ///       if (report.steps % 100 == 0) std::cout << report << '\n';
 ///     }
-///     std::vector<std::uint8_t> image = scheduler.save();
-///     infonoise::Scheduler resumed = infonoise::Scheduler::load(image);
+///     std::vector<std::uint8_t> snapshot = scheduler.save();
+///     infonoise::Scheduler resumed = infonoise::Scheduler::load(snapshot);
 ///     infonoise::Scheduler branch = resumed;         // a value: an independent copy
 ///
 /// `advance` is `observe`, `step` and `sample` in one call. Under -fno-exceptions a
@@ -42,16 +42,17 @@ class Scheduler {
     return fresh;
   }
 
-  /// The schedule of a portable image, which is checked completely.
-  static Result<Scheduler> load(Span<const std::uint8_t> image) {
+  /// The schedule of a snapshot, which is checked completely.
+  static Result<Scheduler> load(Span<const std::uint8_t> snapshot) {
     std::size_t bytes = 0;
-    if (image.size() == 0)
-      INFONOISE_FAIL_(INFONOISE_TRUNCATED, "the image is empty: the file was cut off, use an older checkpoint");
-    INFONOISE_CHECK_(infonoise_image_state_bytes(image.data(), image.size(), &bytes), detail::message(status_, image));
+    if (snapshot.size() == 0)
+      INFONOISE_FAIL_(INFONOISE_TRUNCATED, "the snapshot is empty: the file was cut off, use an older checkpoint");
+    INFONOISE_CHECK_(infonoise_snapshot_state_bytes(snapshot.data(), snapshot.size(), &bytes),
+                     detail::message(status_, snapshot));
     Scheduler loaded;
     loaded.words_.resize(bytes / 8);
-    INFONOISE_CHECK_(infonoise_load(loaded.data(), loaded.bytes(), image.data(), image.size()),
-                     detail::message(status_, image));
+    INFONOISE_CHECK_(infonoise_load(loaded.data(), loaded.bytes(), snapshot.data(), snapshot.size()),
+                     detail::message(status_, snapshot));
     return loaded;
   }
 
@@ -114,7 +115,7 @@ class Scheduler {
     return advance_masked(sigma, error, mask.data(), next_sigma);
   }
 
-  /// Stops refreshes or lets them go on; draws and observations continue.
+  /// Stops refreshes or resumes them; draws and observations continue.
   Result<void> set_frozen(bool frozen) {
     INFONOISE_CHECK_(infonoise_set_frozen(data(), bytes(), frozen), why(status_));
     return Result<void>();
@@ -193,8 +194,8 @@ class Scheduler {
   }
 
   /// How far another schedule is from what the losses ask for: by the last refresh,
-  /// or, with `estimate`, by what the rings hold now.
-  Result<Mismatch> diagnose(const Schedule& schedule, bool estimate = false) const {
+  /// or, if `estimated`, by what the rings hold now.
+  Result<Mismatch> diagnose(const Schedule& schedule, bool estimated = false) const {
     infonoise_config raw = INFONOISE_CONFIG_INIT;
     INFONOISE_CHECK_(infonoise_config_get(data(), bytes(), &raw), why(status_));
     if (schedule.kind == INFONOISE_SCHEDULE_KIND_TABLE && schedule.masses.size() != raw.bins)
@@ -204,23 +205,29 @@ class Scheduler {
     found.emphasis.resize(raw.bins);
     infonoise_mismatch out = INFONOISE_MISMATCH_INIT;
     out.bins = raw.bins, out.emphasis = found.emphasis.data();
-    INFONOISE_CHECK_(infonoise_diagnose(data(), bytes(), which(estimate), schedule.kind, schedule.a, schedule.b,
-                                        schedule.masses.empty() ? nullptr : schedule.masses.data(), &out),
+    std::vector<double> target;
+    if (estimated) {
+      INFONOISE_TRY_(curves, estimate());
+      target = std::move(curves.target);
+    }
+    INFONOISE_CHECK_(infonoise_diagnose(data(), bytes(), schedule.kind, schedule.a, schedule.b,
+                                        schedule.masses.empty() ? nullptr : schedule.masses.data(),
+                                        estimated ? target.data() : nullptr, &out),
                      why(status_, schedule.kind == INFONOISE_SCHEDULE_KIND_TABLE
                                       ? std::string("masses must be finite, none negative, one positive")
-                                      : std::string(infonoise_schedule_name(schedule.kind)) + "(" +
-                                            detail::number(schedule.a) + ", " + detail::number(schedule.b) +
+                                      : std::string(infonoise_name(INFONOISE_NAME_KIND_SCHEDULE_KIND, schedule.kind)) +
+                                            "(" + detail::number(schedule.a) + ", " + detail::number(schedule.b) +
                                             "): deviations and shifts must be positive, low below high"));
     found.total_variation = out.total_variation, found.band_low = out.band_low, found.band_high = out.band_high;
     found.inside_band = out.inside_band, found.off_grid = out.off_grid, found.wasted = out.wasted;
     return found;
   }
 
-  /// The portable image: for checkpoints, also on machines of the other byte order.
+  /// The snapshot: for checkpoints, also on machines of the other byte order.
   Result<std::vector<std::uint8_t>> save() const {
-    std::vector<std::uint8_t> image(infonoise_image_bytes(data(), bytes()));
-    INFONOISE_CHECK_(infonoise_save(data(), bytes(), image.data(), image.size()), why(status_));
-    return image;
+    std::vector<std::uint8_t> snapshot(infonoise_snapshot_bytes(data(), bytes()));
+    INFONOISE_CHECK_(infonoise_save(data(), bytes(), snapshot.data(), snapshot.size()), why(status_));
+    return snapshot;
   }
 
   /// A number that two equal schedules share, on every platform.
@@ -231,8 +238,8 @@ class Scheduler {
   }
 
   /// The block, for the C ABI's functions.
-  void* data() noexcept { return words_.data(); }
-  const void* data() const noexcept { return words_.data(); }
+  infonoise_state* data() noexcept { return reinterpret_cast<infonoise_state*>(words_.data()); }
+  const infonoise_state* data() const noexcept { return reinterpret_cast<const infonoise_state*>(words_.data()); }
   std::size_t bytes() const noexcept { return words_.size() * 8; }
   /// The block's words, to be stored or sent: `from_words` takes them back.
   Span<const std::uint64_t> words() const noexcept { return {words_.data(), words_.size()}; }
@@ -246,9 +253,6 @@ class Scheduler {
 
   Scheduler() = default;
 
-  static std::uint32_t which(bool estimate) {
-    return estimate ? INFONOISE_PROFILE_KIND_ESTIMATED : INFONOISE_PROFILE_KIND_IN_FORCE;
-  }
   static std::string power_range(double power) {
     return "power = " + detail::number(power) + " must be from -64 to 64";
   }
@@ -273,7 +277,7 @@ class Scheduler {
     return refusal(bytes(), status, numbers);
   }
 
-  static Result<void> check_reconfigure(const void* block, std::size_t bytes, const Config& config) {
+  static Result<void> check_reconfigure(const infonoise_state* block, std::size_t bytes, const Config& config) {
     char text[512] = "";
     INFONOISE_CHECK_(infonoise_reconfigure_check(block, bytes, &config.raw(), text, sizeof text),
                      *text ? text : refusal(bytes, status_));

@@ -31,7 +31,9 @@ def diagnose(state, schedule: Schedule, *, estimate: bool = False) -> dict:
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule must come from infonoise.schedules, got {type(schedule).__name__}")
     table = None if schedule.table is None else np.asarray(schedule.table, np.float64)
-    found = _native.diagnose(one_block(state), int(estimate), str(schedule), schedule.kind, schedule.a, schedule.b, table)
+    block = one_block(state)
+    target = _native.profile(block, 1)["target"] if estimate else None
+    found = _native.diagnose(block, str(schedule), schedule.kind, schedule.a, schedule.b, table, target)
     found["emphasis"] = np.array(found["emphasis"])
     found["verdict"] = (
         f"{schedule} puts {found['inside_band']:.0%} of its draws between sigma {found['band_low']:.3g} and "

@@ -47,28 +47,28 @@ class Scheduler:
         return scheduler
 
     def save(self) -> bytes:
-        """The portable image: for checkpoints, also on machines of the other byte order."""
+        """The snapshot: for checkpoints, also on machines of the other byte order."""
         return _native.save(self.state)
 
     @classmethod
-    def load(cls, image: bytes) -> Scheduler:
-        """The scheduler of an image, which is checked completely. It may also be an array or a
+    def load(cls, snapshot: bytes) -> Scheduler:
+        """The scheduler of a snapshot, which is checked completely. It may also be an array or a
         tensor of uint8, as some checkpointers keep bytes."""
-        scheduler, image = cls.__new__(cls), image_bytes(image)
-        scheduler.state = empty_words(_native.image_words(image))
-        _native.load(scheduler.state, image)
+        scheduler, snapshot = cls.__new__(cls), snapshot_bytes(snapshot)
+        scheduler.state = empty_words(_native.snapshot_words(snapshot))
+        _native.load(scheduler.state, snapshot)
         return scheduler
 
     def state_dict(self) -> dict[str, bytes]:
-        """The image under a name, for frameworks that gather such dicts: ``torch.save`` it beside the model's."""
-        return {"image": self.save()}
+        """The snapshot under a name, for frameworks that gather such dicts: ``torch.save`` it beside the model's."""
+        return {"snapshot": self.save()}
 
     def load_state_dict(self, state: Mapping[str, bytes]) -> None:
         """Becomes the schedule of a ``state_dict``, its configuration included; a bad one changes nothing."""
-        if not isinstance(state, Mapping) or set(state) != {"image"}:
+        if not isinstance(state, Mapping) or set(state) != {"snapshot"}:
             keys = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
-            raise ValueError(f"state must be what state_dict() gave, a dict with the key 'image', got {keys}")
-        self.state, self.seed = self.load(state["image"]).state, type(self).seed
+            raise ValueError(f"state must be what state_dict() gave, a dict with the key 'snapshot', got {keys}")
+        self.state, self.seed = self.load(state["snapshot"]).state, type(self).seed
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "state": self.state.copy()}
@@ -175,16 +175,16 @@ class Scheduler:
         return _native.digest(self.state)
 
 
-def image_bytes(image) -> bytes:
-    """The bytes of an image, whatever holds them."""
-    if isinstance(image, bytes):
-        return image
-    if isinstance(image, str | os.PathLike | int | None):
-        name = type(image).__name__
-        raise TypeError(f"image must be bytes, got {name}: of a file pass its content, pathlib.Path(path).read_bytes()")
-    array = as_array(memoryview(image) if isinstance(image, bytearray) else image)
+def snapshot_bytes(snapshot) -> bytes:
+    """The bytes of a snapshot, whatever holds them."""
+    if isinstance(snapshot, bytes):
+        return snapshot
+    if isinstance(snapshot, str | os.PathLike | int | None):
+        name = type(snapshot).__name__
+        raise TypeError(f"snapshot must be bytes, got {name}: of a file pass its content, pathlib.Path(path).read_bytes()")
+    array = as_array(memoryview(snapshot) if isinstance(snapshot, bytearray) else snapshot)
     if array.dtype != np.uint8:
-        raise TypeError(f"image must be bytes, got an array of {array.dtype}: pass what save() gave, or uint8")
+        raise TypeError(f"snapshot must be bytes, got an array of {array.dtype}: pass what save() gave, or uint8")
     return array.tobytes()
 
 

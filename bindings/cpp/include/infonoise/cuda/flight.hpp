@@ -1,4 +1,4 @@
-// A stage's image: the scheduler's, and the batches that it has yet to hand over.
+// A stage's snapshot: the scheduler's, and the batches that it has yet to hand over.
 #pragma once
 
 #include <cstddef>
@@ -16,32 +16,32 @@ struct Batch {
   std::vector<std::uint8_t> mask;
 };
 
-// Six words, the scheduler's image, then each batch. Little-endian, as CUDA's hosts are.
+// Six words, the scheduler's snapshot, then each batch. Little-endian, as CUDA's hosts are.
 struct Head {
   char magic[8] = {'I', 'N', 'F', 'S', 'T', 'A', 'G', '1'};
   // Of every byte behind it.
   std::uint64_t checksum = 0;
-  std::uint64_t image_bytes = 0, n = 0, lag = 0, batches = 0;
+  std::uint64_t snapshot_bytes = 0, n = 0, lag = 0, batches = 0;
 };
 static_assert(sizeof(Head) == 48);
 
 // FNV-1a: the core's checksums are not for bytes that it does not know.
-inline std::uint64_t checksum(Span<const std::uint8_t> image) {
+inline std::uint64_t checksum(Span<const std::uint8_t> snapshot) {
   std::uint64_t sum = 0xCBF29CE484222325;
-  for (std::size_t i = offsetof(Head, image_bytes); i < image.size(); ++i) sum = (sum ^ image[i]) * 0x100000001B3;
+  for (std::size_t i = offsetof(Head, snapshot_bytes); i < snapshot.size(); ++i) sum = (sum ^ snapshot[i]) * 0x100000001B3;
   return sum;
 }
 
-inline Result<Head> read_head(Span<const std::uint8_t> image) {
+inline Result<Head> read_head(Span<const std::uint8_t> snapshot) {
   Head head;
-  if (image.size() < sizeof head || std::memcmp(image.data(), head.magic, sizeof head.magic) != 0)
-    INFONOISE_FAIL_(INFONOISE_NOT_AN_IMAGE,
-                    "the bytes are not what Stage::save returned: the image of a scheduler alone is for Scheduler::load");
-  std::memcpy(&head, image.data(), sizeof head);
-  const bool whole = head.image_bytes <= image.size() && head.n <= std::uint64_t{1} << 48 && head.batches <= 64 &&
-                     sizeof head + head.image_bytes + head.batches * head.n * 9 == image.size();
-  if (!whole) INFONOISE_FAIL_(INFONOISE_IMAGE_SIZE, infonoise::detail::message(INFONOISE_IMAGE_SIZE));
-  if (checksum(image) != head.checksum)
+  if (snapshot.size() < sizeof head || std::memcmp(snapshot.data(), head.magic, sizeof head.magic) != 0)
+    INFONOISE_FAIL_(INFONOISE_NOT_A_SNAPSHOT,
+                    "the bytes are not what Stage::save returned: the snapshot of a scheduler alone is for Scheduler::load");
+  std::memcpy(&head, snapshot.data(), sizeof head);
+  const bool whole = head.snapshot_bytes <= snapshot.size() && head.n <= std::uint64_t{1} << 48 && head.batches <= 64 &&
+                     sizeof head + head.snapshot_bytes + head.batches * head.n * 9 == snapshot.size();
+  if (!whole) INFONOISE_FAIL_(INFONOISE_SNAPSHOT_SIZE, infonoise::detail::message(INFONOISE_SNAPSHOT_SIZE));
+  if (checksum(snapshot) != head.checksum)
     INFONOISE_FAIL_(INFONOISE_CHECKSUM, infonoise::detail::message(INFONOISE_CHECKSUM));
   return head;
 }
@@ -57,15 +57,15 @@ inline std::vector<Batch> read_batches(const Head& head, const std::uint8_t* fro
   return batches;
 }
 
-inline Result<std::vector<std::uint8_t>> write_image(const Scheduler& scheduler, const std::vector<Batch>& batches, Head head) {
-  INFONOISE_TRY_(image, scheduler.save());
-  head.image_bytes = image.size(), head.batches = batches.size();
+inline Result<std::vector<std::uint8_t>> write_snapshot(const Scheduler& scheduler, const std::vector<Batch>& batches, Head head) {
+  INFONOISE_TRY_(snapshot, scheduler.save());
+  head.snapshot_bytes = snapshot.size(), head.batches = batches.size();
   std::vector<std::uint8_t> bytes(sizeof head);
   const auto put = [&](const auto& from) {
     const auto* first = reinterpret_cast<const std::uint8_t*>(from.data());
     bytes.insert(bytes.end(), first, first + from.size() * sizeof from[0]);
   };
-  put(image);
+  put(snapshot);
   for (const Batch& batch : batches) put(batch.sigma), put(batch.error), put(batch.mask);
   std::memcpy(bytes.data(), &head, sizeof head);
   head.checksum = checksum(bytes);
@@ -77,9 +77,9 @@ inline Result<std::vector<std::uint8_t>> write_image(const Scheduler& scheduler,
 
 /// The scheduler in what `Stage::save` returned, without the batches that were in
 /// flight: for `Journal::resume`, and to look at.
-inline Result<Scheduler> load_scheduler(Span<const std::uint8_t> image) {
-  INFONOISE_TRY_(head, detail::read_head(image));
-  return Scheduler::load({image.data() + sizeof head, static_cast<std::size_t>(head.image_bytes)});
+inline Result<Scheduler> load_scheduler(Span<const std::uint8_t> snapshot) {
+  INFONOISE_TRY_(head, detail::read_head(snapshot));
+  return Scheduler::load({snapshot.data() + sizeof head, static_cast<std::size_t>(head.snapshot_bytes)});
 }
 
 }  // namespace cuda

@@ -77,22 +77,22 @@ class Stage {
   }
 
   /// Goes on from what `save` returned, what was in flight included.
-  static Result<Stage> load(Span<const std::uint8_t> image, Shard shard = {}) {
-    static_assert(std::is_same_v<Verbs, Scheduler>, "resume a journal with load_scheduler(image), then Stage::resume");
-    INFONOISE_TRY_(scheduler, load_scheduler(image));
-    return resume(std::move(scheduler), image, shard);
+  static Result<Stage> load(Span<const std::uint8_t> snapshot, Shard shard = {}) {
+    static_assert(std::is_same_v<Verbs, Scheduler>, "resume a journal with load_scheduler(snapshot), then Stage::resume");
+    INFONOISE_TRY_(scheduler, load_scheduler(snapshot));
+    return resume(std::move(scheduler), snapshot, shard);
   }
 
-  /// As `load`, on a journal that was resumed with `load_scheduler(image)`.
-  static Result<Stage> resume(Verbs&& verbs, Span<const std::uint8_t> image, Shard shard = {}) {
-    INFONOISE_TRY_(head, detail::read_head(image));
-    const std::vector<detail::Batch> batches = detail::read_batches(head, image.data() + sizeof head + head.image_bytes);
-    INFONOISE_TRY_(saved, load_scheduler(image));
+  /// As `load`, on a journal that was resumed with `load_scheduler(snapshot)`.
+  static Result<Stage> resume(Verbs&& verbs, Span<const std::uint8_t> snapshot, Shard shard = {}) {
+    INFONOISE_TRY_(head, detail::read_head(snapshot));
+    const std::vector<detail::Batch> batches = detail::read_batches(head, snapshot.data() + sizeof head + head.snapshot_bytes);
+    INFONOISE_TRY_(saved, load_scheduler(snapshot));
     INFONOISE_TRY_(expected, saved.digest());
     INFONOISE_TRY_(found, scheduler_of(verbs).digest());
     if (found != expected)
-      INFONOISE_FAIL_(INFONOISE_ARGUMENT, "the image is of another schedule: pass a scheduler or a journal that is where "
-                                          "load_scheduler(image) is");
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT, "the snapshot is of another schedule: pass a scheduler or a journal that is where "
+                                          "load_scheduler(snapshot) is");
     if (shard.world == 0 || head.n % shard.world != 0)
       INFONOISE_FAIL_(INFONOISE_ARGUMENT, "world = " + std::to_string(shard.world) + " must divide the global batch of " +
                                               std::to_string(head.n));
@@ -160,7 +160,7 @@ class Stage {
     return hand_over(0);
   }
 
-  /// An image of the schedule and of what is in flight, for which it waits. A run that goes
+  /// A snapshot of the schedule and of what is in flight, for which it waits. A run that goes
   /// on from it, or from here, is the run without it. (What the next call would hand over
   /// anyway is handed over first, so look at the digest behind `save`.) Not between
   /// `sample` and `observe`.
@@ -177,7 +177,7 @@ class Stage {
     }
     detail::Head head;
     head.n = ring_->n, head.lag = ring_->lag;
-    return detail::write_image(scheduler(), batches, head);
+    return detail::write_snapshot(scheduler(), batches, head);
   }
 
   /// How often `sample`, `observe` or `step` had to wait for the device. If it grows with
