@@ -19,7 +19,6 @@
 //! assert!((report.pivot - 0.495).abs() < 0.01); // the data's deviation is 1/2
 //! ```
 
-use crate::config::raw::RawConfig;
 use crate::config::{Baseline, Config};
 use crate::error::{ConfigError, Error};
 use crate::hot::bin_lookup::BinLookup;
@@ -284,7 +283,7 @@ impl<'s> Scheduler<'s> {
     /// `Corrupt`.
     #[inline]
     pub fn step(&mut self) -> Result<Step, Error> {
-        if self.block.header.count_step() { self.due() } else { Ok(Step::Counted) }
+        if self.block.header.count_step() { due(&mut self.block) } else { Ok(Step::Counted) }
     }
 
     /// [`Scheduler::open`] and [`Scheduler::step`] in one: where no refresh is due
@@ -294,16 +293,7 @@ impl<'s> Scheduler<'s> {
     /// As the two.
     #[inline]
     pub fn step_in(words: &mut [u64]) -> Result<Step, Error> {
-        if block::header_mut(words)?.count_step() { Scheduler::open(words)?.due() } else { Ok(Step::Counted) }
-    }
-
-    /// A step at which a refresh is due.
-    fn due(&mut self) -> Result<Step, Error> {
-        let RawConfig { min_count, window, .. } = self.block.header.config;
-        if self.block.marks.iter().any(|mark| mark.count(window) < min_count) {
-            return Ok(Step::Waiting);
-        }
-        refresh(&mut self.block)
+        if block::header_mut(words)?.count_step() { due_in(words) } else { Ok(Step::Counted) }
     }
 
     /// Stops refreshes, or lets them go on; a due one then runs at the next step.
@@ -370,6 +360,25 @@ impl<'s> Scheduler<'s> {
     pub fn digest(&self) -> u64 {
         self.reader().digest()
     }
+}
+
+#[cold]
+#[inline(never)]
+fn due_in(words: &mut [u64]) -> Result<Step, Error> {
+    // By reference: a moved view would be on the stack twice.
+    match &mut ViewMut::new(words) {
+        Ok(block) => due(block),
+        Err(error) => Err(*error),
+    }
+}
+
+/// A step at which a refresh is due.
+fn due(block: &mut ViewMut<'_>) -> Result<Step, Error> {
+    let (least, window) = (block.header.config.min_count, block.header.config.window);
+    if block.marks.iter().any(|mark| mark.count(window) < least) {
+        return Ok(Step::Waiting);
+    }
+    refresh(block)
 }
 
 #[cfg(test)]

@@ -118,7 +118,13 @@ unsafe fn step(words: &mut [u64], report: *mut Report) -> Result<(), Status> {
     }
     unsafe { memory::check_size(report)? };
     Scheduler::step_in(words)?;
-    unsafe { sized_out(report, StateRef::open(words)?.report()) }
+    unsafe { tell(words, report) }
+}
+
+/// Apart from the step, whose stack it would deepen.
+#[inline(never)]
+unsafe fn tell(words: &[u64], report: *mut Report) -> Result<(), Status> {
+    unsafe { sized_out(report, StateRef::report_in(words)?) }
 }
 
 /// observe, step and sample in one call: the errors of this batch in, the
@@ -143,7 +149,7 @@ pub unsafe extern "C" fn infonoise_advance(
         let words = unsafe { memory::words_mut(state, bytes)? };
         #[cfg(debug_assertions)]
         let _busy = crate::busy::claim(state)?;
-        StateRef::open(words)?;
+        StateRef::probe(words)?;
         // Refuse before anything is changed.
         unsafe { output(next_sigma, next_n)? };
         if !report.is_null() {

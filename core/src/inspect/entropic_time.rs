@@ -12,7 +12,7 @@ use crate::method::rate::Rate;
 use crate::state::block::View;
 
 /// Every so many edges have their U stored; those between are summed again.
-const STRIDE: usize = 4;
+const STRIDE: usize = 8;
 
 /// The map from sigma to U and back, of a block's last accepted refresh.
 #[derive(Clone, Debug)]
@@ -25,13 +25,14 @@ pub struct EntropicTime<'a> {
     power: f64,
     /// ln of the largest mass, gate aside: no mass overflows.
     highest: f64,
-    /// Sums below every fourth edge, unnormalised.
+    /// Sums below every eighth edge, unnormalised.
     sums: [f64; crate::maths::MAX_BINS / STRIDE + 1],
     total: f64,
 }
 
 impl<'a> EntropicTime<'a> {
     /// The map of the refresh in force, with the power a, gated or bare.
+    #[inline(always)]
     pub(crate) fn new(block: &View<'a>, grid: Grid<'a>, power: f64, gated: bool) -> Self {
         let summary = &block.header.summary;
         let mut time = EntropicTime {
@@ -71,14 +72,20 @@ impl<'a> EntropicTime<'a> {
         gate * exp(self.ln_mass(k) - self.highest)
     }
 
-    /// U at edge `i` of 0..=K.
-    fn at_edge(&self, i: usize) -> f64 {
+    /// The sum below edge `i` of 0..=K.
+    fn sum_below(&self, i: usize) -> f64 {
         let stored = i.min(self.grid.bins().saturating_sub(1)) / STRIDE;
         let mut sum = at(&self.sums, stored);
         for k in stored * STRIDE..i {
             sum += self.mass(k);
         }
-        sum / self.total
+        sum
+    }
+
+    /// U at the two edges of bin `k`.
+    fn at_ends(&self, k: usize) -> (f64, f64) {
+        let below = self.sum_below(k);
+        (below / self.total, (below + self.mass(k)) / self.total)
     }
 
     fn edge(&self, i: usize) -> f64 {
@@ -90,7 +97,7 @@ impl<'a> EntropicTime<'a> {
         let k = first(1, self.grid.bins(), |i| self.edge(i) > sigma) - 1;
         let (low, high) = (self.edge(k), self.edge(k + 1));
         let share = ((sigma - low) / (high - low)).clamp(0.0, 1.0);
-        let (below, above) = (self.at_edge(k), self.at_edge(k + 1));
+        let (below, above) = self.at_ends(k);
         below + share * (above - below)
     }
 
@@ -98,8 +105,8 @@ impl<'a> EntropicTime<'a> {
     pub fn sigma(&self, u: f64) -> f64 {
         // The first bin whose upper end reaches u: never one without mass
         // unless u sits exactly at its edge.
-        let k = first(1, self.grid.bins(), |i| self.at_edge(i) >= u) - 1;
-        let (below, above) = (self.at_edge(k), self.at_edge(k + 1));
+        let k = first(1, self.grid.bins(), |i| self.sum_below(i) / self.total >= u) - 1;
+        let (below, above) = self.at_ends(k);
         let share = if above > below { ((u - below) / (above - below)).clamp(0.0, 1.0) } else { 0.0 };
         self.edge(k) + share * (self.edge(k + 1) - self.edge(k))
     }

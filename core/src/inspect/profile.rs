@@ -128,7 +128,7 @@ impl<'a> Profile<'a> {
         self.fill_bins(block, grid);
         copy(self.error, block.ema);
         blend_means(block.header, config, block.marks, block.rings, self.error);
-        let accepted = block.accepted_pivot();
+        let accepted = block.header.accepted_pivot();
         let found = find_target(config, grid, accepted, self.error, self.rate, self.target);
         copy(self.density, self.target);
         density(config, grid, block.weight, self.density);

@@ -96,6 +96,7 @@ pub struct Report {
 
 impl Report {
     /// Reads the report off a block.
+    #[inline(always)]
     pub fn new(block: &View<'_>) -> Self {
         let (header, summary) = (block.header, &block.header.summary);
         let mut poorest = (0, u32::MAX);

@@ -23,7 +23,7 @@ use crate::method::rate::Rate;
 use crate::method::target;
 use crate::persist::bytes::Doubles;
 use crate::persist::snapshot;
-use crate::state::block::View;
+use crate::state::block::{View, dimensions};
 use crate::state::digest::digest;
 use crate::state::draw_table::DrawTable;
 
@@ -92,6 +92,23 @@ impl<'s> StateRef<'s> {
     #[inline(never)]
     pub fn report(&self) -> Report {
         Report::new(&self.block)
+    }
+
+    /// Checks a block as [`StateRef::open`] does, without borrowing it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn probe(words: &[u64]) -> Result<(), Error> {
+        dimensions(words).map(|_| ())
+    }
+
+    /// [`StateRef::open`] and [`StateRef::report`] in one, on less stack.
+    ///
+    /// # Errors
+    /// As the first.
+    #[inline(never)]
+    pub fn report_in(words: &[u64]) -> Result<Report, Error> {
+        Ok(Report::new(&View::split(words)?))
     }
 
     /// The profile in force, in `memory` of [`crate::profile_len`] numbers.
@@ -172,7 +189,7 @@ impl<'s> StateRef<'s> {
     ///
     /// # Errors
     /// `NotReady` before the first refresh, `Argument` unless |a| <= 64, `Corrupt`.
-    #[inline(never)]
+    #[inline(always)]
     pub fn entropic_time(&self, power: f64, gated: bool) -> Result<EntropicTime<'s>, Error> {
         if !(power.abs() <= 64.0) {
             return Err(Error::Argument);

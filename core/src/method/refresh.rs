@@ -6,7 +6,6 @@
 use crate::config::{Config, coded};
 use crate::error::Error;
 use crate::hot::ring::{self, Mark};
-use crate::inspect::state_ref::StateRef;
 use crate::maths::{copy, exp, flush, peak};
 use crate::method::density::{add_coverage, density};
 use crate::method::gate::gate;
@@ -133,8 +132,8 @@ pub fn nats(rate: &Rate, k: usize) -> f64 {
 /// `Corrupt` where the block's configuration is not valid.
 #[cold]
 pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
-    let config = StateRef { block: block.view() }.config()?;
-    let accepted = block.view().accepted_pivot();
+    let config = Config::from_record(&block.header.config).map_err(|_| Error::Corrupt)?;
+    let accepted = block.header.accepted_pivot();
     let ViewMut { header, edges, centres, marks, rings, ema, weight, guide, .. } = block;
     let grid = Grid::stored(&config, edges, centres);
     // Room for three curves: the guide, which is derived and written anew below.

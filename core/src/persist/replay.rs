@@ -211,7 +211,7 @@ fn observe(
     error: &Floats<'_>,
     mask: Option<&[u8]>,
 ) -> Result<u64, Error> {
-    const PIECE: usize = 128;
+    const PIECE: usize = 64;
     let (mut at, mut rejected) = (0usize, 0u64);
     while at < error.len() {
         let n = PIECE.min(error.len().saturating_sub(at));

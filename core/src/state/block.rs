@@ -99,6 +99,11 @@ impl Header {
         self.refreshes.saturating_add(self.held)
     }
 
+    /// ln c of the last accepted refresh.
+    pub fn accepted_pivot(&self) -> Option<f64> {
+        if self.refreshes > 0 { Some(self.summary.ln_c) } else { None }
+    }
+
     /// Counts a step; whether a refresh is due at it.
     #[inline]
     pub fn count_step(&mut self) -> bool {
@@ -134,7 +139,14 @@ macro_rules! sections {
 
         impl<'a> View<'a> {
             /// Checks the header in O(1) and finds the sections.
+            #[inline(never)]
             pub fn new(words: &'a [u64]) -> Result<Self, Error> {
+                Self::split(words)
+            }
+
+            /// The same, where few of the sections are used and the others vanish.
+            #[inline(always)]
+            pub fn split(words: &'a [u64]) -> Result<Self, Error> {
                 let ($bins, $window) = dimensions(words)?;
                 let (header, rest) = words.split_at_checked(HEADER_WORDS).ok_or(Error::TooSmall)?;
                 let header = bytemuck::try_from_bytes(bytes(header)?).map_err(|_| Error::TooSmall)?;
@@ -271,11 +283,6 @@ impl ViewMut<'_> {
 }
 
 impl<'a> View<'a> {
-    /// ln c of the last accepted refresh.
-    pub fn accepted_pivot(&self) -> Option<f64> {
-        if self.header.refreshes > 0 { Some(self.header.summary.ln_c) } else { None }
-    }
-
     /// The rate of the last accepted refresh; `grid` is the block's.
     pub fn rate_in_force(&self, grid: &'a Grid<'a>) -> Rate<'a> {
         Rate { grid, y: self.y }
@@ -298,7 +305,7 @@ fn bytes(words: &[u64]) -> Result<&[u8], Error> {
 }
 
 /// (bins, window) of a block, once its header says that it can be used.
-fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
+pub fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
     let (head, _) = words.split_at_checked(HEADER_WORDS).ok_or(Error::TooSmall)?;
     let header: &Header = bytemuck::try_from_bytes(bytes(head)?).map_err(|_| Error::TooSmall)?;
     if header.magic == MAGIC.swap_bytes() {
