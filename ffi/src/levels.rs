@@ -74,14 +74,14 @@ unsafe fn entropic(
     from: *const f64,
     to: *mut f64,
     n: usize,
-    map: impl Fn(&EntropicTime<'_>, f64) -> f64,
+    map: fn(&EntropicTime<'_>, f64) -> f64,
 ) -> Status {
     status(|| {
         if gated > 1 {
             return Err(Status::INFONOISE_ARGUMENT);
         }
         let time = unsafe { reader(state, bytes)? }.entropic_time(power, gated == 1)?;
-        unsafe { each(from, to, n, |x| !x.is_nan(), |x| map(&time, x)) }
+        unsafe { each(from, to, n, &|x| !x.is_nan(), &|x| map(&time, x)) }
     })
 }
 
@@ -90,8 +90,8 @@ unsafe fn each(
     from: *const f64,
     to: *mut f64,
     n: usize,
-    valid: impl Fn(f64) -> bool,
-    f: impl Fn(f64) -> f64,
+    valid: &dyn Fn(f64) -> bool,
+    f: &dyn Fn(f64) -> f64,
 ) -> Result<(), Status> {
     unsafe { output(to, n)? };
     if !unsafe { input(from, n)? }.iter().all(|&x| valid(x)) {
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn infonoise_from_sigma(
     status(|| {
         let kind = Coordinate::from_code(coordinate).ok_or(Status::INFONOISE_ARGUMENT)?;
         unsafe {
-            each(sigma, value, n, |sigma| kind.accepts(sigma), |sigma| coordinate::from_sigma(kind, sigma))
+            each(sigma, value, n, &|sigma| kind.accepts(sigma), &|sigma| coordinate::from_sigma(kind, sigma))
         }
     })
 }
@@ -136,7 +136,7 @@ pub unsafe extern "C" fn infonoise_to_sigma(
     status(|| {
         let kind = Coordinate::from_code(coordinate).ok_or(Status::INFONOISE_ARGUMENT)?;
         unsafe {
-            each(value, sigma, n, |value| kind.contains(value), |value| coordinate::to_sigma(kind, value))
+            each(value, sigma, n, &|value| kind.contains(value), &|value| coordinate::to_sigma(kind, value))
         }
     })
 }

@@ -83,25 +83,21 @@ macro_rules! statuses {
             }
         }
 
-        /// The text of every status, by its number; one without would not compile.
-        const TEXTS: [&CStr; 0 $(+ one!($status))* $(+ one!($own))*] = {
-            let mut texts = [UNKNOWN; 0 $(+ one!($status))* $(+ one!($own))*];
-            $(texts[Status::$status as usize] = {
-                const TEXT: &str = Error::$variant $(($filler))?.text();
-                c_name!(TEXT)
-            };)*
-            $(texts[Status::$own as usize] = $text;)*
-            texts
-        };
-    };
-}
-macro_rules! one {
-    ($item:ident) => {
-        1
+        fn text(status: u32) -> &'static CStr {
+            $(const $status: u32 = Status::$status as u32;)*
+            $(const $own: u32 = Status::$own as u32;)*
+            match status {
+                $($status => {
+                    const TEXT: &str = Error::$variant $(($filler))?.text();
+                    c_name!(TEXT)
+                })*
+                $($own => $text,)*
+                _ => c"unknown status: is the header from this library's version?",
+            }
+        }
     };
 }
 
-const UNKNOWN: &CStr = c"unknown status: is the header from this library's version?";
 /// The text of an error does not depend on the field.
 const ANY: ConfigError = ConfigError { field: "", value: 0.0, must: "", bound: None, remedy: "" };
 
@@ -140,7 +136,7 @@ statuses! {
 /// One sentence for a status: what is wrong and what to do. Never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn infonoise_status_message(status: u32) -> *const c_char {
-    TEXTS.get(status as usize).unwrap_or(&UNKNOWN).as_ptr()
+    text(status).as_ptr()
 }
 
 /// Whose names `infonoise_name` gives: those of the enum of the same name.
