@@ -251,36 +251,37 @@ INFONOISE_ENUM_(infonoise_name_kind) {
 // be copied, stored and sent.
 typedef struct infonoise_state infonoise_state;
 
-// The configuration as plain words: `infonoise_config` of the C ABI, and what
-// the block stores. Enum fields hold the codes of their enum. Fill it with
+// The configuration as plain words. Start with `INFONOISE_CONFIG_INIT` and
 // `infonoise_config_init`, then change what differs.
 typedef struct {
   uint32_t struct_size;  // `sizeof` this struct, set by `INFONOISE_CONFIG_INIT`.
-  uint32_t bins;  // K, 8 to 256.
-  uint32_t window;  // B, 8 to 4096.
-  uint32_t objective;  // `infonoise_objective`: the space of the errors.
-  uint32_t reduction_dim;  // 0: errors are means over dimensions; d: sums over d.
-  uint32_t emphasis;  // `infonoise_emphasis`.
-  uint32_t endpoint;  // `infonoise_endpoint`.
-  uint32_t pivot;  // `infonoise_pivot`.
-  uint32_t ceiling;  // 1: cap the profile at sigma^2.
-  uint32_t guard;  // 1: hold degenerate refreshes.
+  uint32_t bins;  // Bins of the log-sigma grid, K: 8 to 256.
+  uint32_t window;  // Losses that each bin remembers, B: 8 to 4096.
+  uint32_t objective;  // `infonoise_objective`: the space of the errors passed to `observe`.
+  // 0: errors are means over dimensions; d: they are sums over d dimensions.
+  uint32_t reduction_dim;
+  uint32_t emphasis;  // `infonoise_emphasis`: what follows the target.
+  uint32_t endpoint;  // `infonoise_endpoint`: continuous or discrete data.
+  uint32_t pivot;  // `infonoise_pivot`: the pivot rule.
+  uint32_t ceiling;  // 0 or 1: cap the profile at sigma^2.
+  uint32_t guard;  // 0 or 1: hold refreshes that would produce a degenerate sampler.
   uint32_t smoothing;  // Passes of [1 2 1]/4 over ln m.
-  uint32_t baseline;  // `infonoise_baseline`.
-  uint32_t min_count;  // N_min, at most `window`.
-  uint32_t draw;  // `infonoise_draw`.
-  uint64_t warmup_steps;  // N_warm, in optimizer steps.
-  uint64_t refresh_every;  // M, in optimizer steps.
-  double sigma_min;  // Lower end of the grid.
-  double sigma_max;  // Upper end of the grid.
-  double sigma_data;  // The data's standard deviation per dimension; 0 = estimate.
+  uint32_t baseline;  // `infonoise_baseline`: what the warm-up draws from.
+  uint32_t min_count;  // Losses that every bin must hold before a refresh, N_min: at most `window`.
+  uint32_t draw;  // `infonoise_draw`: independent or stratified draws.
+  uint64_t warmup_steps;  // Optimizer steps before the first refresh, N_warm.
+  uint64_t refresh_every;  // Optimizer steps between refreshes, M.
+  double sigma_min;  // Lower end of the grid; rounded to f32.
+  double sigma_max;  // Upper end of the grid; rounded to f32.
+  // Standard deviation of the data per dimension; 0 = estimate. Required by objective `edm`.
+  double sigma_data;
   double pivot_value;  // c, for pivot `fixed`.
   double onset_threshold;  // p of the onset rules.
-  double gate_exponent;  // n of the gate.
-  double coverage;  // Share of the draws spread over all bins.
-  double baseline_mean;  // Mean of ln sigma, for baseline `lognormal`.
-  double baseline_std;  // Standard deviation of ln sigma, for baseline `lognormal`.
-  double ema_rate;  // Weight of the NEW mean in the EMA, 0 to 1.
+  double gate_exponent;  // n of the gate (17).
+  double coverage;  // Share of the draws spread evenly over the bins.
+  double baseline_mean;  // Mean of ln sigma for baseline `lognormal`.
+  double baseline_std;  // Standard deviation of ln sigma for baseline `lognormal`.
+  double ema_rate;  // Weight of the NEW mean in the EMA across refreshes, beta: 0 to 1.
 } infonoise_config;
 
 // The report: `infonoise_report` of the C ABI. Sigmas are standard
@@ -385,7 +386,8 @@ infonoise_status infonoise_init(infonoise_state *state, size_t bytes,
 // masses that the warm-up draws from (required by baseline `table`). Either
 // may be NULL.
 //
-// Errors: as `infonoise_init`; INVALID_CONFIG for a table that cannot be used.
+// Errors: as `infonoise_init`; TABLE for a table that cannot be used:
+// `infonoise_tables_check` names its entry.
 infonoise_status infonoise_init_with(infonoise_state *state, size_t bytes,
                                      const infonoise_config *config, uint64_t seed,
                                      const double *weight, const double *baseline);
@@ -419,13 +421,35 @@ infonoise_status infonoise_tables_get(const infonoise_state *state, size_t bytes
 infonoise_status infonoise_reconfigure(infonoise_state *state, size_t bytes,
                                        const infonoise_config *config, const double *weight);
 
-// Checks whether `infonoise_reconfigure` would take `config`, as
-// `infonoise_config_check` does; `message` may be NULL.
+// Checks whether `infonoise_reconfigure` would take `config` and `weight`, and
+// unless `baseline` is NULL whether the state has those masses: they are fixed at
+// init. `message` as in `infonoise_tables_check`.
 //
-// Errors: as `infonoise_reconfigure`.
+// Errors: as `infonoise_reconfigure`; TABLE.
 infonoise_status infonoise_reconfigure_check(const infonoise_state *state, size_t bytes,
-                                             const infonoise_config *config, char *message,
+                                             const infonoise_config *config, const double *weight,
+                                             const double *baseline, char *message,
                                              size_t message_bytes);
+
+// Checks a configuration and the tables that `infonoise_init_with` would get with
+// it: `weight` and `baseline`, `bins` numbers each, or NULL. `message` as in
+// `infonoise_config_check`; for a table it names the index of the bad entry, its
+// value, the bound and the remedy.
+//
+// Errors: NULL (config), MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TABLE.
+infonoise_status infonoise_tables_check(const infonoise_config *config, const double *weight,
+                                        const double *baseline, char *message,
+                                        size_t message_bytes);
+
+// The share of a schedule's draws in each bin of the grid of `config`; what is
+// missing to 1 falls off the grid. The schedule is an `infonoise_schedule_kind` with
+// its numbers a and b, or a `table` of `bins` masses; `masses` has room for n numbers
+// and receives `bins`.
+//
+// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL (n is below
+// `bins`), ARGUMENT (no such kind, numbers that make no sense).
+infonoise_status infonoise_schedule_masses(const infonoise_config *config, uint32_t kind, double a,
+                                           double b, const double *table, double *masses, size_t n);
 
 // Draws n sigmas.
 //

@@ -2,11 +2,16 @@
 
 import copy
 import dataclasses
+import math
 import pickle
 
 import infonoise
 import numpy as np
 import pytest
+
+from infonoise import _native
+from infonoise.diagnosis import masses as schedule_masses
+
 
 def gaussian(sigma):
     return sigma**2 * 0.25 / (sigma**2 + 0.25)
@@ -325,6 +330,24 @@ def test_diagnosis_ranks_schedules():
         infonoise.diagnose(infonoise.Scheduler(infonoise.Config()), law.cosine())
 
 
+def test_the_dataclass_has_the_core_s_fields():
+    own = {field.name for field in dataclasses.fields(infonoise.Config)} - {"weight", "baseline_table"}
+    assert own == set(_native.preset("default"))
+
+
+def test_masses_of_the_named_schedules():
+    edges = np.asarray(infonoise.Scheduler(infonoise.Config()).profile()["edges"])
+    np.testing.assert_allclose(schedule_masses(infonoise.schedules.loguniform(), edges), 1 / 64, rtol=1e-6)
+    cdf = [math.erfc(-(math.log(edge) + 1.2) / 1.2 / math.sqrt(2)) / 2 for edge in edges]
+    np.testing.assert_allclose(schedule_masses(infonoise.schedules.lognormal(-1.2, 1.2), edges), np.diff(cdf), atol=1e-15)
+    table = np.arange(64.0)
+    np.testing.assert_allclose(schedule_masses(infonoise.schedules.table(table), edges), table / table.sum(), atol=1e-15)
+    with pytest.raises(ValueError, match="table has 3 numbers, must have bins = 64"):
+        schedule_masses(infonoise.schedules.table([1, 2, 3]), edges)
+    with pytest.raises(TypeError, match="must come from infonoise.schedules, got str"):
+        schedule_masses("cosine", edges)
+
+
 def masses(table, **changes):
     return infonoise.Config(baseline="table", baseline_table=table, **changes)
 
@@ -339,12 +362,19 @@ def masses(table, **changes):
         (lambda s: s.advance(np.ones(2, np.float32), None), TypeError, "got None"),
         (lambda s: s.observe(np.ones((2, 3)), np.ones((3, 2))), ValueError, "same shape"),
         (lambda s: infonoise.Config(weight=[]), ValueError, "weight has 0 numbers"),
-        (lambda s: infonoise.Config(weight=[1.0] * 63 + [0.0]), ValueError, r"weight\[63\] = 0 must be positive and finite"),
+        (lambda s: infonoise.Config(weight=[1.0] * 63 + [0.0]), ValueError, r"weight\[63\] = 0 must be above 0: it is the factor"),
         (lambda s: masses([1.0] * 63), ValueError, "baseline_table has 63 numbers, must have bins = 64"),
-        (lambda s: masses([1.0] * 63 + [-1]), ValueError, r"baseline_table\[63\] = -1 must be finite and not negative"),
-        (lambda s: masses([float("nan")] * 64), ValueError, r"baseline_table\[0\] = nan must be finite and not negative"),
-        (lambda s: masses([0.0] + [1.0] * 63, coverage=0.0), ValueError, r"baseline_table\[0\] = 0 must be positive .* coverage"),
-        (lambda s: masses([0.0] * 64), ValueError, "a table cannot be used.* one positive"),
+        (lambda s: masses([1.0] * 63 + [-1]), ValueError, r"baseline_table\[63\] = -1 must be at least 0: "),
+        (lambda s: masses([float("nan")] * 64), ValueError, r"baseline_table\[0\] = NaN must be finite and at least 0: "),
+        (lambda s: masses([0.0] + [1.0] * 63, coverage=0.0), ValueError, r"baseline_table\[0\] = 0 must be above 0: .* coverage"),
+        (lambda s: masses([0.0] * 64), ValueError, "baseline_table = 0 must be positive somewhere"),
+        (lambda s: infonoise.Config(baseline="table"), ValueError, "baseline = table must be given with a table of masses, bins = 64"),
+        (
+            lambda s: infonoise.Config(baseline_table=[1.0] * 64),
+            ValueError,
+            r"baseline = loguniform must be set to table: a table of masses \(baseline_table\) goes",
+        ),
+        (lambda s: s.reconfigure(weight=[1.0] * 17 + [-1.0] + [1.0] * 46), ValueError, r"weight\[17\] = -1 must be above 0"),
         (lambda s: infonoise.Config(weight=[1j] * 64), TypeError, "weight must be real numbers, got complex128"),
         (lambda s: infonoise.Config(weight="abc"), TypeError, "weight must be real numbers, got <U3"),
         (lambda s: infonoise.diagnose(s, infonoise.schedules.table([-1] * 64)), ValueError, "schedule table makes no sense"),

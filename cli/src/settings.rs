@@ -116,20 +116,14 @@ macro_rules! names {
 }
 names!(Baseline, Draw, Emphasis, Endpoint, Objective, Pivot, Preset);
 
-/// Lists the struct's fields; one that is missing here does not compile.
 macro_rules! list {
-    ($($field:ident),+ $(,)?) => {
+    ($($(#[doc = $doc:literal])+ $when:ident $field:ident: $type:ident = $default:expr, $bounds:tt;)+) => {
         fn fields(config: &mut Config) -> Vec<(&'static str, &mut dyn Field)> {
-            let Config { $($field),+ } = config;
-            vec![$((stringify!($field), $field as &mut dyn Field)),+]
+            vec![$((stringify!($field), &mut config.$field as &mut dyn Field)),+]
         }
     };
 }
-list! {
-    bins, window, sigma_min, sigma_max, objective, sigma_data, reduction_dim, emphasis, endpoint, pivot,
-    pivot_value, onset_threshold, gate_exponent, ceiling, guard, smoothing, coverage, baseline,
-    baseline_mean, baseline_std, warmup_steps, refresh_every, min_count, ema_rate, draw,
-}
+infonoise::config_fields!(list);
 
 #[cfg(test)]
 mod tests {

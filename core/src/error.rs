@@ -10,50 +10,89 @@
 //! );
 //! ```
 
-use crate::config::code_name;
 use core::fmt;
 
-/// What a field that is fixed at init must be.
-pub(crate) const LEFT_AT: &str = "left at";
+/// What a field holds or must hold, as messages write it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// A number.
+    Number(f64),
+    /// The name of a choice.
+    Name(&'static str),
+}
 
-/// A configuration field that cannot be used: its value, the bound, the remedy.
+macro_rules! numbers {
+    ($($kind:ident),+) => {
+        $(impl From<$kind> for Value {
+            fn from(number: $kind) -> Self {
+                Value::Number(number as f64)
+            }
+        })+
+    };
+}
+numbers!(u32, u64, f64);
+
+impl From<bool> for Value {
+    fn from(on: bool) -> Self {
+        Value::Name(if on { "on" } else { "off" })
+    }
+}
+
+impl Value {
+    fn message(self, put: &mut impl FnMut(&str)) {
+        match self {
+            Value::Number(x) => number(x, put),
+            Value::Name(name) => put(name),
+        }
+    }
+}
+
+/// A configuration field or table that cannot be used: its value, the bound, the remedy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConfigError {
     /// The field's name, as in every binding.
     pub field: &'static str,
+    /// The bad entry, where the field is a table.
+    pub index: Option<u32>,
     /// The value that was given.
-    pub value: f64,
+    pub value: Value,
     /// What it must be, for example `at most window =`.
     pub must: &'static str,
     /// The bound, unless `must` says it all.
-    pub bound: Option<f64>,
+    pub bound: Option<Value>,
     /// What to do about it.
     pub remedy: &'static str,
 }
 
 impl ConfigError {
+    pub(crate) fn new(
+        field: &'static str,
+        value: impl Into<Value>,
+        must: &'static str,
+        bound: impl Into<Value>,
+        remedy: &'static str,
+    ) -> Self {
+        ConfigError { field, index: None, value: value.into(), must, bound: Some(bound.into()), remedy }
+    }
+
     /// Calls `put` with the pieces of the message, in order.
     pub fn message(&self, put: &mut impl FnMut(&str)) {
         put(self.field);
+        if let Some(index) = self.index {
+            put("[");
+            number(index.into(), put);
+            put("]");
+        }
         put(" = ");
-        self.value(self.value, put);
+        self.value.message(put);
         put(" must be ");
         put(self.must);
         if let Some(bound) = self.bound {
             put(" ");
-            self.value(bound, put);
+            bound.message(put);
         }
         put(": ");
         put(self.remedy);
-    }
-
-    /// Writes a value of the field: its name where it is the code of one. Codes that are out
-    /// of range have none, and neither does their bound.
-    fn value(&self, value: f64, put: &mut impl FnMut(&str)) {
-        match code_name(self.field, value as u32) {
-            Some(name) if self.must == LEFT_AT => put(name),
-            _ => number(value, put),
-        }
     }
 }
 

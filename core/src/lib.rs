@@ -50,7 +50,7 @@ mod tests;
 
 pub use config::raw::RawConfig;
 pub use config::{Baseline, Config, Draw, Emphasis, Endpoint, Objective, Pivot, Preset};
-pub use error::{ConfigError, Error};
+pub use error::{ConfigError, Error, Value};
 pub use inspect::coordinate::{self, Coordinate};
 pub use inspect::diagnose::{self, Mismatch, Schedule, ScheduleKind};
 pub use inspect::entropic_time::EntropicTime;

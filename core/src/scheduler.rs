@@ -19,16 +19,16 @@
 //! assert!((report.pivot - 0.495).abs() < 0.01); // the data's deviation is 1/2
 //! ```
 
-use crate::config::{Baseline, Config};
-use crate::error::{ConfigError, Error};
+use crate::config::Config;
+use crate::config::tables::{check_change, check_tables};
+use crate::error::Error;
 use crate::hot::bin_lookup::BinLookup;
 use crate::hot::observe::observe;
 use crate::hot::sample::{sample, seeded};
 use crate::inspect::profile::Profile;
 use crate::inspect::report::Report;
 use crate::inspect::state_ref::StateRef;
-use crate::method::baseline::{baseline as baseline_mass, check_baseline};
-use crate::method::density::check_weight;
+use crate::method::baseline::baseline as baseline_mass;
 use crate::method::grid::Grid;
 use crate::method::guard::Hold;
 use crate::method::rate::{Rate, log_errors};
@@ -94,22 +94,7 @@ impl<'s> Scheduler<'s> {
     ) -> Result<Self, Error> {
         config.check()?;
         let (bins, window) = (config.bins as usize, config.window as usize);
-        if let Some(table) = &weight {
-            check_weight(table, bins)?;
-        }
-        match (config.baseline, &baseline) {
-            (Baseline::Table, Some(table)) => check_baseline(config, table)?,
-            (Baseline::Table, None) | (_, Some(_)) => {
-                return Err(Error::Table(ConfigError {
-                    field: "baseline",
-                    value: config.baseline.code().into(),
-                    must: "table =",
-                    bound: Some(Baseline::Table.code().into()),
-                    remedy: "baseline table and a table of K masses go together",
-                }));
-            }
-            (_, None) => {}
-        }
+        check_tables(config, weight.as_ref(), baseline.as_ref())?;
         let words = words.get_mut(..state_words(bins, window)).ok_or(Error::TooSmall)?;
         words.fill(0);
         let (low, high) = config.ends();
@@ -320,11 +305,9 @@ impl<'s> Scheduler<'s> {
         config: &Config,
         weight: Option<Doubles<'_>>,
     ) -> Result<(), Error> {
-        config.check()?;
         let old = self.reader().config()?;
-        old.may_become(config)?;
+        check_change(&old, config, self.block.baseline, weight.as_ref(), None)?;
         if let Some(table) = weight {
-            check_weight(&table, old.bins as usize)?;
             table.copy_to(self.block.weight);
         }
         let header = &mut *self.block.header;

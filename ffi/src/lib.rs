@@ -23,6 +23,8 @@ mod text;
 // In the order in which the header is read.
 mod setup;
 
+mod tables;
+
 mod verbs;
 
 mod inspect;
@@ -41,6 +43,7 @@ pub use levels::*;
 pub use setup::*;
 pub use snapshot::*;
 pub use status::*;
+pub use tables::*;
 pub use verbs::*;
 
 /// The version of this ABI: within one, functions and structs are only ever added.

@@ -1,6 +1,7 @@
 //! Configurations and blocks: checking, making, reading back, changing.
 
-use crate::memory::{self, copy_curve, input, output, reader, scheduler, sized_in, sized_out};
+use crate::memory::{self, copy_curve, output, reader, scheduler, sized_in, sized_out};
+use crate::tables::{refused, table};
 use crate::{State, Status, size, status, text};
 use core::ffi::c_char;
 use infonoise::{Config, Error, Preset, RawConfig, Scheduler, state_words};
@@ -70,7 +71,8 @@ pub unsafe extern "C" fn infonoise_init(
 /// masses that the warm-up draws from (required by baseline `table`). Either
 /// may be NULL.
 ///
-/// Errors: as `infonoise_init`; INVALID_CONFIG for a table that cannot be used.
+/// Errors: as `infonoise_init`; TABLE for a table that cannot be used:
+/// `infonoise_tables_check` names its entry.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_init_with(
     state: *mut State,
@@ -82,11 +84,7 @@ pub unsafe extern "C" fn infonoise_init_with(
 ) -> Status {
     status(|| {
         let config = config_of(&unsafe { sized_in(config)? })?;
-        let table = |table: *const f64| match table.is_null() {
-            true => Ok(None),
-            false => unsafe { input(table, config.bins as usize) }.map(Some),
-        };
-        let (weight, baseline) = (table(weight)?, table(baseline)?);
+        let (weight, baseline) = unsafe { (table(weight, config.bins)?, table(baseline, config.bins)?) };
         let words = unsafe { memory::words_mut(state, bytes)? };
         #[cfg(debug_assertions)]
         let _busy = crate::busy::claim(state)?;
@@ -154,37 +152,41 @@ pub unsafe extern "C" fn infonoise_reconfigure(
     status(|| {
         let config = config_of(&unsafe { sized_in(config)? })?;
         let mut state = unsafe { scheduler(state, bytes)? };
-        let bins = state.reader().config()?.bins as usize;
-        let weight = if weight.is_null() { None } else { Some(unsafe { input(weight, bins)? }) };
+        let bins = state.reader().config()?.bins;
+        let weight = unsafe { table(weight, bins)? };
         Ok(state.reconfigure(&config, weight)?)
     })
 }
 
-/// Checks whether `infonoise_reconfigure` would take `config`, as
-/// `infonoise_config_check` does; `message` may be NULL.
+/// Checks whether `infonoise_reconfigure` would take `config` and `weight`, and
+/// unless `baseline` is NULL whether the state has those masses: they are fixed at
+/// init. `message` as in `infonoise_tables_check`.
 ///
-/// Errors: as `infonoise_reconfigure`.
+/// Errors: as `infonoise_reconfigure`; TABLE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_reconfigure_check(
     state: *const State,
     bytes: usize,
     config: *const RawConfig,
+    weight: *const f64,
+    baseline: *const f64,
     message: *mut c_char,
     message_bytes: usize,
 ) -> Status {
     let mut text = unsafe { text_in(message, message_bytes) };
     status(|| {
         let record = unsafe { sized_in(config)? };
-        let old = unsafe { reader(state, bytes)? }.config()?;
-        Config::from_record(&record).and_then(|new| old.may_become(&new)).map_err(|error| {
-            error.message(&mut |piece| text.put(piece));
-            Status::INFONOISE_INVALID_CONFIG
-        })
+        let state = unsafe { reader(state, bytes)? };
+        let new = Config::from_record(&record).map_err(|error| refused(error.into(), &mut text))?;
+        // Tables have the length that the configuration says once it has the state's.
+        state.check_change(&new, None, None).map_err(|error| refused(error, &mut text))?;
+        let (weight, baseline) = unsafe { (table(weight, new.bins)?, table(baseline, new.bins)?) };
+        state.check_change(&new, weight, baseline).map_err(|error| refused(error, &mut text))
     })
 }
 
 /// The caller's message buffer as an empty text; NULL is one without room.
-unsafe fn text_in<'a>(message: *mut c_char, bytes: usize) -> text::Text<'a> {
+pub(crate) unsafe fn text_in<'a>(message: *mut c_char, bytes: usize) -> text::Text<'a> {
     let room = if message.is_null() { 0 } else { bytes };
     text::Text::new(unsafe { output(message.cast::<u8>(), room) }.unwrap_or_default())
 }

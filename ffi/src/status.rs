@@ -4,7 +4,7 @@ use crate::text::c_name;
 use core::ffi::{CStr, c_char};
 use infonoise::{
     Baseline, ConfigError, Coordinate, Draw, Emphasis, Endpoint, Error, Hold, Objective, Phase, Pivot,
-    PivotRule, Preset, ScheduleKind, Warning,
+    PivotRule, Preset, ScheduleKind, Value, Warning,
 };
 
 /// The result of a call. 0 is success; otherwise nothing has changed.
@@ -99,7 +99,8 @@ macro_rules! statuses {
 }
 
 /// The text of an error does not depend on the field.
-const ANY: ConfigError = ConfigError { field: "", value: 0.0, must: "", bound: None, remedy: "" };
+const ANY: ConfigError =
+    ConfigError { field: "", index: None, value: Value::Number(0.0), must: "", bound: None, remedy: "" };
 
 statuses! {
     core {

@@ -219,6 +219,64 @@ static void survives(void) {
   free(block);
 }
 
+/* Tables are refused by the index of the bad entry, before a state is made and after. */
+static void checks_tables(void) {
+  infonoise_config config = INFONOISE_CONFIG_INIT;
+  CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DEFAULT) == INFONOISE_OK);
+  double weight[64], masses[64];
+  for (int k = 0; k < 64; ++k) weight[k] = masses[k] = 1;
+  char message[256] = "x";
+  CHECK(infonoise_tables_check(&config, weight, NULL, message, sizeof message) == INFONOISE_OK && !*message);
+  weight[17] = -1;
+  CHECK(infonoise_tables_check(&config, weight, NULL, message, sizeof message) == INFONOISE_TABLE);
+  CHECK(strncmp(message, "weight[17] = -1 must be above 0: ", 33) == 0);
+  CHECK(infonoise_tables_check(&config, weight, NULL, NULL, 0) == INFONOISE_TABLE);
+  CHECK(infonoise_tables_check(&config, NULL, masses, message, sizeof message) == INFONOISE_TABLE);
+  CHECK(strncmp(message, "baseline = loguniform must be set to table: ", 44) == 0);
+  CHECK(infonoise_tables_check(NULL, weight, NULL, message, sizeof message) == INFONOISE_NULL && !*message);
+  config.baseline = INFONOISE_BASELINE_TABLE;
+  CHECK(infonoise_tables_check(&config, NULL, NULL, message, sizeof message) == INFONOISE_TABLE);
+  CHECK(infonoise_tables_check(&config, NULL, masses, message, sizeof message) == INFONOISE_OK);
+  config.pivot = 9;
+  CHECK(infonoise_tables_check(&config, weight, masses, message, sizeof message) == INFONOISE_INVALID_CONFIG);
+  CHECK(strncmp(message, "pivot = 9 must be the code of a name, at most that of off: ", 59) == 0);
+  config.pivot = INFONOISE_PIVOT_AUTO;
+
+  size_t bytes = infonoise_state_bytes(&config);
+  CHECK(infonoise_init_with(state, bytes, &config, 1, weight, masses) == INFONOISE_TABLE);
+  CHECK(infonoise_init_with(state, bytes, &config, 1, NULL, masses) == INFONOISE_OK);
+  CHECK(infonoise_reconfigure_check(state, bytes, &config, NULL, masses, message, sizeof message) == INFONOISE_OK);
+  CHECK(infonoise_reconfigure_check(state, bytes, &config, weight, NULL, message, sizeof message) == INFONOISE_TABLE);
+  CHECK(strncmp(message, "weight[17] = -1 must be above 0: ", 33) == 0);
+  masses[3] = 2;
+  CHECK(infonoise_reconfigure_check(state, bytes, &config, NULL, masses, message, sizeof message) == INFONOISE_TABLE);
+  CHECK(strncmp(message, "baseline_table[3] = 2 must be left at 1: ", 41) == 0);
+  config.bins = 32;
+  CHECK(infonoise_reconfigure_check(state, bytes, &config, NULL, masses, message, sizeof message) ==
+        INFONOISE_INVALID_CONFIG);
+  CHECK(strncmp(message, "bins = 32 must be left at 64: ", 30) == 0);
+}
+
+/* Masses of laws on a grid whose edges are powers of 2. */
+static void gives_the_masses_of_schedules(void) {
+  infonoise_config config = INFONOISE_CONFIG_INIT;
+  CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DEFAULT) == INFONOISE_OK);
+  config.bins = 8, config.sigma_min = 1.0 / 16, config.sigma_max = 16;
+  double masses[8];
+  const uint32_t uniform = INFONOISE_SCHEDULE_KIND_LOG_UNIFORM, flow = INFONOISE_SCHEDULE_KIND_SHIFTED_FLOW;
+  CHECK(infonoise_schedule_masses(&config, uniform, 1.0 / 16, 16, NULL, masses, 8) == INFONOISE_OK);
+  for (int k = 0; k < 8; ++k) CHECK(masses[k] > 0.125 - 1e-15 && masses[k] < 0.125 + 1e-15);
+  CHECK(infonoise_schedule_masses(&config, flow, 1, 0, NULL, masses, 8) == INFONOISE_OK);
+  CHECK(masses[7] > 16.0 / 17 - 8.0 / 9 - 1e-15 && masses[7] < 16.0 / 17 - 8.0 / 9 + 1e-15);
+  const double first = masses[0];
+  CHECK(infonoise_schedule_masses(&config, uniform, 2, 1, NULL, masses, 8) == INFONOISE_ARGUMENT);
+  CHECK(infonoise_schedule_masses(&config, 99, 1, 2, NULL, masses, 8) == INFONOISE_ARGUMENT);
+  CHECK(infonoise_schedule_masses(&config, flow, 1, 0, NULL, masses, 7) == INFONOISE_TOO_SMALL);
+  CHECK(infonoise_schedule_masses(&config, INFONOISE_SCHEDULE_KIND_TABLE, 0, 0, NULL, masses, 8) == INFONOISE_NULL);
+  CHECK(infonoise_schedule_masses(&config, flow, 1, 0, NULL, NULL, 8) == INFONOISE_NULL);
+  CHECK(masses[0] == first);
+}
+
 /* Every kind has names from 0 on, and "unknown" after the last of them. */
 static void names(void) {
   static const char *const last[] = {"frozen", "looks_discrete", "degenerate_narrow", NULL, "held", "v", "samples",
@@ -270,6 +328,8 @@ int main(void) {
   can_be_drawn_elsewhere();
   refuses();
   survives();
+  checks_tables();
+  gives_the_masses_of_schedules();
   puts("ok");
   return 0;
 }

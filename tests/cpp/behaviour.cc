@@ -228,8 +228,11 @@ void configures() {
   REFUSED(INFONOISE_INVALID_CONFIG, "min_count = 300", Scheduler(Config().min_count(300)));
   REFUSED(INFONOISE_INVALID_CONFIG, "weight has 3 numbers, must have bins = 64", Config().weight({1, 2, 3}).check());
   REFUSED(INFONOISE_INVALID_CONFIG, "baseline_table has 1 numbers", Scheduler(Config().baseline_table({1})));
-  REFUSED(INFONOISE_TABLE, "", Config().weight(std::vector<double>(64, -1)).check());
-  REFUSED(INFONOISE_TABLE, "", Config().baseline(INFONOISE_BASELINE_TABLE).check());
+  std::vector<double> bad(64, 1);
+  bad[17] = -1;
+  REFUSED(INFONOISE_TABLE, "weight[17] = -1 must be above 0: ", Config().weight(bad).check());
+  REFUSED(INFONOISE_TABLE, "baseline_table[17] = -1 must be at least 0: ", Scheduler(Config().baseline_table(bad)));
+  REFUSED(INFONOISE_TABLE, "baseline = table must be given with", Config().baseline(INFONOISE_BASELINE_TABLE).check());
 
   std::vector<double> weight(64, 2), masses(64, 1.0 / 64);
   masses[0] = 3.0 / 64;
@@ -240,6 +243,10 @@ void configures() {
   scheduler.reconfigure(scheduler.config().refresh_every(3).weight({}));
   CHECK(scheduler.config().weight().empty() && scheduler.config().refresh_every() == 3);
   REFUSED(INFONOISE_INVALID_CONFIG, "bins = 32 must be left at 64", scheduler.reconfigure(scheduler.config().bins(32)));
+  REFUSED(INFONOISE_TABLE, "weight[17] = -1 must be above 0: ", scheduler.reconfigure(scheduler.config().weight(bad)));
+  masses[0] = 0.5;
+  REFUSED(INFONOISE_TABLE, "baseline_table[0] = 0.5 must be left at 0.046875: it is fixed at init",
+          scheduler.reconfigure(scheduler.config().baseline_table(masses)));
   REFUSED(INFONOISE_INVALID_CONFIG, "weight has 2 numbers", scheduler.reconfigure(scheduler.config().weight({1, 2})));
 
   Scheduler old(quick(), 1);

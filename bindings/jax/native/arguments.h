@@ -151,15 +151,28 @@ inline const double* table_of(const std::optional<Table>& table, const char* nam
   return table->data();
 }
 
-// The record of a configuration that a block may take on; ValueError names a
-// field that is invalid or fixed at init.
-inline infonoise_config checked_for(const Words& state, const nb::object& config,
+// The record of a configuration that a block may take on with these tables; ValueError
+// names a field or an entry that is invalid or fixed at init.
+inline infonoise_config checked_for(const Words& state, const nb::object& config, const std::optional<Table>& weight,
                                     const std::optional<Table>& baseline) {
   infonoise_config record = record_of(config);
-  const double* table = table_of(baseline, "baseline_table", record.bins);
-  if (auto message = reconfiguration_error(state_of(state), bytes_of(state), record, table))
+  if (auto message = reconfiguration_error(state_of(state), bytes_of(state), record,
+                                           table_of(weight, "weight", record.bins),
+                                           table_of(baseline, "baseline_table", record.bins)))
     throw nb::value_error(message->c_str());
   return record;
+}
+
+// Throws unless a scheduler can be made of a configuration with these tables.
+inline void check_tables(const nb::object& config, const std::optional<Table>& weight,
+                         const std::optional<Table>& baseline) {
+  infonoise_config record = checked(config);
+  char message[512] = "";
+  infonoise_status status =
+      infonoise_tables_check(&record, table_of(weight, "weight", record.bins),
+                             table_of(baseline, "baseline_table", record.bins), message, sizeof(message));
+  if (*message) throw nb::value_error(message);
+  check(status);
 }
 
 // As check, for bytes that another version may have written.

@@ -56,7 +56,7 @@ inline NewRow advance_recorded(Recorder& recorder, Words state, std::size_t n, F
 
 inline void reconfigure_recorded(Recorder& recorder, Words state, const nb::object& config, std::optional<Table> weight,
                                  std::optional<Table> baseline) {
-  Config changed(checked_for(state, config, baseline));
+  Config changed(checked_for(state, config, weight, baseline));
   if (weight) changed.weight({weight->data(), weight->data() + weight->shape(0)});
   recorder.reconfigure(block_of(state), changed);
 }

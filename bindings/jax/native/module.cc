@@ -28,6 +28,12 @@ void init(Words state, const nb::object& config, std::uint64_t seed, std::option
   check(status);
 }
 
+nb::list list_of(const std::vector<double>& numbers) {
+  nb::list list;
+  for (double number : numbers) list.append(number);
+  return list;
+}
+
 // The tables of a state: (weight, baseline).
 nb::tuple tables(WordsIn state) {
   infonoise_config config = {};
@@ -35,14 +41,11 @@ nb::tuple tables(WordsIn state) {
   check(infonoise_config_get(state_of(state), bytes_of(state), &config));
   std::vector<double> weight(config.bins), baseline(config.bins);
   check(infonoise_tables_get(state_of(state), bytes_of(state), weight.data(), baseline.data()));
-  nb::list lists[2];
-  for (double x : weight) lists[0].append(x);
-  for (double x : baseline) lists[1].append(x);
-  return nb::make_tuple(lists[0], lists[1]);
+  return nb::make_tuple(list_of(weight), list_of(baseline));
 }
 
 void reconfigure(Words state, const nb::object& config, std::optional<Table> weight, std::optional<Table> baseline) {
-  infonoise_config record = checked_for(state, config, baseline);
+  infonoise_config record = checked_for(state, config, weight, baseline);
   check(infonoise_reconfigure(state_of(state), bytes_of(state), &record, table_of(weight, "weight", record.bins)));
 }
 
@@ -123,6 +126,27 @@ nb::dict profile(WordsIn state, std::uint32_t which) {
 }
 
 // `name` is how the schedule is called in messages.
+void check_schedule(infonoise_status status, const std::string& name) {
+  if (status == INFONOISE_ARGUMENT) {
+    std::string text = "schedule " + name +
+                       " makes no sense: deviations and shifts are positive, low is below high, masses are not "
+                       "negative and not all zero";
+    throw nb::value_error(text.c_str());
+  }
+  check(status);
+}
+
+nb::list schedule_masses(const nb::object& config, const std::string& name, const std::string& kind, double a,
+                         double b, std::optional<Table> table) {
+  infonoise_config record = checked(config);
+  std::uint32_t code = code_of("schedule", INFONOISE_NAME_KIND_SCHEDULE_KIND, nb::str(kind.c_str()));
+  std::vector<double> masses(record.bins);
+  check_schedule(infonoise_schedule_masses(&record, code, a, b, table_of(table, "table", record.bins), masses.data(),
+                                           masses.size()),
+                 name);
+  return list_of(masses);
+}
+
 // `target`: K masses to compare with, or the target in force.
 nb::dict diagnose(WordsIn state, const std::string& name, const std::string& kind, double a, double b,
                   std::optional<Table> table, std::optional<Table> target) {
@@ -138,20 +162,12 @@ nb::dict diagnose(WordsIn state, const std::string& name, const std::string& kin
   infonoise_status status =
       infonoise_diagnose(state_of(state), bytes_of(state), code, a, b, table_of(table, "table", config.bins),
                          table_of(target, "target", config.bins), &record);
-  if (status == INFONOISE_ARGUMENT) {
-    std::string text = "schedule " + name +
-                       " makes no sense: deviations and shifts are positive, low is below high, masses are not "
-                       "negative and not all zero";
-    throw nb::value_error(text.c_str());
-  }
-  check(status);
+  check_schedule(status, name);
   nb::dict fields;
 #define REAL(name) fields[#name] = record.name;
   INFONOISE_MISMATCH_FIELDS(REAL)
 #undef REAL
-  nb::list masses;
-  for (double mass : emphasis) masses.append(mass);
-  fields["emphasis"] = masses;
+  fields["emphasis"] = list_of(emphasis);
   return fields;
 }
 
@@ -246,6 +262,7 @@ NB_MODULE(_native, m) {
     return infonoise_state_bytes(&record) / 4;
   });
   m.def("init", &init, "state"_a, "config"_a, "seed"_a, "weight"_a = nb::none(), "baseline"_a = nb::none());
+  m.def("check_tables", &check_tables, "config"_a, "weight"_a = nb::none(), "baseline"_a = nb::none());
   m.def("validate", [](WordsIn state) { check(infonoise_validate(state_of(state), bytes_of(state))); });
   m.def("config_get", &config_get);
   m.def("tables", &tables);
@@ -264,6 +281,7 @@ NB_MODULE(_native, m) {
         "baseline"_a = nb::none());
   m.def("diagnose", &diagnose, "state"_a, "name"_a, "kind"_a, "a"_a, "b"_a, "table"_a = nb::none(),
         "target"_a = nb::none());
+  m.def("schedule_masses", &schedule_masses, "config"_a, "name"_a, "kind"_a, "a"_a, "b"_a, "table"_a = nb::none());
   m.def("save", &save);
   m.def("snapshot_words", &snapshot_words);
   m.def("load", [](Words state, nb::bytes snapshot) {

@@ -166,7 +166,7 @@ inline ffi::Error reconfigure(U32 state, ffi::Span<const std::int64_t> config, f
   Rows rows(state);
   for (std::size_t i = 0; i < rows.count; ++i) {
     const std::uint32_t* words = state.typed_data() + i * rows.length;
-    if (auto message = python::reconfiguration_error(block(words), 4 * rows.length, record, masses))
+    if (auto message = python::reconfiguration_error(block(words), 4 * rows.length, record, table, masses))
       return failure("reconfigure", *message);
   }
   return for_each_state("reconfigure", state, next, [&](std::size_t, infonoise_state* one, std::size_t bytes) {

@@ -125,6 +125,37 @@ impl<'a> Schedule<'a> {
             Schedule::Table(masses) => mass_below(grid, |k| at(masses, k), sigma) / sum(masses),
         }
     }
+
+    /// Share of the draws in bin `k`.
+    fn mass(&self, grid: &Grid, k: usize) -> f64 {
+        let below = |i| self.cdf(grid, f64::from(grid.edge(i)));
+        (below(k + 1) - below(k)).max(0.0)
+    }
+
+    /// The share of the draws in each bin of the grid of `config`, K numbers; what is
+    /// missing to 1 falls off the grid.
+    ///
+    /// ```
+    /// use infonoise::{Config, Schedule};
+    /// let mut masses = [0.0; 64];
+    /// Schedule::LogUniform { low: 0.002, high: 80.0 }.masses(&Config::DEFAULT, &mut masses).unwrap();
+    /// assert!(masses.iter().all(|mass| (mass - 1.0 / 64.0).abs() < 1e-6));
+    /// ```
+    ///
+    /// # Errors
+    /// `Config`; `Argument` or `Length` for a schedule that makes no sense, `Length`
+    /// for `masses` of another length than K. Nothing is written then.
+    #[inline(never)]
+    pub fn masses(&self, config: &Config, masses: &mut [f64]) -> Result<(), Error> {
+        config.check()?;
+        let grid = Grid::new(config);
+        self.check(&grid)?;
+        if masses.len() != grid.bins() {
+            return Err(Error::Length);
+        }
+        masses.iter_mut().enumerate().for_each(|(k, mass)| *mass = self.mass(&grid, k));
+        Ok(())
+    }
 }
 
 /// Sum of the masses of the bins, in ascending order.
@@ -207,8 +238,7 @@ impl Mismatch {
         if !emphasis.is_empty() && emphasis.len() != grid.bins() {
             return Err(Error::Length);
         }
-        let cdf = |i: usize| schedule.cdf(grid, f64::from(grid.edge(i)));
-        let pi = |k: usize| (cdf(k + 1) - cdf(k)).max(0.0);
+        let pi = |k: usize| schedule.mass(grid, k);
         let on_grid = total(grid, pi).min(1.0);
         let realised = normalised(grid, |k| match config.emphasis {
             Emphasis::Samples => pi(k),
@@ -294,6 +324,32 @@ mod tests {
         let found = compare(&Config::DEFAULT, flat, &schedule).unwrap();
         assert!((found.total_variation - 1.0).abs() < 1e-6 && (found.wasted - 1.0).abs() < 1e-6);
         assert!((found.off_grid - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn masses_are_the_differences_of_the_law() {
+        let config = Config { bins: 8, sigma_min: 1.0 / 16.0, sigma_max: 16.0, ..Config::DEFAULT };
+        let masses = |schedule: Schedule<'_>| {
+            let mut masses = [0.0; 8];
+            schedule.masses(&config, &mut masses).unwrap();
+            masses
+        };
+        // The edges are powers of 2: half of a log-uniform law from 1/4096 lies on the grid.
+        for mass in masses(Schedule::LogUniform { low: 1.0 / 4096.0, high: 16.0 }) {
+            assert!((mass - 1.0 / 16.0).abs() < 1e-15);
+        }
+        // sigma / (1 + sigma) between 1/16 and 1/8, and between 8 and 16.
+        let flow = masses(Schedule::ShiftedFlow { shift: 1.0 });
+        assert!((flow[0] - (1.0 / 9.0 - 1.0 / 17.0)).abs() < 1e-15);
+        assert!((flow[7] - (16.0 / 17.0 - 8.0 / 9.0)).abs() < 1e-15);
+        let table = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+        for (mass, of) in masses(Schedule::Table(&table)).into_iter().zip(table) {
+            assert!((mass - of / 36.0).abs() < 1e-15);
+        }
+        let refused = |schedule: Schedule<'_>, n| schedule.masses(&config, &mut [7.0; 9][..n]).err();
+        assert_eq!(refused(Schedule::Cosine, 9), Some(Error::Length));
+        assert_eq!(refused(Schedule::Table(&[1.0; 9]), 8), Some(Error::Length));
+        assert_eq!(refused(Schedule::LogNormal { mean: 0.0, std: -1.0 }, 8), Some(Error::Argument));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! ```
 
 use crate::config::Config;
+use crate::config::tables::{check_change, check_weight};
 use crate::error::Error;
 use crate::hot::bin_lookup::BinLookup;
 use crate::inspect::diagnose::{Mismatch, Schedule, normalised};
@@ -17,7 +18,6 @@ use crate::inspect::entropic_time::EntropicTime;
 use crate::inspect::profile::Profile;
 use crate::inspect::report::Report;
 use crate::maths::at;
-use crate::method::density::check_weight;
 use crate::method::grid::Grid;
 use crate::method::rate::Rate;
 use crate::method::target;
@@ -178,6 +178,23 @@ impl<'s> StateRef<'s> {
         let raw = |k| target::unnormalised(&rate, block.gate_in_force(&grid, k), highest, k);
         let target = normalised(&grid, raw);
         Mismatch::new(&config, &grid, block.weight, target, schedule, emphasis)
+    }
+
+    /// Whether [`crate::Scheduler::reconfigure`] would take `config` and `weight`; and,
+    /// where `baseline` is given, whether the block has those masses.
+    ///
+    /// # Errors
+    /// `Config` names a field that is invalid or fixed at init; `Length`; `Table` names
+    /// the entry of a table that cannot be used, or a mass that differs; `Corrupt`.
+    #[inline(never)]
+    pub fn check_change(
+        &self,
+        config: &Config,
+        weight: Option<&[f64]>,
+        baseline: Option<&[f64]>,
+    ) -> Result<(), Error> {
+        let (weight, baseline) = (weight.map(Doubles::Own), baseline.map(Doubles::Own));
+        check_change(&self.config()?, config, self.block.baseline, weight.as_ref(), baseline.as_ref())
     }
 
     /// The digest.

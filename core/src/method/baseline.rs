@@ -1,11 +1,9 @@
 //! The baseline: what the warm-up draws from, as masses of bins (docs/specification.md#baseline).
 
 use crate::config::{Baseline, Config};
-use crate::error::{ConfigError, Error};
 use crate::maths::{at, flush, ln, normal_mass, peak};
 use crate::method::density::covered;
 use crate::method::grid::Grid;
-use crate::persist::bytes::Doubles;
 
 #[test]
 fn example() {
@@ -37,38 +35,6 @@ pub fn baseline(config: &Config, grid: &Grid, table: &[f64]) -> impl Fn(usize) -
         let mass = if total > 0.0 { flush(raw(k) / total) } else { raw(k) };
         covered(mass, config.coverage, grid.bins())
     }
-}
-
-/// Checks a caller's table of baseline masses.
-///
-/// # Errors
-/// `Length`, `Table`.
-pub fn check_baseline(config: &Config, table: &Doubles<'_>) -> Result<(), Error> {
-    if table.len() != config.bins as usize {
-        return Err(Error::Length);
-    }
-    let refuse = |value, remedy| {
-        Err(Error::Table(ConfigError {
-            field: "baseline",
-            value,
-            must: "at least",
-            bound: Some(0.0),
-            remedy,
-        }))
-    };
-    if let Some(value) = table.iter().find(|mass| !(*mass >= 0.0 && mass.is_finite())) {
-        return refuse(value, "the baseline table holds one finite mass for each bin");
-    }
-    if !table.iter().any(|mass| mass >= f64::MIN_POSITIVE) {
-        return refuse(0.0, "the baseline table needs at least one positive mass");
-    }
-    if config.coverage == 0.0 && table.iter().any(|mass| mass == 0.0) {
-        return refuse(
-            0.0,
-            "a bin without mass never fills, so no refresh would ever run: set coverage, 0.02 is usual",
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! The density: what is drawn, as masses of bins (16).
 
 use crate::config::{Config, Emphasis};
-use crate::error::{ConfigError, Error};
 use crate::maths::{at, flush, normalise, real};
 use crate::method::grid::Grid;
-use crate::persist::bytes::Doubles;
 
 #[test]
 fn example() {
@@ -17,26 +15,6 @@ fn example() {
 #[inline]
 pub fn fixed_weight(config: &Config, grid: &Grid, table: &[f64], k: usize) -> f64 {
     config.objective.weight(grid.centre(k), config.sigma_data) * at(table, k)
-}
-
-/// Checks a caller's weight table: one positive, finite factor for each bin.
-///
-/// # Errors
-/// `Length`, `Table`.
-pub fn check_weight(table: &Doubles<'_>, bins: usize) -> Result<(), Error> {
-    if table.len() != bins {
-        return Err(Error::Length);
-    }
-    match table.iter().find(|w| !(*w >= f64::MIN_POSITIVE && w.is_finite())) {
-        None => Ok(()),
-        Some(value) => Err(Error::Table(ConfigError {
-            field: "weight",
-            value,
-            must: "above",
-            bound: Some(0.0),
-            remedy: "the weight table holds one positive, finite factor for each bin centre",
-        })),
-    }
 }
 
 /// pi_k before it is normalised: rho_k / w(s_k), or rho_k where the samples

@@ -23,10 +23,10 @@
 
 use crate::config::Config;
 use crate::config::raw::RawConfig;
+use crate::config::tables::check_weight;
 use crate::error::Error;
 use crate::hot::bin_lookup::BinLookup;
 use crate::hot::ring::Mark;
-use crate::method::density::check_weight;
 use crate::method::grid::Grid;
 use crate::method::guard::Hold;
 use crate::method::pivot::PivotRule;
@@ -36,7 +36,7 @@ use crate::persist::bytes::{
     CONFIG_BYTES, Cursor, Doubles, Writer, read_config, u32_at, u64_at, write_config,
 };
 use crate::persist::checksum::crc32;
-use crate::state::block::{Header, LAYOUT, MAGIC, Summary, View, ViewMut, state_words};
+use crate::state::block::{Header, LAYOUT, MAGIC, View, ViewMut, state_words};
 use crate::state::draw_table::DrawTable;
 use bytemuck::Zeroable;
 
@@ -48,8 +48,6 @@ pub const SNAPSHOT_VERSION: u32 = 1;
 
 /// Head: magic, version, configuration bytes, snapshot bytes.
 const HEAD: usize = 8 + 4 + 4 + 8;
-/// Scalars behind the configuration: see `scalars`.
-const SCALARS: usize = 27;
 
 /// Byte offsets of what a snapshot of (bins, window) holds.
 struct Places {
@@ -84,94 +82,81 @@ pub const fn bytes(bins: usize, window: usize) -> usize {
     Places::new(bins, window).end
 }
 
-/// Everything that is one number, in the snapshot's order.
-fn scalars(header: &Header) -> [u64; SCALARS] {
-    let summary = &header.summary;
-    let [a, b, c, d] = header.rng;
-    let [q05, q25, q50, q75, q95] = summary.quantiles.map(f64::to_bits);
-    [
-        a,
-        b,
-        c,
-        d,
-        header.frozen,
-        header.steps,
-        header.draws,
-        header.observations,
-        header.rejected,
-        header.refreshes,
-        header.held,
-        header.next_refresh,
-        summary.hold.into(),
-        summary.warning.into(),
-        summary.clipped.into(),
-        summary.rule.into(),
-        summary.smoothing.into(),
-        summary.ln_c.to_bits(),
-        summary.gate_exponent.to_bits(),
-        summary.cdf_change.to_bits(),
-        q05,
-        q25,
-        q50,
-        q75,
-        q95,
-        summary.peak_sigma.to_bits(),
-        summary.information_nats.to_bits(),
-    ]
+/// How a scalar of the header is written: as a word.
+macro_rules! written {
+    (word $place:expr) => {
+        $place
+    };
+    (code $place:expr) => {
+        u64::from($place)
+    };
+    (real $place:expr) => {
+        $place.to_bits()
+    };
 }
 
-/// A header of these scalars: the inverse of [`scalars`].
-fn header(config: RawConfig, last_drawn: usize, scalars: &[u64; SCALARS]) -> Header {
-    let [a, b, c, d, frozen, steps, draws, observations, rejected, refreshes, held, next_refresh, rest @ ..] =
-        *scalars;
-    let [
-        hold,
-        warning,
-        clipped,
-        rule,
-        smoothing,
-        ln_c,
-        exponent,
-        change,
-        q05,
-        q25,
-        q50,
-        q75,
-        q95,
-        peak,
-        nats,
-        ..,
-    ] = rest;
-    let real = f64::from_bits;
-    Header {
-        magic: MAGIC,
-        layout: LAYOUT,
-        config,
-        rng: [a, b, c, d],
-        frozen,
-        last_drawn: last_drawn as u64,
-        steps,
-        draws,
-        observations,
-        rejected,
-        refreshes,
-        held,
-        next_refresh,
-        summary: Summary {
-            hold: hold as u32,
-            warning: warning as u32,
-            clipped: clipped as u32,
-            rule: rule as u32,
-            smoothing: smoothing as u32,
-            ln_c: real(ln_c),
-            gate_exponent: real(exponent),
-            cdf_change: real(change),
-            quantiles: [real(q05), real(q25), real(q50), real(q75), real(q95)],
-            peak_sigma: real(peak),
-            information_nats: real(nats),
-            ..Summary::zeroed()
-        },
-    }
+/// A scalar of a word: the inverse of `written`. A code has 32 bits.
+macro_rules! read {
+    (word $word:expr) => {
+        $word
+    };
+    (code $word:expr) => {
+        u32::try_from($word).ok()?
+    };
+    (real $word:expr) => {
+        f64::from_bits($word)
+    };
+}
+
+/// Makes writing and reading of one list.
+macro_rules! scalars {
+    ($($kind:ident ($($place:tt)+);)+) => {
+        /// How many there are.
+        const SCALARS: usize = [$(stringify!($kind)),+].len();
+
+        /// Everything that is one number, in the snapshot's order.
+        fn scalars(header: &Header) -> [u64; SCALARS] {
+            [$(written!($kind header.$($place)+)),+]
+        }
+
+        /// A header of these scalars, the inverse of [`scalars`]; none where a code
+        /// is too large for one. The derived `last_drawn` is left 0.
+        fn header(config: RawConfig, scalars: [u64; SCALARS]) -> Option<Header> {
+            let mut header = Header { magic: MAGIC, layout: LAYOUT, config, ..Header::zeroed() };
+            let mut words = scalars.into_iter();
+            $(header.$($place)+ = read!($kind words.next()?);)+
+            Some(header)
+        }
+    };
+}
+scalars! {
+    word (rng[0]);
+    word (rng[1]);
+    word (rng[2]);
+    word (rng[3]);
+    word (frozen);
+    word (steps);
+    word (draws);
+    word (observations);
+    word (rejected);
+    word (refreshes);
+    word (held);
+    word (next_refresh);
+    code (summary.hold);
+    code (summary.warning);
+    code (summary.clipped);
+    code (summary.rule);
+    code (summary.smoothing);
+    real (summary.ln_c);
+    real (summary.gate_exponent);
+    real (summary.cdf_change);
+    real (summary.quantiles[0]);
+    real (summary.quantiles[1]);
+    real (summary.quantiles[2]);
+    real (summary.quantiles[3]);
+    real (summary.quantiles[4]);
+    real (summary.peak_sigma);
+    real (summary.information_nats);
 }
 
 /// Writes the block's snapshot; `snapshot` may be longer than [`bytes`].
@@ -260,12 +245,12 @@ impl<'a> Snapshot<'a> {
         self.config.bins as usize
     }
 
-    fn scalars(&self) -> [u64; SCALARS] {
+    fn header(&self) -> Option<Header> {
         let mut scalars = [0; SCALARS];
         for (i, scalar) in scalars.iter_mut().enumerate() {
-            *scalar = u64_at(self.bytes, self.places.scalars + 8 * i).unwrap_or(0);
+            *scalar = u64_at(self.bytes, self.places.scalars + 8 * i)?;
         }
-        scalars
+        header(self.record, scalars)
     }
 
     /// Element `i` of the 64-bit column that begins at `column`.
@@ -292,28 +277,26 @@ impl<'a> Snapshot<'a> {
         f32::from_bits(u32_at(self.bytes, self.places.rings + 4 * i).unwrap_or(0))
     }
 
-    /// Whether the arrays make sense together.
-    fn sound(&self) -> bool {
+    /// Whether the scalars and the arrays make sense together.
+    fn sound(&self, header: &Header) -> bool {
         let (bins, window) = (self.bins(), self.config.window);
         let [thresholds, seen, ema, error, density, weight, baseline] = self.places.columns;
-        let scalars = self.scalars();
-        let [a, b, c, d, frozen, _, _, observations, _, _, _, _, hold, warning, clipped, rule, smoothing, ..] =
-            scalars;
-        let known = |code: u64, kinds: usize| code < kinds as u64;
+        let summary = &header.summary;
+        let known = |code: u32, kinds: usize| (code as usize) < kinds;
         let sane =
             |column| (0..bins).all(|k| self.real(column, k) >= 0.0 && self.real(column, k).is_finite());
         let weights = self.bytes.get(weight..weight + 8 * bins).unwrap_or(&[]);
-        (a | b | c | d) != 0
-            && frozen <= 1
-            && known(hold, Hold::ALL.len())
-            && known(warning, Warning::ALL.len())
-            && known(rule, PivotRule::ALL.len())
-            && clipped <= bins as u64
-            && smoothing <= 64
+        header.rng.iter().any(|&word| word != 0)
+            && header.frozen <= 1
+            && known(summary.hold, Hold::ALL.len())
+            && known(summary.warning, Warning::ALL.len())
+            && known(summary.rule, PivotRule::ALL.len())
+            && summary.clipped as usize <= bins
+            && summary.smoothing <= 64
             && self.word(thresholds, 0) == 0
             && self.word(thresholds, bins) == 1 << 32
             && (0..bins).all(|k| self.word(thresholds, k) <= self.word(thresholds, k + 1))
-            && (0..bins).all(|k| self.word(seen, k) <= observations)
+            && (0..bins).all(|k| self.word(seen, k) <= header.observations)
             && [ema, error, density, baseline].into_iter().all(sane)
             && check_weight(&Doubles::Packed(weights), bins).is_ok()
             && (0..bins).all(|k| self.mark(k).is_some())
@@ -334,13 +317,14 @@ pub fn state_words_of(snapshot: &[u8]) -> Result<usize, Error> {
 /// Writes the block of a snapshot into `words`; nothing is written on error.
 pub(crate) fn load<'s>(words: &'s mut [u64], snapshot: &[u8]) -> Result<ViewMut<'s>, Error> {
     let snapshot = Snapshot::open(snapshot)?;
-    if !snapshot.sound() {
+    let header = snapshot.header().ok_or(Error::Corrupt)?;
+    if !snapshot.sound(&header) {
         return Err(Error::Corrupt);
     }
     let bins = snapshot.bins();
     let words = words.get_mut(..state_words(bins, snapshot.config.window as usize)).ok_or(Error::TooSmall)?;
     words.fill(0);
-    let mut block = ViewMut::fresh(words, &header(snapshot.record, 0, &snapshot.scalars()))?;
+    let mut block = ViewMut::fresh(words, &header)?;
     let grid = Grid::new(&snapshot.config);
     BinLookup::build(&grid, block.bin_table, block.edges);
     grid.store_centres(block.centres);

@@ -1,7 +1,10 @@
-//! Writes the C headers from the ffi crate: `cargo run -p infonoise-header`.
+//! Writes the C headers and the bindings' lists of the configuration's fields:
+//! `cargo run -p infonoise-header`.
 //!
 //! `ffi/src/journal.rs` becomes `include/infonoise_journal.h`, the rest of the crate
 //! `include/infonoise.h`.
+
+mod fields;
 
 use cbindgen::{Builder, Config};
 use std::path::{Path, PathBuf};
@@ -26,10 +29,14 @@ fn headers() -> [(&'static str, String); 2] {
     let source = std::fs::read_to_string(&journal).expect("ffi/src/journal.rs");
     let mut main = config("cbindgen.toml");
     main.export.exclude.extend(exported(&source));
-    let main = Builder::new().with_crate(root().join("ffi")).with_config(main);
+    let record = std::env::temp_dir().join(format!("infonoise-record-{}.rs", std::process::id()));
+    std::fs::write(&record, fields::record_source()).expect("room for temporary files");
+    let main = text_of(Builder::new().with_src(&record).with_crate(root().join("ffi")).with_config(main));
+    // What cannot be deleted lies where temporary files may.
+    let _ = std::fs::remove_file(&record);
     // What it names of the rest of the crate is in the other header.
     let journal = Builder::new().with_src(journal).with_config(config("cbindgen_journal.toml"));
-    [("infonoise.h", text_of(main)), ("infonoise_journal.h", text_of(journal))]
+    [("infonoise.h", main), ("infonoise_journal.h", text_of(journal))]
 }
 
 /// The names of the public functions and types of a file.
@@ -99,7 +106,13 @@ fn wrap(declaration: &str, out: &mut Vec<String>) {
 }
 
 fn main() -> std::io::Result<()> {
-    headers().iter().try_for_each(|(name, text)| std::fs::write(root().join("include").join(name), text))
+    let headers = headers();
+    for (name, text) in &headers {
+        std::fs::write(root().join("include").join(name), text)?;
+    }
+    fields::list_files(&root(), &headers[0].1)
+        .iter()
+        .try_for_each(|(file, text)| std::fs::write(root().join(file), text))
 }
 
 #[cfg(test)]
@@ -112,6 +125,15 @@ mod tests {
                 assert_eq!(old, new, "include/{name} is stale at line {}: run make header", line + 1);
             }
             assert_eq!(checked_in.len(), fresh.len(), "include/{name} is stale: run make header");
+        }
+    }
+
+    #[test]
+    fn lists_are_fresh() {
+        let header = std::fs::read_to_string(super::root().join("include/infonoise.h")).unwrap();
+        for (file, fresh) in super::fields::list_files(&super::root(), &header) {
+            let checked_in = std::fs::read_to_string(super::root().join(file)).unwrap();
+            assert!(checked_in == fresh, "{file} does not list the core's fields: run make header");
         }
     }
 }

@@ -7,16 +7,16 @@ namespace infonoise {
 inline namespace INFONOISE_MODE_ {
 
 // The fields of infonoise_config, in its order: getters, setters and the printed
-// line are made from this list.
-#define INFONOISE_CONFIG_FIELDS_(FIELD)                                                          \
-  FIELD(std::uint32_t, bins) FIELD(std::uint32_t, window) FIELD(infonoise_objective, objective)  \
-  FIELD(std::uint32_t, reduction_dim) FIELD(infonoise_emphasis, emphasis)                        \
-  FIELD(infonoise_endpoint, endpoint) FIELD(infonoise_pivot, pivot) FIELD(bool, ceiling)         \
-  FIELD(bool, guard) FIELD(std::uint32_t, smoothing) FIELD(infonoise_baseline, baseline)         \
+// line are made from this list, which `make header` writes from the core's table.
+#define INFONOISE_CONFIG_FIELDS_(FIELD) \
+  FIELD(std::uint32_t, bins) FIELD(std::uint32_t, window) FIELD(infonoise_objective, objective) \
+  FIELD(std::uint32_t, reduction_dim) FIELD(infonoise_emphasis, emphasis) \
+  FIELD(infonoise_endpoint, endpoint) FIELD(infonoise_pivot, pivot) FIELD(bool, ceiling) \
+  FIELD(bool, guard) FIELD(std::uint32_t, smoothing) FIELD(infonoise_baseline, baseline) \
   FIELD(std::uint32_t, min_count) FIELD(infonoise_draw, draw) FIELD(std::uint64_t, warmup_steps) \
-  FIELD(std::uint64_t, refresh_every) FIELD(double, sigma_min) FIELD(double, sigma_max)          \
-  FIELD(double, sigma_data) FIELD(double, pivot_value) FIELD(double, onset_threshold)            \
-  FIELD(double, gate_exponent) FIELD(double, coverage) FIELD(double, baseline_mean)              \
+  FIELD(std::uint64_t, refresh_every) FIELD(double, sigma_min) FIELD(double, sigma_max) \
+  FIELD(double, sigma_data) FIELD(double, pivot_value) FIELD(double, onset_threshold) \
+  FIELD(double, gate_exponent) FIELD(double, coverage) FIELD(double, baseline_mean) \
   FIELD(double, baseline_std) FIELD(double, ema_rate)
 
 /// What a schedule needs to know. Start from a preset and change what differs:
@@ -91,11 +91,13 @@ class Config {
   }
 
   /// Fails unless a scheduler can be made of it: INFONOISE_INVALID_CONFIG names the
-  /// field, its value, the bound and the remedy; INFONOISE_TABLE is about the tables.
+  /// field, its value, the bound and the remedy; INFONOISE_TABLE a table's entry.
   Result<void> check() const {
-    INFONOISE_RUN_(check_fields());
-    std::vector<std::uint64_t> scratch(infonoise_state_bytes(&raw_) / 8);
-    INFONOISE_CHECK_(init(scratch, 0), detail::message(status_));
+    char text[512] = "";
+    INFONOISE_CHECK_(infonoise_config_check(&raw_, text, sizeof text), *text ? text : detail::message(status_));
+    INFONOISE_RUN_(check_lengths());
+    INFONOISE_CHECK_(infonoise_tables_check(&raw_, weight_or_null(), baseline_or_null(), text, sizeof text),
+                     *text ? text : detail::message(status_));
     return Result<void>();
   }
 
@@ -105,14 +107,18 @@ class Config {
  private:
   friend class Scheduler;
 
-  Result<void> check_fields() const {
-    char text[512] = "";
-    INFONOISE_CHECK_(infonoise_config_check(&raw_, text, sizeof text), *text ? text : detail::message(status_));
+  Result<void> check_lengths() const {
     if (!weight_.empty() && weight_.size() != raw_.bins)
       INFONOISE_FAIL_(INFONOISE_INVALID_CONFIG, of_bins("weight", weight_.size()));
     if (!baseline_table_.empty() && baseline_table_.size() != raw_.bins)
       INFONOISE_FAIL_(INFONOISE_INVALID_CONFIG, of_bins("baseline_table", baseline_table_.size()));
     return Result<void>();
+  }
+
+  // For C; none also where it has the wrong length, which `check_lengths` refuses.
+  const double* weight_or_null() const { return weight_.size() == raw_.bins ? weight_.data() : nullptr; }
+  const double* baseline_or_null() const {
+    return baseline_table_.size() == raw_.bins ? baseline_table_.data() : nullptr;
   }
 
   std::string of_bins(const char* name, std::size_t size) const {
@@ -121,8 +127,7 @@ class Config {
 
   infonoise_status init(std::vector<std::uint64_t>& words, std::uint64_t seed) const {
     return infonoise_init_with(reinterpret_cast<infonoise_state*>(words.data()), words.size() * 8, &raw_, seed,
-                               weight_.empty() ? nullptr : weight_.data(),
-                               baseline_table_.empty() ? nullptr : baseline_table_.data());
+                               weight_or_null(), baseline_or_null());
   }
 
   infonoise_config raw_;

@@ -34,7 +34,7 @@ class Scheduler {
 
   /// A fresh schedule.
   static Result<Scheduler> create(const Config& config, std::uint64_t seed = 0) {
-    INFONOISE_RUN_(config.check_fields());
+    INFONOISE_RUN_(config.check());
     Scheduler fresh;
     fresh.words_.resize(infonoise_state_bytes(&config.raw()) / 8);
     fresh.seed_ = seed;
@@ -279,10 +279,10 @@ class Scheduler {
 
   static Result<void> check_reconfigure(const infonoise_state* block, std::size_t bytes, const Config& config) {
     char text[512] = "";
-    INFONOISE_CHECK_(infonoise_reconfigure_check(block, bytes, &config.raw(), text, sizeof text),
+    INFONOISE_CHECK_(infonoise_reconfigure_check(block, bytes, &config.raw(), config.weight_or_null(),
+                                                 config.baseline_or_null(), text, sizeof text),
                      *text ? text : refusal(bytes, status_));
-    INFONOISE_RUN_(config.check_fields());
-    return Result<void>();
+    return config.check_lengths();
   }
 
   Result<std::size_t> observe_masked(Span<const float> sigma, Span<const float> error, const std::uint8_t* mask) {

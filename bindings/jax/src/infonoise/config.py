@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from infonoise import _native
-from infonoise.arrays import as_numbers, empty_words
+from infonoise.arrays import as_numbers
 
 _DEFAULT = _native.preset("default")
 
@@ -82,7 +82,7 @@ class Config:
     baseline_table: Sequence[float] | np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        words = _native.state_words(self)
+        _native.state_words(self)  # refuses fields that cannot be used
         for end in ("sigma_min", "sigma_max"):
             # The schedule's are float32; the shortest decimal of one reads as it was written.
             object.__setattr__(self, end, float(str(np.float32(getattr(self, end)))))
@@ -92,29 +92,7 @@ class Config:
                 # Tuples, so that configurations can be compared and hashed.
                 numbers = as_numbers(name, table).astype(np.float64)
                 object.__setattr__(self, name, tuple(numbers.ravel().tolist()))
-        if self.weight is not None or self.baseline_table is not None or self.baseline == "table":
-            try:
-                _native.init(empty_words(words), self, 0, *self.tables())
-            except ValueError as error:
-                raise ValueError(self._refused_entry() or str(error)) from None
-
-    def _refused_entry(self) -> str | None:
-        """The entry for which the core, which names none, refused a table; None if it was another reason."""
-        least = np.finfo(np.float64).tiny
-        bounds = {
-            "weight": (least, "positive and finite: it is the factor on errors at that bin's centre"),
-            "baseline_table": (0.0, "finite and not negative: it is the mass of that bin"),
-        }
-        if self.coverage == 0:
-            bounds["baseline_table"] = (
-                least, "positive and finite: a bin without mass would never fill; set coverage, 0.02 is usual"
-            )
-        for name, (low, must) in bounds.items():
-            table = np.array(getattr(self, name) or (), np.float64)
-            refused = np.flatnonzero(~((table >= low) & np.isfinite(table)))
-            if table.size == self.bins and refused.size:
-                return f"{name}[{refused[0]}] = {table[refused[0]]:g} must be {must}"
-        return None
+        _native.check_tables(self, *self.tables())
 
     def tables(self) -> list[np.ndarray | None]:
         """``weight`` and ``baseline_table`` as float64 arrays."""

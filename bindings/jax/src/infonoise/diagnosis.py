@@ -10,7 +10,6 @@ import numpy as np
 from infonoise import _native
 from infonoise.arrays import one_block
 from infonoise.config import Config
-from infonoise.scheduler import Scheduler
 from infonoise.schedules import Schedule
 
 
@@ -28,12 +27,9 @@ def diagnose(state, schedule: Schedule, *, estimate: bool = False) -> dict:
     one line. The first compares what is emphasised, the others what is drawn: under a
     steep weight they can differ much.
     """
-    if not isinstance(schedule, Schedule):
-        raise TypeError(f"schedule must come from infonoise.schedules, got {type(schedule).__name__}")
-    table = None if schedule.table is None else np.asarray(schedule.table, np.float64)
     block = one_block(state)
     target = _native.profile(block, 1)["target"] if estimate else None
-    found = _native.diagnose(block, str(schedule), schedule.kind, schedule.a, schedule.b, table, target)
+    found = _native.diagnose(block, *_arguments(schedule), target)
     found["emphasis"] = np.array(found["emphasis"])
     found["verdict"] = (
         f"{schedule} puts {found['inside_band']:.0%} of its draws between sigma {found['band_low']:.3g} and "
@@ -46,14 +42,13 @@ def diagnose(state, schedule: Schedule, *, estimate: bool = False) -> dict:
 def masses(schedule: Schedule, edges) -> np.ndarray:
     """The share of a schedule's draws in each bin of a grid with these ``edges``, uniform
     in ln sigma as in ``profile()["edges"]``; what is missing to 1 falls off the grid."""
-    # A diagnosis where the draws carry the emphasis, so that no weight enters, and every
-    # bin has an error, so that there is a target to compare with. Which one is no matter.
-    low, high = float(edges[0]), float(edges[-1])
-    config = Config(
-        bins=len(edges) - 1, window=8, sigma_min=low, sigma_max=high, min_count=1, pivot="off", emphasis="samples"
-    )
-    state = Scheduler(config)
-    sigma = state.profile()["sigma"]
-    state.observe(sigma, sigma**2)
-    found = diagnose(state, schedule, estimate=True)
-    return found["emphasis"] * (1 - found["off_grid"])
+    config = Config(bins=len(edges) - 1, sigma_min=float(edges[0]), sigma_max=float(edges[-1]))
+    return np.array(_native.schedule_masses(config, *_arguments(schedule)))
+
+
+def _arguments(schedule: Schedule) -> tuple:
+    """A schedule as the native calls take it."""
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"schedule must come from infonoise.schedules, got {type(schedule).__name__}")
+    table = None if schedule.table is None else np.asarray(schedule.table, np.float64)
+    return str(schedule), schedule.kind, schedule.a, schedule.b, table

@@ -1,0 +1,76 @@
+//! The field table: every field of the configuration, once.
+
+/// Calls the macro `$use` with the 25 fields, in the order of `infonoise_config`
+/// of the C ABI: the numbers of 32 bits first, a new field of the same width last.
+///
+/// A row is `fixed` or `free` (whether it stays as it was at init), name, type,
+/// default and, in brackets, the bounds that hold whatever the other fields say:
+/// `from low to high` takes both ends, `above low to high` the upper one alone,
+/// then the remedy. A type of 32 bits that is no number is a choice or a switch.
+///
+/// Made from it: [`Config`](crate::Config) and its default, [`RawConfig`](crate::RawConfig),
+/// the conversions between them, bounds and what a running schedule may change; by
+/// `make header` the struct of the C header and the lists of the C++ and Python
+/// bindings; the command line's `--set`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! config_fields {
+    ($use:ident) => {
+        $use! {
+            /// Bins of the log-sigma grid, K: 8 to 256.
+            fixed bins: u32 = 64, [from 8.0 to 256.0, "64 serves most grids"];
+            /// Losses that each bin remembers, B: 8 to 4096.
+            fixed window: u32 = 256, [from 8.0 to 4096.0, "256 serves most trainers"];
+            /// The space of the errors passed to `observe`.
+            fixed objective: Objective = Objective::X0, [];
+            /// 0: errors are means over dimensions; d: they are sums over d dimensions.
+            fixed reduction_dim: u32 = 0, [];
+            /// What follows the target.
+            free emphasis: Emphasis = Emphasis::Target, [];
+            /// Continuous or discrete data.
+            fixed endpoint: Endpoint = Endpoint::Continuous, [];
+            /// The pivot rule.
+            free pivot: Pivot = Pivot::Auto, [];
+            /// Cap the profile at sigma^2.
+            free ceiling: bool = true, [];
+            /// Hold refreshes that would produce a degenerate sampler.
+            free guard: bool = true, [];
+            /// Passes of [1 2 1]/4 over ln m.
+            free smoothing: u32 = 0, [from 0.0 to 64.0, "0 to 2 passes are usual"];
+            /// What the warm-up draws from.
+            fixed baseline: Baseline = Baseline::LogUniform, [];
+            /// Losses that every bin must hold before a refresh, N_min: at most `window`.
+            free min_count: u32 = 50, [from 1.0 to 4294967295.0, "50 losses a bin are usual"];
+            /// Independent or stratified draws.
+            fixed draw: Draw = Draw::Independent, [];
+            /// Optimizer steps before the first refresh, N_warm.
+            free warmup_steps: u64 = 500, [from 0.0 to STEPS_CEILING, "500 optimizer steps are usual"];
+            /// Optimizer steps between refreshes, M.
+            free refresh_every: u64 = 100, [from 1.0 to STEPS_CEILING, "100 optimizer steps are usual"];
+            /// Lower end of the grid; rounded to f32.
+            fixed sigma_min: f64 = 0.002,
+                [from SIGMA_FLOOR to SIGMA_CEILING, "sigma is a standard deviation in data units"];
+            /// Upper end of the grid; rounded to f32.
+            fixed sigma_max: f64 = 80.0,
+                [from SIGMA_FLOOR to SIGMA_CEILING, "sigma is a standard deviation in data units"];
+            /// Standard deviation of the data per dimension; 0 = estimate. Required by objective `edm`.
+            fixed sigma_data: f64 = 0.0,
+                [from 0.0 to SIGMA_CEILING, "pass the data's standard deviation per dimension, or 0 to estimate it"];
+            /// c, for pivot `fixed`.
+            free pivot_value: f64 = 0.0, [];
+            /// p of the onset rules.
+            free onset_threshold: f64 = 0.002, [above 0.0 to 1.0, "the paper's is 0.002"];
+            /// n of the gate (17).
+            free gate_exponent: f64 = 3.0, [above 0.0 to 64.0, "the paper's is 3"];
+            /// Share of the draws spread evenly over the bins.
+            free coverage: f64 = 0.02,
+                [from 0.0 to 1.0, "it is the share of draws spread over all bins; 0.02 is usual"];
+            /// Mean of ln sigma for baseline `lognormal`.
+            fixed baseline_mean: f64 = -1.2, [];
+            /// Standard deviation of ln sigma for baseline `lognormal`.
+            fixed baseline_std: f64 = 1.2, [];
+            /// Weight of the NEW mean in the EMA across refreshes, beta: 0 to 1.
+            free ema_rate: f64 = 0.9, [above 0.0 to 1.0, "it weights the NEW mean; 0.9 is usual"];
+        }
+    };
+}
