@@ -35,7 +35,7 @@ use crate::method::rate::{Rate, log_errors};
 use crate::method::refresh::refresh;
 use crate::persist::bytes::Doubles;
 use crate::persist::snapshot;
-use crate::state::block::{self, Header, Hot, LAYOUT, MAGIC, Summary, ViewMut, state_words};
+use crate::state::block::{self, Header, Hot, LAYOUT, MAGIC, Summary, ViewMut, fresh_header, state_words};
 use bytemuck::Zeroable;
 
 /// What a step did.
@@ -116,7 +116,8 @@ impl<'s> Scheduler<'s> {
             next_refresh: config.warmup_steps,
             summary: Summary::zeroed(),
         };
-        let mut scheduler = Scheduler { block: ViewMut::fresh(words, &header)? };
+        *fresh_header(words)? = header;
+        let mut scheduler = Self::open(words)?;
         let grid = Grid::new(&config);
         BinLookup::build(&grid, scheduler.block.bin_table, scheduler.block.edges);
         grid.store_centres(scheduler.block.centres);
@@ -146,7 +147,8 @@ impl<'s> Scheduler<'s> {
     /// then.
     #[inline(never)]
     pub fn load(words: &'s mut [u64], snapshot: &[u8]) -> Result<Self, Error> {
-        Ok(Scheduler { block: snapshot::load(words, snapshot)? })
+        snapshot::load(words, snapshot)?;
+        Self::open(words)
     }
 
     /// Borrows an existing block after checking it completely.
@@ -165,7 +167,7 @@ impl<'s> Scheduler<'s> {
     ///
     /// # Errors
     /// `TooSmall`, `NotAState`, `ForeignEndian`, `WrongLayout`, `Corrupt`.
-    #[inline]
+    #[inline(never)]
     pub fn open(words: &'s mut [u64]) -> Result<Self, Error> {
         Ok(Scheduler { block: ViewMut::new(words)? })
     }

@@ -73,6 +73,7 @@ pub unsafe fn bytes_in<'a>(data: *const c_void, bytes: usize) -> Result<&'a [u8]
 }
 
 /// The scheduler in a block, to read.
+#[inline(never)]
 pub unsafe fn reader<'a>(state: *const State, bytes: usize) -> Result<StateRef<'a>, Status> {
     let state = state.cast::<u64>();
     check(state, 1)?;
@@ -100,6 +101,7 @@ impl core::ops::DerefMut for Claimed<'_> {
 }
 
 /// The scheduler in a block, to work on.
+#[inline(never)]
 pub unsafe fn scheduler<'a>(state: *mut State, bytes: usize) -> Result<Claimed<'a>, Status> {
     #[cfg(debug_assertions)]
     let busy = crate::busy::claim(state)?;

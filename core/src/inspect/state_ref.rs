@@ -38,7 +38,7 @@ impl<'s> StateRef<'s> {
     ///
     /// # Errors
     /// As [`crate::Scheduler::open`].
-    #[inline]
+    #[inline(never)]
     pub fn open(words: &'s [u64]) -> Result<Self, Error> {
         Ok(StateRef { block: View::new(words)? })
     }

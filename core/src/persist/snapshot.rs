@@ -36,7 +36,7 @@ use crate::persist::bytes::{
     CONFIG_BYTES, Cursor, Doubles, Writer, read_config, u32_at, u64_at, write_config,
 };
 use crate::persist::checksum::crc32;
-use crate::state::block::{Header, LAYOUT, MAGIC, View, ViewMut, state_words};
+use crate::state::block::{Header, LAYOUT, MAGIC, View, ViewMut, fresh_header, state_words};
 use crate::state::draw_table::DrawTable;
 use bytemuck::Zeroable;
 
@@ -119,13 +119,11 @@ macro_rules! scalars {
             [$(written!($kind header.$($place)+)),+]
         }
 
-        /// A header of these scalars, the inverse of [`scalars`]; none where a code
-        /// is too large for one. The derived `last_drawn` is left 0.
-        fn header(config: RawConfig, scalars: [u64; SCALARS]) -> Option<Header> {
-            let mut header = Header { magic: MAGIC, layout: LAYOUT, config, ..Header::zeroed() };
-            let mut words = scalars.into_iter();
-            $(header.$($place)+ = read!($kind words.next()?);)+
-            Some(header)
+        /// Writes these scalars into a header, the inverse of [`scalars`]; none where
+        /// a code is too large for one. The derived `last_drawn` is left as it is.
+        fn read_scalars(header: &mut Header, scalars: &mut Cursor<'_>) -> Option<()> {
+            $(header.$($place)+ = read!($kind scalars.u64()?);)+
+            Some(())
         }
     };
 }
@@ -202,11 +200,12 @@ pub(crate) fn save(block: &View<'_>, snapshot: &mut [u8]) -> Result<(), Error> {
 struct Snapshot<'a> {
     bytes: &'a [u8],
     places: Places,
-    record: RawConfig,
-    config: Config,
+    bins: usize,
+    window: u32,
 }
 
 impl<'a> Snapshot<'a> {
+    #[inline(never)]
     fn open(snapshot: &'a [u8]) -> Result<Self, Error> {
         let magic = snapshot.get(..8).ok_or(Error::Truncated)?;
         if !magic.iter().eq(&SNAPSHOT_MAGIC) {
@@ -235,22 +234,25 @@ impl<'a> Snapshot<'a> {
         if crc32(body) != u32_at(places.crc)? {
             return Err(Error::Checksum);
         }
-        let mut fields = Cursor::new(snapshot.get(places.config..).ok_or(Error::Truncated)?);
-        let record = read_config(&mut fields).ok_or(Error::Truncated)?;
-        let config = Config::from_record(&record).map_err(|_| Error::Corrupt)?;
-        Ok(Snapshot { bytes: snapshot, places, record, config })
+        let snapshot = Snapshot { bytes: snapshot, places, bins: bins as usize, window };
+        snapshot.config()?;
+        Ok(snapshot)
     }
 
-    fn bins(&self) -> usize {
-        self.config.bins as usize
+    fn record(&self) -> Result<RawConfig, Error> {
+        let mut fields = Cursor::new(self.bytes.get(self.places.config..).ok_or(Error::Truncated)?);
+        read_config(&mut fields).ok_or(Error::Truncated)
     }
 
-    fn header(&self) -> Option<Header> {
-        let mut scalars = [0; SCALARS];
-        for (i, scalar) in scalars.iter_mut().enumerate() {
-            *scalar = u64_at(self.bytes, self.places.scalars + 8 * i)?;
-        }
-        header(self.record, scalars)
+    fn config(&self) -> Result<Config, Error> {
+        Config::from_record(&self.record()?).map_err(|_| Error::Corrupt)
+    }
+
+    /// Writes the header of a block.
+    fn read_header(&self, header: &mut Header) -> Result<(), Error> {
+        *header = Header { magic: MAGIC, layout: LAYOUT, config: self.record()?, ..Header::zeroed() };
+        let mut scalars = Cursor::new(self.bytes.get(self.places.scalars..).ok_or(Error::Truncated)?);
+        read_scalars(header, &mut scalars).ok_or(Error::Corrupt)
     }
 
     /// Element `i` of the 64-bit column that begins at `column`.
@@ -265,21 +267,23 @@ impl<'a> Snapshot<'a> {
     fn mark(&self, k: usize) -> Option<Mark> {
         let at = self.places.marks + 8 * k;
         let [_, seen, ..] = self.places.columns;
-        Mark::new(
-            u32_at(self.bytes, at)?,
-            u32_at(self.bytes, at + 4)?,
-            self.config.window,
-            self.word(seen, k),
-        )
+        Mark::new(u32_at(self.bytes, at)?, u32_at(self.bytes, at + 4)?, self.window, self.word(seen, k))
     }
 
     fn loss(&self, i: usize) -> f32 {
         f32::from_bits(u32_at(self.bytes, self.places.rings + 4 * i).unwrap_or(0))
     }
 
-    /// Whether the scalars and the arrays make sense together.
+    /// Checks that the scalars and the arrays make sense together.
+    #[inline(never)]
+    fn check(&self) -> Result<(), Error> {
+        let mut header = Header::zeroed();
+        self.read_header(&mut header)?;
+        if self.sound(&header) { Ok(()) } else { Err(Error::Corrupt) }
+    }
+
     fn sound(&self, header: &Header) -> bool {
-        let (bins, window) = (self.bins(), self.config.window);
+        let (bins, window) = (self.bins, self.window);
         let [thresholds, seen, ema, error, density, weight, baseline] = self.places.columns;
         let summary = &header.summary;
         let known = |code: u32, kinds: usize| (code as usize) < kinds;
@@ -311,46 +315,61 @@ impl<'a> Snapshot<'a> {
 #[inline(never)]
 pub fn state_words_of(snapshot: &[u8]) -> Result<usize, Error> {
     let snapshot = Snapshot::open(snapshot)?;
-    Ok(state_words(snapshot.bins(), snapshot.config.window as usize))
+    Ok(state_words(snapshot.bins, snapshot.window as usize))
 }
 
 /// Writes the block of a snapshot into `words`; nothing is written on error.
-pub(crate) fn load<'s>(words: &'s mut [u64], snapshot: &[u8]) -> Result<ViewMut<'s>, Error> {
+///
+/// One function after the other, so that their stacks do not add up.
+pub(crate) fn load(words: &mut [u64], snapshot: &[u8]) -> Result<(), Error> {
     let snapshot = Snapshot::open(snapshot)?;
-    let header = snapshot.header().ok_or(Error::Corrupt)?;
-    if !snapshot.sound(&header) {
-        return Err(Error::Corrupt);
-    }
-    let bins = snapshot.bins();
-    let words = words.get_mut(..state_words(bins, snapshot.config.window as usize)).ok_or(Error::TooSmall)?;
+    snapshot.check()?;
+    let words =
+        words.get_mut(..state_words(snapshot.bins, snapshot.window as usize)).ok_or(Error::TooSmall)?;
     words.fill(0);
-    let mut block = ViewMut::fresh(words, &header)?;
-    let grid = Grid::new(&snapshot.config);
-    BinLookup::build(&grid, block.bin_table, block.edges);
-    grid.store_centres(block.centres);
-    let [thresholds, _, ema, error, density, weight, baseline] = snapshot.places.columns;
-    let last = DrawTable::fill(&grid, block.columns, block.guide, |k| snapshot.word(thresholds, k + 1));
-    block.header.last_drawn = last as u64;
-    for (column, slots) in [
-        (ema, &mut block.ema),
-        (error, &mut block.error),
-        (density, &mut block.density),
-        (weight, &mut block.weight),
-        (baseline, &mut block.baseline),
-    ] {
+    snapshot.read_header(fresh_header(words)?)?;
+    fill(words, &snapshot)
+}
+
+/// Everything after the header.
+#[inline(never)]
+fn fill(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
+    let grid = Grid::new(&snapshot.config()?);
+    let ViewMut {
+        header,
+        columns,
+        guide,
+        bin_table,
+        edges,
+        marks,
+        rings,
+        centres,
+        ema,
+        error,
+        y,
+        density,
+        weight,
+        baseline,
+    } = ViewMut::split(words)?;
+    BinLookup::build(&grid, bin_table, edges);
+    grid.store_centres(centres);
+    let [thresholds, _, places @ ..] = snapshot.places.columns;
+    let last = DrawTable::fill(&grid, columns, guide, |k| snapshot.word(thresholds, k + 1));
+    header.last_drawn = last as u64;
+    for (column, slots) in places.into_iter().zip([ema, &mut *error, density, weight, baseline]) {
         for (k, slot) in slots.iter_mut().enumerate() {
             *slot = snapshot.real(column, k);
         }
     }
-    for (k, mark) in block.marks.iter_mut().enumerate() {
+    for (k, mark) in marks.iter_mut().enumerate() {
         *mark = snapshot.mark(k).unwrap_or_default();
     }
-    log_errors(block.error, block.header.summary.smoothing, block.y);
-    Rate::new(&grid, block.y);
-    for (i, slot) in block.rings.iter_mut().enumerate() {
+    log_errors(error, header.summary.smoothing, y);
+    Rate::new(&grid, y);
+    for (i, slot) in rings.iter_mut().enumerate() {
         *slot = snapshot.loss(i);
     }
-    Ok(block)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -175,8 +175,9 @@ macro_rules! sections {
                 Self::split(words)
             }
 
+            /// The same, where few of the sections are used and the others vanish.
             #[inline(always)]
-            fn split(words: &'a mut [u64]) -> Result<Self, Error> {
+            pub fn split(words: &'a mut [u64]) -> Result<Self, Error> {
                 let ($bins, $window) = dimensions(words)?;
                 let (header, rest) = words.split_at_mut_checked(HEADER_WORDS).ok_or(Error::TooSmall)?;
                 let header = try_cast_slice_mut(header).map_err(|_| Error::Corrupt)?;
@@ -190,14 +191,6 @@ macro_rules! sections {
                 )+
                 let _ = rest;
                 Ok(ViewMut { header, $($name),+ })
-            }
-
-            /// Writes `header` into zeroed words and finds the sections.
-            pub(crate) fn fresh(words: &'a mut [u64], header: &Header) -> Result<Self, Error> {
-                let place = words.get_mut(..HEADER_WORDS).ok_or(Error::TooSmall)?;
-                let place: &mut [Header] = try_cast_slice_mut(place).map_err(|_| Error::Corrupt)?;
-                *place.first_mut().ok_or(Error::TooSmall)? = *header;
-                Self::new(words)
             }
 
             /// The same block, for reading.
@@ -331,6 +324,11 @@ pub fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
 /// The head of a block that can be used, to write.
 pub(crate) fn header_mut(words: &mut [u64]) -> Result<&mut Header, Error> {
     dimensions(words)?;
+    fresh_header(words)
+}
+
+/// The place of a head in any words.
+pub(crate) fn fresh_header(words: &mut [u64]) -> Result<&mut Header, Error> {
     let head = words.get_mut(..HEADER_WORDS).ok_or(Error::TooSmall)?;
     let head: &mut [Header] = try_cast_slice_mut(head).map_err(|_| Error::Corrupt)?;
     head.first_mut().ok_or(Error::TooSmall)
