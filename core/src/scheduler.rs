@@ -80,63 +80,8 @@ impl<'s> Scheduler<'s> {
         weight: Option<&[f64]>,
         baseline: Option<&[f64]>,
     ) -> Result<Self, Error> {
-        Self::init_from(words, config, seed, weight.map(Doubles::Own), baseline.map(Doubles::Own))
-    }
-
-    /// As [`Scheduler::init_with`], from tables that lie anywhere.
-    #[inline(never)]
-    pub(crate) fn init_from(
-        words: &'s mut [u64],
-        config: &Config,
-        seed: u64,
-        weight: Option<Doubles<'_>>,
-        baseline: Option<Doubles<'_>>,
-    ) -> Result<Self, Error> {
-        config.check()?;
-        let (bins, window) = (config.bins as usize, config.window as usize);
-        check_tables(config, weight.as_ref(), baseline.as_ref())?;
-        let words = words.get_mut(..state_words(bins, window)).ok_or(Error::TooSmall)?;
-        words.fill(0);
-        let (low, high) = config.ends();
-        // The ends that count are the f32 ones; the block says so.
-        let config = Config { sigma_min: low.into(), sigma_max: high.into(), ..*config };
-        let header = Header {
-            magic: MAGIC,
-            layout: LAYOUT,
-            config: config.to_record(),
-            rng: seeded(seed),
-            frozen: 0,
-            last_drawn: 0,
-            steps: 0,
-            draws: 0,
-            observations: 0,
-            rejected: 0,
-            refreshes: 0,
-            held: 0,
-            next_refresh: config.warmup_steps,
-            summary: Summary::zeroed(),
-        };
-        *fresh_header(words)? = header;
-        let mut scheduler = Self::open(words)?;
-        let grid = Grid::new(&config);
-        BinLookup::build(&grid, scheduler.block.bin_table, scheduler.block.edges);
-        grid.store_centres(scheduler.block.centres);
-        match weight {
-            Some(table) => table.copy_to(scheduler.block.weight),
-            None => scheduler.block.weight.fill(1.0),
-        }
-        if let Some(table) = baseline {
-            table.copy_to(scheduler.block.baseline);
-        }
-        let ViewMut { baseline, density, error, y, .. } = &mut scheduler.block;
-        let pi = baseline_mass(&config, &grid, baseline);
-        density.iter_mut().enumerate().for_each(|(k, mass)| *mass = pi(k));
-        drop(pi);
-        log_errors(error, 0, y);
-        Rate::new(&grid, y);
-        scheduler.block.install(&config);
-        scheduler.block.header.summary.cdf_change = 0.0;
-        Ok(scheduler)
+        init(words, config, seed, weight.map(Doubles::Own), baseline.map(Doubles::Own))?;
+        Self::open(words)
     }
 
     /// Writes the schedule of a snapshot into `words` and borrows it.
@@ -344,6 +289,73 @@ impl<'s> Scheduler<'s> {
     /// The digest.
     pub fn digest(&self) -> u64 {
         self.reader().digest()
+    }
+}
+
+/// [`Scheduler::init_with`] from tables that lie anywhere, without borrowing.
+#[inline(never)]
+pub(crate) fn init(
+    words: &mut [u64],
+    config: &Config,
+    seed: u64,
+    weight: Option<Doubles<'_>>,
+    baseline: Option<Doubles<'_>>,
+) -> Result<(), Error> {
+    config.check()?;
+    let (bins, window) = (config.bins as usize, config.window as usize);
+    check_tables(config, weight.as_ref(), baseline.as_ref())?;
+    let words = words.get_mut(..state_words(bins, window)).ok_or(Error::TooSmall)?;
+    words.fill(0);
+    let (low, high) = config.ends();
+    // The ends that count are the f32 ones; the block says so.
+    let config = Config { sigma_min: low.into(), sigma_max: high.into(), ..*config };
+    let header = Header {
+        magic: MAGIC,
+        layout: LAYOUT,
+        config: config.to_record(),
+        rng: seeded(seed),
+        frozen: 0,
+        last_drawn: 0,
+        steps: 0,
+        draws: 0,
+        observations: 0,
+        rejected: 0,
+        refreshes: 0,
+        held: 0,
+        next_refresh: config.warmup_steps,
+        summary: Summary::zeroed(),
+    };
+    *fresh_header(words)? = header;
+    let grid = Grid::new(&config);
+    let ViewMut { bin_table, edges, centres, weight: weights, baseline: masses, density, error, y, .. } =
+        ViewMut::split(words)?;
+    BinLookup::build(&grid, bin_table, edges);
+    grid.store_centres(centres);
+    match weight {
+        Some(table) => table.copy_to(weights),
+        None => weights.fill(1.0),
+    }
+    if let Some(table) = baseline {
+        table.copy_to(masses);
+    }
+    let pi = baseline_mass(&config, &grid, masses);
+    density.iter_mut().enumerate().for_each(|(k, mass)| *mass = pi(k));
+    drop(pi);
+    log_errors(error, 0, y);
+    Rate::new(&grid, y);
+    install(words, &config)
+}
+
+/// The first sampler, from which none has moved.
+#[inline(never)]
+fn install(words: &mut [u64], config: &Config) -> Result<(), Error> {
+    match &mut ViewMut::new(words) {
+        Ok(block) => {
+            block.install(config);
+            block.header.summary.cdf_change = 0.0;
+            Ok(())
+        }
+        Err(error) => Err(*error),
     }
 }
 

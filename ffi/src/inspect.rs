@@ -1,8 +1,8 @@
 //! What a block can be asked: report, profile, diagnosis, digest.
 
-use crate::memory::{self, Sized32, input, optional, output, reader, sized_out};
+use crate::memory::{self, Sized32, input, opened, optional, output, reader, sized_out};
 use crate::{State, Status, status};
-use infonoise::{Mismatch, Profile, Report, Schedule, ScheduleKind, StateRef};
+use infonoise::{Mismatch, Profile, Report, Schedule, ScheduleKind};
 
 /// The K curves of a schedule. Point the members that you want at arrays, leave the
 /// others NULL, and set `bins` to the number of bins that they have room for. An
@@ -99,7 +99,8 @@ pub unsafe extern "C" fn infonoise_profile_get(
     profile: *mut ProfileRecord,
 ) -> Status {
     status(|| {
-        let state = unsafe { reader(state, bytes)? };
+        let state = unsafe { reader(state, bytes) };
+        let state = opened(&state)?;
         unsafe { memory::check_size(profile)? };
         let record = unsafe { &mut *profile };
         if which > 1 {
@@ -156,7 +157,8 @@ pub unsafe extern "C" fn infonoise_diagnose(
     mismatch: *mut MismatchRecord,
 ) -> Status {
     status(|| {
-        let state = unsafe { reader(state, bytes)? };
+        let state = unsafe { reader(state, bytes) };
+        let state = opened(&state)?;
         unsafe { memory::check_size(mismatch)? };
         let record = unsafe { &mut *mismatch };
         let kind = ScheduleKind::from_code(kind).ok_or(Status::INFONOISE_ARGUMENT)?;
@@ -203,7 +205,8 @@ pub unsafe extern "C" fn infonoise_sampler_get(
     slope: *mut f32,
 ) -> Status {
     status(|| {
-        let state = unsafe { reader(state, bytes)? };
+        let state = unsafe { reader(state, bytes) };
+        let state = opened(&state)?;
         let (bins, table) = (state.config()?.bins as usize, state.draw_table());
         unsafe {
             let threshold = optional(threshold, bins + 1)?;
@@ -223,7 +226,8 @@ pub unsafe extern "C" fn infonoise_sampler_get(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_digest(state: *const State, bytes: usize, digest: *mut u64) -> Status {
     status(|| {
-        let state: StateRef<'_> = unsafe { reader(state, bytes)? };
+        let state = unsafe { reader(state, bytes) };
+        let state = opened(&state)?;
         if let Some(digest) = unsafe { output(digest, 1)? }.first_mut() {
             *digest = state.digest();
         }

@@ -1,7 +1,9 @@
 //! Journals: the verbs that leave records, and their replay. This file alone is
 //! `include/infonoise_journal.h`.
 
-use crate::memory::{self, Sized32, input, optional, output, reader, scheduler, sized_in, sized_out};
+use crate::memory::{
+    self, Sized32, input, opened_mut, optional, output, reader, scheduler, sized_in, sized_out,
+};
 use crate::{State, Status, size, status};
 use core::ffi::c_void;
 use infonoise::recent_draws::{Recent, recent_words};
@@ -270,8 +272,7 @@ pub unsafe extern "C" fn infonoise_replay_begin(
             #[cfg(debug_assertions)]
             let _busy = crate::busy::claim(recorder.state)?;
             let recent = memory::any_words_mut(recorder.recent, recorder.recent_bytes)?;
-            let (_, _, used) = replay::begin(words, recent, head)?;
-            recorder.used = used;
+            recorder.used = replay::begin_in(words, recent, head)?;
             Ok(())
         })
     }
@@ -292,15 +293,16 @@ pub unsafe extern "C" fn infonoise_replay_next(
 ) -> Status {
     unsafe {
         with(recorder, |recorder| {
-            let mut state = scheduler(recorder.state, recorder.bytes)?;
+            let mut state = scheduler(recorder.state, recorder.bytes);
+            let state = opened_mut(&mut state)?;
             let mut recent = Recent::open(memory::any_words_mut(recorder.recent, recorder.recent_bytes)?)?;
             let record = memory::bytes_in(record, record_bytes)?;
             if !event.is_null() {
                 memory::check_size(event)?;
             }
-            let (done, used) = replay::apply(&mut state, &mut recent, record)?;
+            let (done, used) = replay::apply(state, &mut recent, record)?;
             recorder.used = used;
-            let value = event_record(&done, &state);
+            let value = event_record(&done, state);
             if !event.is_null() {
                 sized_out(event, value)?;
             }
@@ -404,10 +406,11 @@ type Verb<'v> = dyn FnMut(&mut Recorder<'_>, &mut Scheduler<'_>, &mut [u8]) -> R
 unsafe fn recorded(recorder: *mut RecorderRecord, verb: &mut Verb<'_>) -> Status {
     unsafe {
         with(recorder, |recorder| {
-            let mut state = scheduler(recorder.state, recorder.bytes)?;
+            let mut state = scheduler(recorder.state, recorder.bytes);
+            let state = opened_mut(&mut state)?;
             let mut journal = Recorder::open(memory::any_words_mut(recorder.recent, recorder.recent_bytes)?)?;
             let out = output(recorder.record.cast::<u8>(), recorder.record_bytes)?;
-            recorder.used = verb(&mut journal, &mut state, out)?;
+            recorder.used = verb(&mut journal, state, out)?;
             Ok(())
         })
     }

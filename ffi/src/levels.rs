@@ -1,6 +1,6 @@
 //! Noise levels: information grids, entropic time, coordinates, timesteps.
 
-use crate::memory::{input, output, reader};
+use crate::memory::{input, opened, output, reader};
 use crate::{State, Status, status};
 use infonoise::EntropicTime;
 use infonoise::{Coordinate, coordinate};
@@ -22,7 +22,8 @@ pub unsafe extern "C" fn infonoise_info_grid(
     n: usize,
 ) -> Status {
     status(|| {
-        let state = unsafe { reader(state, bytes)? };
+        let state = unsafe { reader(state, bytes) };
+        let state = opened(&state)?;
         if gated > 1 || n < 2 {
             return Err(Status::INFONOISE_ARGUMENT);
         }
@@ -80,8 +81,10 @@ unsafe fn entropic(
         if gated > 1 {
             return Err(Status::INFONOISE_ARGUMENT);
         }
-        let time = unsafe { reader(state, bytes)? }.entropic_time(power, gated == 1)?;
-        unsafe { each(from, to, n, &|x| !x.is_nan(), &|x| map(&time, x)) }
+        let state = unsafe { reader(state, bytes) };
+        opened(&state)?.with_entropic_time(power, gated == 1, |time| unsafe {
+            each(from, to, n, &|x| !x.is_nan(), &|x| map(time, x))
+        })?
     })
 }
 

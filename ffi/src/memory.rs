@@ -80,6 +80,16 @@ pub unsafe fn reader<'a>(state: *const State, bytes: usize) -> Result<StateRef<'
     Ok(StateRef::open(unsafe { input(state, words_in(bytes))? })?)
 }
 
+/// What [`reader`] found, by reference: a moved one is on the stack twice.
+pub fn opened<'r, 'a>(state: &'r Result<StateRef<'a>, Status>) -> Result<&'r StateRef<'a>, Status> {
+    state.as_ref().map_err(|status| *status)
+}
+
+/// What [`scheduler`] found, likewise.
+pub fn opened_mut<'r, 'a>(state: &'r mut Result<Claimed<'a>, Status>) -> Result<&'r mut Claimed<'a>, Status> {
+    state.as_mut().map_err(|status| *status)
+}
+
 /// A scheduler in a block, to work on; in debug builds, claimed.
 pub struct Claimed<'a> {
     scheduler: Scheduler<'a>,

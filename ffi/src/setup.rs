@@ -1,6 +1,6 @@
 //! Configurations and blocks: checking, making, reading back, changing.
 
-use crate::memory::{self, copy_curve, output, reader, scheduler, sized_in, sized_out};
+use crate::memory::{self, copy_curve, opened, output, reader, scheduler, sized_in, sized_out};
 use crate::tables::{refused, table};
 use crate::{State, Status, size, status, text};
 use core::ffi::c_char;
@@ -176,7 +176,8 @@ pub unsafe extern "C" fn infonoise_reconfigure_check(
     let mut text = unsafe { text_in(message, message_bytes) };
     status(|| {
         let record = unsafe { sized_in(config)? };
-        let state = unsafe { reader(state, bytes)? };
+        let state = unsafe { reader(state, bytes) };
+        let state = opened(&state)?;
         let new = Config::from_record(&record).map_err(|error| refused(error.into(), &mut text))?;
         // Tables have the length that the configuration says once it has the state's.
         state.check_change(&new, None, None).map_err(|error| refused(error, &mut text))?;

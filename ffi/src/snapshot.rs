@@ -1,9 +1,9 @@
 //! Snapshots: saving and loading.
 
-use crate::memory::{self, output, reader};
+use crate::memory::{self, opened, output, reader};
 use crate::{State, Status, size, status};
 use core::ffi::c_void;
-use infonoise::{STATE_MAGIC, Scheduler, journal, snapshot};
+use infonoise::{STATE_MAGIC, journal, snapshot};
 
 /// Bytes of the snapshot of a block; 0 if it holds no scheduler.
 #[unsafe(no_mangle)]
@@ -26,7 +26,8 @@ pub unsafe extern "C" fn infonoise_save(
     snapshot_bytes: usize,
 ) -> Status {
     status(|| {
-        let state = unsafe { reader(state, bytes)? };
+        let state = unsafe { reader(state, bytes) };
+        let state = opened(&state)?;
         if snapshot.is_null() {
             return Err(Status::INFONOISE_NULL);
         }
@@ -70,7 +71,7 @@ pub unsafe extern "C" fn infonoise_load(
         let words = unsafe { memory::words_mut(state, bytes)? };
         #[cfg(debug_assertions)]
         let _busy = crate::busy::claim(state)?;
-        Scheduler::load(words, snapshot)?;
+        snapshot::load(words, snapshot)?;
         Ok(())
     })
 }

@@ -31,11 +31,12 @@ pub struct EntropicTime<'a> {
 }
 
 impl<'a> EntropicTime<'a> {
-    /// The map of the refresh in force, with the power a, gated or bare.
+    /// The map of the refresh in force, with the power a, gated or bare; its sums
+    /// are to be made by [`EntropicTime::sum_up`].
     #[inline(always)]
-    pub(crate) fn new(block: &View<'a>, grid: Grid<'a>, power: f64, gated: bool) -> Self {
+    pub(crate) fn of(block: &View<'a>, grid: Grid<'a>, power: f64, gated: bool) -> Self {
         let summary = &block.header.summary;
-        let mut time = EntropicTime {
+        EntropicTime {
             grid,
             y: block.y,
             gate_exponent: summary.gate_exponent,
@@ -44,21 +45,25 @@ impl<'a> EntropicTime<'a> {
             highest: f64::NEG_INFINITY,
             sums: [0.0; crate::maths::MAX_BINS / STRIDE + 1],
             total: 0.0,
-        };
-        for k in 0..grid.bins() {
-            time.highest = time.highest.max(time.ln_mass(k));
+        }
+    }
+
+    /// Sums the masses.
+    #[inline(never)]
+    pub(crate) fn sum_up(&mut self) {
+        for k in 0..self.grid.bins() {
+            self.highest = self.highest.max(self.ln_mass(k));
         }
         let mut sum = 0.0;
-        for k in 0..grid.bins() {
+        for k in 0..self.grid.bins() {
             if k.is_multiple_of(STRIDE)
-                && let Some(slot) = time.sums.get_mut(k / STRIDE)
+                && let Some(slot) = self.sums.get_mut(k / STRIDE)
             {
                 *slot = sum;
             }
-            sum += time.mass(k);
+            sum += self.mass(k);
         }
-        time.total = sum;
-        time
+        self.total = sum;
     }
 
     /// ln of sigma^a r over bin `k`, but for the bins' common width.

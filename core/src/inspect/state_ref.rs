@@ -140,7 +140,7 @@ impl<'s> StateRef<'s> {
     #[inline(never)]
     pub fn profile_into(&self, profile: &mut Profile<'_>, estimated: bool) -> Result<(), Error> {
         let config = self.config()?;
-        let grid = self.block.grid(&config);
+        let grid = self.block.grid().ok_or(Error::Corrupt)?;
         if estimated {
             return profile.fill_estimated(&self.block, &config, &grid);
         }
@@ -163,7 +163,7 @@ impl<'s> StateRef<'s> {
         emphasis: &mut [f64],
     ) -> Result<Mismatch, Error> {
         let config = self.config()?;
-        let (block, grid) = (&self.block, self.block.grid(&config));
+        let (block, grid) = (&self.block, self.block.grid().ok_or(Error::Corrupt)?);
         if let Some(target) = target {
             if target.len() != grid.bins() {
                 return Err(Error::Length);
@@ -206,16 +206,32 @@ impl<'s> StateRef<'s> {
     ///
     /// # Errors
     /// `NotReady` before the first refresh, `Argument` unless |a| <= 64, `Corrupt`.
-    #[inline(always)]
     pub fn entropic_time(&self, power: f64, gated: bool) -> Result<EntropicTime<'s>, Error> {
+        self.with_entropic_time(power, gated, |time| time.clone())
+    }
+
+    /// Uses [`StateRef::entropic_time`] in place: a moved map would be on the stack
+    /// more than once.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline(always)]
+    pub fn with_entropic_time<R>(
+        &self,
+        power: f64,
+        gated: bool,
+        use_it: impl FnOnce(&EntropicTime<'s>) -> R,
+    ) -> Result<R, Error> {
         if !(power.abs() <= 64.0) {
             return Err(Error::Argument);
         }
-        let config = self.config()?;
+        let grid = self.block.grid().ok_or(Error::Corrupt)?;
         if self.block.header.refreshes == 0 {
             return Err(Error::NotReady);
         }
-        Ok(EntropicTime::new(&self.block, self.block.grid(&config), power, gated))
+        let mut time = EntropicTime::of(&self.block, grid, power, gated);
+        time.sum_up();
+        Ok(use_it(&time))
     }
 
     /// `sigma.len()` sigmas equally spaced in entropic time, from sigma_max
@@ -225,7 +241,7 @@ impl<'s> StateRef<'s> {
     /// As [`StateRef::entropic_time`] and [`EntropicTime::fill`].
     #[inline(never)]
     pub fn info_grid(&self, sigma: &mut [f32], power: f64, gated: bool) -> Result<(), Error> {
-        self.entropic_time(power, gated)?.fill(sigma)
+        self.with_entropic_time(power, gated, |time| time.fill(sigma))?
     }
 
     /// Writes the portable snapshot, [`snapshot::bytes`] long.

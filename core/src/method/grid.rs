@@ -28,16 +28,21 @@ pub struct Grid<'a> {
 impl<'a> Grid<'a> {
     /// The grid of `config`; both ends are rounded to f32 first.
     pub fn new(config: &Config) -> Self {
-        let ends = config.ends();
-        let low = ln(f64::from(ends.0));
-        let width = (ln(f64::from(ends.1)) - low) / f64::from(config.bins);
-        Grid { bins: config.bins as usize, ends, low, width, edges: &[], centres: &[] }
+        Self::stored(config, &[], &[])
     }
 
     /// The same grid, reading the bits of its edges and its centres off a block:
     /// a refresh has no time for their exponentials.
     pub fn stored(config: &Config, edges: &'a [u32], centres: &'a [f64]) -> Self {
-        Grid { edges, centres, ..Self::new(config) }
+        let (low, high) = config.ends();
+        Self::between(config.bins, low, high, edges, centres)
+    }
+
+    /// The same, by its ends.
+    pub fn between(bins: u32, low: f32, high: f32, edges: &'a [u32], centres: &'a [f64]) -> Self {
+        let ln_low = ln(f64::from(low));
+        let width = (ln(f64::from(high)) - ln_low) / f64::from(bins);
+        Grid { bins: bins as usize, ends: (low, high), low: ln_low, width, edges, centres }
     }
 
     /// K.

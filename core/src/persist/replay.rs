@@ -29,10 +29,11 @@
 use crate::config::Config;
 use crate::config::raw::RawConfig;
 use crate::error::Error;
+use crate::inspect::state_ref::StateRef;
 use crate::persist::journal::{Floats, Head, Record, Sigmas};
 use crate::persist::recent_draws::{Recent, recent_words};
 use crate::persist::snapshot;
-use crate::scheduler::{Scheduler, Step};
+use crate::scheduler::{Scheduler, Step, init};
 use crate::state_words;
 
 /// Words that a replay needs.
@@ -52,6 +53,7 @@ impl Needs {
     /// # Errors
     /// As [`Head::decode`] and [`Record::decode`]; `Record` where the first one
     /// does not start a run.
+    #[inline(never)]
     pub fn of(journal: &[u8]) -> Result<Self, Error> {
         let (head, record, bytes) = first(journal)?;
         let state_words = match record {
@@ -125,20 +127,46 @@ pub fn begin<'s, 'a>(
     memory: &'a mut [u64],
     journal: &[u8],
 ) -> Result<(Scheduler<'s>, Recent<'a>, usize), Error> {
-    let (head, record, used) = first(journal)?;
+    let needed = begin_in(words, memory, journal)?;
+    Ok((Scheduler::open(words)?, Recent::open(memory)?, needed))
+}
+
+/// [`begin`] without borrowing what it wrote; returns the number of bytes read.
+///
+/// # Errors
+/// As there.
+pub fn begin_in(words: &mut [u64], memory: &mut [u64], journal: &[u8]) -> Result<usize, Error> {
     let needed = Needs::of(journal)?;
     if words.len() < needed.state_words || memory.len() < needed.recent_words {
         return Err(Error::TooSmall);
     }
-    let scheduler = match record {
-        Record::Start { config, seed, weight, baseline } => {
-            Scheduler::init_from(words, &checked(&config)?, seed, weight, baseline)?
+    match snapshot_in(journal)? {
+        Some(snapshot) => snapshot::load(words, snapshot)?,
+        None => start(words, journal)?,
+    }
+    let (head, _) = Head::decode(journal)?;
+    Recent::init(memory, head.page as usize, StateRef::report_in(words)?.draws)?;
+    Ok(needed.bytes)
+}
+
+/// The snapshot that the run starts from, if it starts from one.
+#[inline(never)]
+fn snapshot_in(journal: &[u8]) -> Result<Option<&[u8]>, Error> {
+    match first(journal)? {
+        (_, Record::Snapshot { snapshot }, _) => Ok(Some(snapshot)),
+        _ => Ok(None),
+    }
+}
+
+/// Starts the run from the configuration of the first record.
+#[inline(never)]
+fn start(words: &mut [u64], journal: &[u8]) -> Result<(), Error> {
+    match first(journal)? {
+        (_, Record::Start { config, seed, weight, baseline }, _) => {
+            init(words, &checked(&config)?, seed, weight, baseline)
         }
-        Record::Snapshot { snapshot } => Scheduler::load(words, snapshot)?,
-        _ => return Err(Error::Record),
-    };
-    let recent = Recent::init(memory, head.page as usize, scheduler.report().draws)?;
-    Ok((scheduler, recent, used))
+        _ => Err(Error::Record),
+    }
 }
 
 /// Executes the record at the start of `bytes`; returns its length too.

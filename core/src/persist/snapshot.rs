@@ -248,7 +248,13 @@ impl<'a> Snapshot<'a> {
         Config::from_record(&self.record()?).map_err(|_| Error::Corrupt)
     }
 
+    #[inline(never)]
+    fn grid(&self) -> Result<Grid<'static>, Error> {
+        Ok(Grid::new(&self.config()?))
+    }
+
     /// Writes the header of a block.
+    #[inline(never)]
     fn read_header(&self, header: &mut Header) -> Result<(), Error> {
         *header = Header { magic: MAGIC, layout: LAYOUT, config: self.record()?, ..Header::zeroed() };
         let mut scalars = Cursor::new(self.bytes.get(self.places.scalars..).ok_or(Error::Truncated)?);
@@ -318,10 +324,13 @@ pub fn state_words_of(snapshot: &[u8]) -> Result<usize, Error> {
     Ok(state_words(snapshot.bins, snapshot.window as usize))
 }
 
-/// Writes the block of a snapshot into `words`; nothing is written on error.
+/// Writes the block of a snapshot into `words`, as [`crate::Scheduler::load`] does,
+/// without borrowing it.
 ///
-/// One function after the other, so that their stacks do not add up.
-pub(crate) fn load(words: &mut [u64], snapshot: &[u8]) -> Result<(), Error> {
+/// # Errors
+/// As there; nothing is written then.
+// One function after the other, so that their stacks do not add up.
+pub fn load(words: &mut [u64], snapshot: &[u8]) -> Result<(), Error> {
     let snapshot = Snapshot::open(snapshot)?;
     snapshot.check()?;
     let words =
@@ -334,7 +343,7 @@ pub(crate) fn load(words: &mut [u64], snapshot: &[u8]) -> Result<(), Error> {
 /// Everything after the header.
 #[inline(never)]
 fn fill(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
-    let grid = Grid::new(&snapshot.config()?);
+    let grid = snapshot.grid()?;
     let ViewMut {
         header,
         columns,

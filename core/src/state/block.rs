@@ -11,7 +11,6 @@
 //! assert!(size_of_val(&words) <= 74 * 1024);
 //! ```
 
-use crate::config::Config;
 use crate::config::raw::RawConfig;
 use crate::error::Error;
 use crate::hot::ring::Mark;
@@ -287,9 +286,12 @@ impl<'a> View<'a> {
         gate(summary.gate_exponent, summary.ln_c, grid.ln_centre(k))
     }
 
-    /// The grid of `config`, this block's, by its stored edges and centres.
-    pub fn grid(&self, config: &Config) -> Grid<'a> {
-        Grid::stored(config, self.edges, self.centres)
+    /// The grid, by its stored edges and centres; none where its ends make no sense.
+    pub fn grid(&self) -> Option<Grid<'a>> {
+        let config = &self.header.config;
+        let (low, high) = (config.sigma_min as f32, config.sigma_max as f32);
+        let grid = || Grid::between(config.bins, low, high, self.edges, self.centres);
+        (low > 0.0 && low < high && high.is_finite()).then(grid)
     }
 }
 
