@@ -36,10 +36,7 @@ pub unsafe extern "C" fn infonoise_config_check(
     let mut text = unsafe { text_in(message, message_bytes) };
     status(|| {
         let record = unsafe { sized_in(config)? };
-        Config::from_record(&record).map(|_| ()).map_err(|error| {
-            error.message(&mut |piece| text.put(piece));
-            Status::INFONOISE_INVALID_CONFIG
-        })
+        Config::from_record(&record).map(|_| ()).map_err(|error| refused(error.into(), &mut text))
     })
 }
 

@@ -11,7 +11,10 @@ pub(crate) unsafe fn table<'a>(pointer: *const f64, bins: u32) -> Result<Option<
     if pointer.is_null() { Ok(None) } else { unsafe { input(pointer, bins as usize) }.map(Some) }
 }
 
-/// The status of an error whose message, if it has one, goes to the caller.
+/// The status of an error whose message, if it has one, goes to the caller. Never inlined:
+/// each copy would bring the printing of numbers along.
+#[cold]
+#[inline(never)]
 pub(crate) fn refused(error: Error, text: &mut Text<'_>) -> Status {
     if let Error::Config(error) | Error::Table(error) = &error {
         error.message(&mut |piece| text.put(piece));

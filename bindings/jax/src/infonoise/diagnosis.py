@@ -46,7 +46,7 @@ def masses(schedule: Schedule, edges) -> np.ndarray:
     return np.array(_native.schedule_masses(config, *_arguments(schedule)))
 
 
-def _arguments(schedule: Schedule) -> tuple:
+def _arguments(schedule: Schedule) -> tuple[str, str, float, float, np.ndarray | None]:
     """A schedule as the native calls take it."""
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule must come from infonoise.schedules, got {type(schedule).__name__}")
