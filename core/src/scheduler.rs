@@ -162,7 +162,7 @@ impl<'s> Scheduler<'s> {
     ///
     /// # Errors
     /// As the two.
-    #[inline]
+    #[inline(never)]
     pub fn sample_in(words: &mut [u64], sigma: &mut [f32], rank: u32, world: u32) -> Result<(), Error> {
         sample(&mut Hot::new(words)?, sigma, rank, world)
     }
@@ -252,20 +252,28 @@ impl<'s> Scheduler<'s> {
         config: &Config,
         weight: Option<Doubles<'_>>,
     ) -> Result<(), Error> {
-        let old = self.reader().config()?;
-        check_change(&old, config, self.block.baseline, weight.as_ref(), None)?;
+        self.check_change(config, weight.as_ref())?;
         if let Some(table) = weight {
             table.copy_to(self.block.weight);
         }
         let header = &mut *self.block.header;
+        let (low, high, every) =
+            (header.config.sigma_min, header.config.sigma_max, header.config.refresh_every);
         header.next_refresh = if header.attempts() == 0 {
             config.warmup_steps
         } else {
-            header.next_refresh.saturating_sub(old.refresh_every).saturating_add(config.refresh_every)
+            header.next_refresh.saturating_sub(every).saturating_add(config.refresh_every)
         };
-        let new = Config { sigma_min: old.sigma_min, sigma_max: old.sigma_max, ..*config };
-        header.config = new.to_record();
+        header.config = config.to_record();
+        (header.config.sigma_min, header.config.sigma_max) = (low, high);
         Ok(())
+    }
+
+    #[inline(never)]
+    fn check_change(&self, config: &Config, weight: Option<&Doubles<'_>>) -> Result<(), Error> {
+        let old = Config::from_record(&self.block.header.config);
+        let old = old.as_ref().map_err(|_| Error::Corrupt)?;
+        check_change(old, config, self.block.baseline, weight, None)
     }
 
     /// Optimizer steps so far.

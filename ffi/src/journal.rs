@@ -189,11 +189,17 @@ pub unsafe extern "C" fn infonoise_journal_step(
             }
             let (_, used) = journal.step(state, out)?;
             if !report.is_null() {
-                sized_out(report, state.report())?;
+                tell(state, report)?;
             }
             Ok(used)
         })
     }
+}
+
+/// Apart from the step, whose stack it would deepen.
+#[inline(never)]
+unsafe fn tell(state: &Scheduler<'_>, report: *mut Report) -> Result<(), Status> {
+    unsafe { sized_out(report, state.report()) }
 }
 
 /// As `infonoise_set_frozen`.
@@ -219,7 +225,7 @@ pub unsafe extern "C" fn infonoise_journal_reconfigure(
     unsafe {
         recorded(recorder, &mut |journal, state, out| {
             let config = Config::from_record(&sized_in(config)?).map_err(Error::Config)?;
-            let bins = state.reader().config()?.bins as usize;
+            let bins = state.reader().bins();
             let weight = if weight.is_null() { None } else { Some(input(weight, bins)?) };
             Ok(journal.reconfigure(state, &config, weight, out)?)
         })

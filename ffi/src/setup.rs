@@ -149,7 +149,7 @@ pub unsafe extern "C" fn infonoise_reconfigure(
     status(|| {
         let config = config_of(&unsafe { sized_in(config)? })?;
         let mut state = unsafe { scheduler(state, bytes)? };
-        let bins = state.reader().config()?.bins;
+        let bins = state.reader().bins() as u32;
         let weight = unsafe { table(weight, bins)? };
         Ok(state.reconfigure(&config, weight)?)
     })

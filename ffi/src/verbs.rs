@@ -79,6 +79,8 @@ pub unsafe extern "C" fn infonoise_observe_masked(
     })
 }
 
+// Apart from its callers, whose stack it would deepen.
+#[inline(never)]
 unsafe fn observe(
     words: &mut [u64],
     sigma: *const f32,

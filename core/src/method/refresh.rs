@@ -132,10 +132,12 @@ pub fn nats(rate: &Rate, k: usize) -> f64 {
 /// `Corrupt` where the block's configuration is not valid.
 #[cold]
 pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
-    let config = Config::from_record(&block.header.config).map_err(|_| Error::Corrupt)?;
+    // By reference: a moved configuration would be on the stack twice.
+    let config = Config::from_record(&block.header.config);
+    let config = config.as_ref().map_err(|_| Error::Corrupt)?;
     let accepted = block.header.accepted_pivot();
     let ViewMut { header, edges, centres, marks, rings, ema, weight, guide, .. } = block;
-    let grid = Grid::stored(&config, edges, centres);
+    let grid = Grid::stored(config, edges, centres);
     // Room for three curves: the guide, which is derived and written anew below.
     let room: &mut [f64] = bytemuck::try_cast_slice_mut(guide).map_err(|_| Error::Corrupt)?;
     let (error, rest) = room.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
@@ -143,16 +145,16 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let masses = rest.get_mut(..grid.bins()).ok_or(Error::Corrupt)?;
     // 1, 2. Means of the rings, blended into the EMA, which moves even if the
     // refresh is then held.
-    blend_means(header, &config, marks, rings, ema);
+    blend_means(header, config, marks, rings, ema);
     // 3 to 7. Ceiling, rate, pivot, gate, target.
     copy(error, ema);
-    let findings = find_target(&config, &grid, accepted, error, y, masses);
+    let findings = find_target(config, &grid, accepted, error, y, masses);
     let rate = Rate { grid: &grid, y };
     let peak_sigma = grid.centre(peak(masses).0);
     // 8. The density.
-    density(&config, &grid, weight, masses);
+    density(config, &grid, weight, masses);
     // 11. The guard, on the density before coverage.
-    let hold = guarded(&config, &findings, &rate, masses);
+    let hold = guarded(config, &findings, &rate, masses);
     let summary = &mut header.summary;
     summary.warning = findings.warning(grid.bins()).code();
     summary.clipped = findings.ceiling.clipped;
@@ -160,7 +162,7 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     if hold != Hold::None {
         header.held = header.held.wrapping_add(1);
         summary.hold = hold.code();
-        block.restore_guide(&config);
+        block.restore_guide(config);
         return Ok(Step::Held(hold));
     }
     header.refreshes = header.refreshes.wrapping_add(1);
@@ -180,7 +182,7 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     copy(block.y, y);
     copy(block.density, masses);
     // 10. The thresholds of the draws.
-    block.install(&config);
+    block.install(config);
     Ok(Step::Refreshed)
 }
 

@@ -161,11 +161,14 @@ fn snapshot_in(journal: &[u8]) -> Result<Option<&[u8]>, Error> {
 /// Starts the run from the configuration of the first record.
 #[inline(never)]
 fn start(words: &mut [u64], journal: &[u8]) -> Result<(), Error> {
-    match first(journal)? {
-        (_, Record::Start { config, seed, weight, baseline }, _) => {
-            init(words, &checked(&config)?, seed, weight, baseline)
-        }
-        _ => Err(Error::Record),
+    // By reference: what is moved is on the stack twice.
+    match &first(journal) {
+        Ok((_, Record::Start { config, seed, weight, baseline }, _)) => match &checked(config) {
+            Ok(config) => init(words, config, *seed, *weight, *baseline),
+            Err(error) => Err(*error),
+        },
+        Ok(_) => Err(Error::Record),
+        Err(error) => Err(*error),
     }
 }
 

@@ -235,7 +235,7 @@ impl<'a> Snapshot<'a> {
             return Err(Error::Checksum);
         }
         let snapshot = Snapshot { bytes: snapshot, places, bins: bins as usize, window };
-        snapshot.config()?;
+        snapshot.check_config()?;
         Ok(snapshot)
     }
 
@@ -244,13 +244,9 @@ impl<'a> Snapshot<'a> {
         read_config(&mut fields).ok_or(Error::Truncated)
     }
 
-    fn config(&self) -> Result<Config, Error> {
-        Config::from_record(&self.record()?).map_err(|_| Error::Corrupt)
-    }
-
     #[inline(never)]
-    fn grid(&self) -> Result<Grid<'static>, Error> {
-        Ok(Grid::new(&self.config()?))
+    fn check_config(&self) -> Result<(), Error> {
+        Config::from_record(&self.record()?).map(|_| ()).map_err(|_| Error::Corrupt)
     }
 
     /// Writes the header of a block.
@@ -343,7 +339,6 @@ pub fn load(words: &mut [u64], snapshot: &[u8]) -> Result<(), Error> {
 /// Everything after the header.
 #[inline(never)]
 fn fill(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
-    let grid = snapshot.grid()?;
     let ViewMut {
         header,
         columns,
@@ -360,6 +355,9 @@ fn fill(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
         weight,
         baseline,
     } = ViewMut::split(words)?;
+    // By the header, which is sound: a configuration would deepen the stack.
+    let RawConfig { bins, sigma_min, sigma_max, .. } = header.config;
+    let grid = Grid::between(bins, sigma_min as f32, sigma_max as f32, &[], &[]);
     BinLookup::build(&grid, bin_table, edges);
     grid.store_centres(centres);
     let [thresholds, _, places @ ..] = snapshot.places.columns;
