@@ -99,7 +99,7 @@ exec 9>"$folder/.libinfonoise.lock"
 # Optimised for speed, but small: calls are inlined and loops unrolled where that saves
 # more than it adds. These are LLVM's own options, so a compiler without them does without.
 small=()
-for option in -inline-threshold=25 -unroll-threshold=20 -unroll-allow-partial=0 -unroll-runtime=0; do
+for option in -inline-threshold=10 -unroll-threshold=20 -unroll-allow-partial=0 -unroll-runtime=0; do
   small+=(-C "llvm-args=$option")
 done
 if (cd "$repository" && echo '#![no_std]' | "$rustc" --crate-type lib --crate-name probe "${small[@]}" --emit obj -o /dev/null - 2>/dev/null); then

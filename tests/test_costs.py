@@ -13,7 +13,11 @@ import instructions  # noqa: E402
 import linked  # noqa: E402
 
 LARGEST_LIBRARY = 120_000
-LARGEST_TRAINER = 40_000
+LARGEST_TRAINER = 42_000
+# A GPU reserves it for every thread that it could hold. Recording and replaying need
+# more: a record is made or read around the call.
+LARGEST_STACK = 2048
+LARGEST_STACK_OF_JOURNALS = 2688
 
 
 def test_instructions_do_not_grow(library):
@@ -37,3 +41,20 @@ def test_the_library_is_small(library):
 def test_a_trainer_pays_for_what_it_calls(library):
     """Linked with --gc-sections, a program takes in what its calls reach."""
     assert linked.growth(library) < LARGEST_TRAINER
+
+
+def test_no_call_takes_much_stack(library, tmp_path):
+    """Every call on a painted stack, at the largest number of bins."""
+    program = tmp_path / "stack"
+    sources = [ROOT / "tests/c/stack.c", library]
+    subprocess.run(["cc", "-O1", "-std=c11", f"-I{ROOT / 'include'}", *sources, "-o", program], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    deepest = {}
+    for line in done.splitlines():
+        name, depth = line.rsplit(" ", 1)
+        deepest[name] = max(int(depth), deepest.get(name, 0))
+    assert len(deepest) > 25 and min(deepest.values()) > 0, deepest
+    journals = {name: depth for name, depth in deepest.items() if "journal" in name or "replay" in name}
+    others = {name: depth for name, depth in deepest.items() if name not in journals}
+    assert max(others.values()) <= LARGEST_STACK, others
+    assert max(journals.values()) <= LARGEST_STACK_OF_JOURNALS, journals

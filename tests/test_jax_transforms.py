@@ -260,10 +260,10 @@ ZEROS = with_words(jnp.zeros_like)
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda s: inj.step(with_words(lambda w: w.astype(jnp.int32))(s)), TypeError, r"uint32\[N\], got int32\[5408\]"),
+        (lambda s: inj.step(with_words(lambda w: w.astype(jnp.int32))(s)), TypeError, r"uint32\[N\], got int32\[\d+\]"),
         (lambda s: inj.step(with_words(lambda w: w[0])(s)), TypeError, r"uint32\[N\], got uint32\[\]"),
         (lambda s: inj.report(with_words(lambda w: None)(s)), TypeError, r"uint32\[N\], got NoneType"),
-        (lambda s: inj.report(with_words(lambda w: w.astype(float))(s)), TypeError, r"got float32\[5408\]"),
+        (lambda s: inj.report(with_words(lambda w: w.astype(float))(s)), TypeError, r"got float32\[\d+\]"),
         (lambda s: jax.jit(inj.step)(ZEROS(s)), Exception, "infonoise.jax.step: the block does not hold a scheduler"),
         (lambda s: scan(ZEROS(s), ERRORS), Exception, "infonoise.jax.sample: the block does not hold a scheduler"),
         (lambda s: inj.report(ZEROS(s)), ValueError, "the block does not hold a scheduler"),

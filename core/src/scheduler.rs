@@ -80,8 +80,22 @@ impl<'s> Scheduler<'s> {
         weight: Option<&[f64]>,
         baseline: Option<&[f64]>,
     ) -> Result<Self, Error> {
-        init(words, config, seed, weight.map(Doubles::Own), baseline.map(Doubles::Own))?;
+        Self::init_in(words, config, seed, weight, baseline)?;
         Self::open(words)
+    }
+
+    /// [`Scheduler::init_with`] without borrowing what it wrote.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn init_in(
+        words: &mut [u64],
+        config: &Config,
+        seed: u64,
+        weight: Option<&[f64]>,
+        baseline: Option<&[f64]>,
+    ) -> Result<(), Error> {
+        init(words, config, seed, weight.map(Doubles::Own), baseline.map(Doubles::Own))
     }
 
     /// Writes the schedule of a snapshot into `words` and borrows it.
@@ -223,7 +237,7 @@ impl<'s> Scheduler<'s> {
     ///
     /// # Errors
     /// As the two.
-    #[inline]
+    #[inline(always)]
     pub fn step_in(words: &mut [u64]) -> Result<Step, Error> {
         if block::header_mut(words)?.count_step() { due_in(words) } else { Ok(Step::Counted) }
     }

@@ -85,8 +85,7 @@ pub unsafe extern "C" fn infonoise_init_with(
         let words = unsafe { memory::words_mut(state, bytes)? };
         #[cfg(debug_assertions)]
         let _busy = crate::busy::claim(state)?;
-        Scheduler::init_with(words, &config, seed, weight, baseline)?;
-        Ok(())
+        Ok(Scheduler::init_in(words, &config, seed, weight, baseline)?)
     })
 }
 

@@ -113,6 +113,7 @@ pub unsafe extern "C" fn infonoise_step(state: *mut State, bytes: usize, report:
     })
 }
 
+#[inline(always)]
 unsafe fn step(words: &mut [u64], report: *mut Report) -> Result<(), Status> {
     if report.is_null() {
         Scheduler::step_in(words)?;

@@ -122,7 +122,7 @@ impl<'a> Schedule<'a> {
             }
             Schedule::Cosine => libm::atan(sigma) * core::f64::consts::FRAC_2_PI,
             Schedule::ShiftedFlow { shift } => sigma / (sigma + shift),
-            Schedule::Table(masses) => mass_below(grid, |k| at(masses, k), sigma) / sum(masses),
+            Schedule::Table(masses) => mass_below(grid, &|k| at(masses, k), sigma) / sum(masses),
         }
     }
 
@@ -158,8 +158,12 @@ impl<'a> Schedule<'a> {
     }
 }
 
+/// Masses of the bins, one by one: a function, since none of them is stored. Dynamic,
+/// since none of this is hot and each kind would be compiled again.
+type Masses<'m> = &'m dyn Fn(usize) -> f64;
+
 /// Sum of the masses of the bins, in ascending order.
-fn total(grid: &Grid, mass: impl Fn(usize) -> f64) -> f64 {
+fn total(grid: &Grid, mass: Masses<'_>) -> f64 {
     let mut total = 0.0;
     for k in 0..grid.bins() {
         total += mass(k);
@@ -174,7 +178,7 @@ pub(crate) fn normalised(grid: &Grid, mass: impl Fn(usize) -> f64) -> impl Fn(us
 }
 
 /// Mass below `sigma`, linear in sigma within a bin.
-fn mass_below(grid: &Grid, mass: impl Fn(usize) -> f64, sigma: f64) -> f64 {
+fn mass_below(grid: &Grid, mass: Masses<'_>, sigma: f64) -> f64 {
     let mut below = 0.0;
     for k in 0..grid.bins() {
         let (low, high) = (f64::from(grid.edge(k)), f64::from(grid.edge(k + 1)));
@@ -184,8 +188,8 @@ fn mass_below(grid: &Grid, mass: impl Fn(usize) -> f64, sigma: f64) -> f64 {
 }
 
 /// The sigma below which the share `p` of the masses lies.
-fn quantile(grid: &Grid, mass: impl Fn(usize) -> f64, p: f64) -> f64 {
-    let wanted = p * total(grid, &mass);
+fn quantile(grid: &Grid, mass: Masses<'_>, p: f64) -> f64 {
+    let wanted = p * total(grid, mass);
     let mut below = 0.0;
     for k in 0..grid.bins() {
         let mass = mass(k);
@@ -230,7 +234,7 @@ impl Mismatch {
         config: &Config,
         grid: &Grid,
         weight: &[f64],
-        target: impl Fn(usize) -> f64,
+        target: Masses<'_>,
         schedule: &Schedule<'_>,
         emphasis: &mut [f64],
     ) -> Result<Self, Error> {
@@ -239,7 +243,7 @@ impl Mismatch {
             return Err(Error::Length);
         }
         let pi = |k: usize| schedule.mass(grid, k);
-        let on_grid = total(grid, pi).min(1.0);
+        let on_grid = total(grid, &pi).min(1.0);
         let realised = normalised(grid, |k| match config.emphasis {
             Emphasis::Samples => pi(k),
             Emphasis::Target => pi(k) * fixed_weight(config, grid, weight, k),
@@ -249,7 +253,7 @@ impl Mismatch {
         for k in 0..grid.bins() {
             overlap += (realised(k) * on_grid).min(target(k));
         }
-        let (band_low, band_high) = (quantile(grid, &target, 0.05), quantile(grid, &target, 0.95));
+        let (band_low, band_high) = (quantile(grid, target, 0.05), quantile(grid, target, 0.95));
         let inside_band = schedule.cdf(grid, band_high) - schedule.cdf(grid, band_low);
         let wanted = mass_below(grid, &ideal, band_high) - mass_below(grid, &ideal, band_low);
         emphasis.iter_mut().enumerate().for_each(|(k, mass)| *mass = realised(k));
@@ -279,7 +283,7 @@ mod tests {
         target: impl Fn(usize) -> f64,
         schedule: &Schedule<'_>,
     ) -> Result<Mismatch, Error> {
-        Mismatch::new(config, &Grid::new(config), &[1.0; 64], target, schedule, &mut [])
+        Mismatch::new(config, &Grid::new(config), &[1.0; 64], &target, schedule, &mut [])
     }
 
     #[test]

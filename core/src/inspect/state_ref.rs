@@ -168,7 +168,7 @@ impl<'s> StateRef<'s> {
             if target.len() != grid.bins() {
                 return Err(Error::Length);
             }
-            return Mismatch::new(&config, &grid, block.weight, |k| at(target, k), schedule, emphasis);
+            return Mismatch::new(&config, &grid, block.weight, &|k| at(target, k), schedule, emphasis);
         }
         if block.header.refreshes == 0 {
             return Err(Error::NotReady);
@@ -177,7 +177,7 @@ impl<'s> StateRef<'s> {
         let highest = rate.peak_q();
         let raw = |k| target::unnormalised(&rate, block.gate_in_force(&grid, k), highest, k);
         let target = normalised(&grid, raw);
-        Mismatch::new(&config, &grid, block.weight, target, schedule, emphasis)
+        Mismatch::new(&config, &grid, block.weight, &target, schedule, emphasis)
     }
 
     /// Whether [`crate::Scheduler::reconfigure`] would take `config` and `weight`; and,

@@ -191,13 +191,18 @@ fn onset_literal(config: &Config, rate: &Rate) -> Found {
 }
 
 /// Smooths `value(k)` over all bins into an array, by a kernel of that half width.
-#[inline(always)]
 fn smooth(half: usize, smoothed: &mut [f64], value: impl Fn(usize) -> f64) {
     Kernel::new(half).for_each(smoothed.len(), value, |k, average| {
         if let Some(slot) = smoothed.get_mut(k) {
             *slot = average;
         }
     });
+}
+
+/// Smooths q_k.
+#[inline(never)]
+fn smooth_q(rate: &Rate, half: usize, q: &mut [f64]) {
+    smooth(half, q, |k| rate.q(k));
 }
 
 /// A rise or fall must exceed this, in nats, to count.
@@ -208,7 +213,7 @@ const STEP: f64 = LN_2;
 /// (docs/specification.md#foot).
 fn foot(rate: &Rate, q: &mut [f64]) -> Found {
     let grid = rate.grid;
-    smooth(grid.bins_in(0.075, 0), q, |k| rate.q(k));
+    smooth_q(rate, grid.bins_in(0.075, 0), q);
     let run = grid.bins_in(0.2, 2);
     let (mut falling, mut extreme, mut extreme_at) = (false, f64::NEG_INFINITY, 0);
     // The lowest confirmed peak: its bin, its height, the valley after it.
@@ -280,7 +285,7 @@ fn power_law(rate: &Rate) -> Found {
 /// The bin farthest below the chord from bin 0 to the peak of the information
 /// (docs/specification.md#knee).
 fn knee(rate: &Rate, q: &mut [f64]) -> Found {
-    smooth(rate.grid.bins_in(0.15, 0), q, |k| rate.q(k));
+    smooth_q(rate, rate.grid.bins_in(0.15, 0), q);
     let (top, height) = peak(q);
     if top < 2 {
         return Found::NONE;

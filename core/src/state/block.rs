@@ -104,7 +104,7 @@ impl Header {
     }
 
     /// Counts a step; whether a refresh is due at it.
-    #[inline]
+    #[inline(always)]
     pub fn count_step(&mut self) -> bool {
         self.steps = self.steps.wrapping_add(1);
         self.frozen == 0 && self.steps >= self.next_refresh
@@ -324,12 +324,14 @@ pub fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
 }
 
 /// The head of a block that can be used, to write.
+#[inline(always)]
 pub(crate) fn header_mut(words: &mut [u64]) -> Result<&mut Header, Error> {
     dimensions(words)?;
     fresh_header(words)
 }
 
 /// The place of a head in any words.
+#[inline(always)]
 pub(crate) fn fresh_header(words: &mut [u64]) -> Result<&mut Header, Error> {
     let head = words.get_mut(..HEADER_WORDS).ok_or(Error::TooSmall)?;
     let head: &mut [Header] = try_cast_slice_mut(head).map_err(|_| Error::Corrupt)?;
