@@ -2,6 +2,7 @@
  * in another language can hold it to the golden vectors. f32 values travel as
  * bits, f64 values as hexadecimal floats. argv[1] 1: flush subnormals to zero. */
 #include <inttypes.h>
+#include "must.h"
 #include <infonoise.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +17,6 @@ static uint8_t mask[ROOM];
 static double tables[2][256], curves[10][257];
 static infonoise_state *state;
 static size_t bytes;
-
-static void must(infonoise_status status) {
-  if (status != INFONOISE_OK) {
-    printf("error %s\n", infonoise_status_message(status));
-    exit(1);
-  }
-}
 
 static double real(void) {
   double x = 0;

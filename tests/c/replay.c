@@ -1,19 +1,13 @@
 /* Replays a schedule: argv holds steps, batch and 1 to run with subnormals
  * flushed to zero; stdin the errors, f32; stdout gets each batch of sigmas, and
  * the digest after each step. Other bindings must write the same bytes. */
+#include "must.h"
 #include <infonoise.h>
 #include <stdio.h>
 #include <stdlib.h>
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
-
-static void must(infonoise_status status) {
-  if (status != INFONOISE_OK) {
-    fprintf(stderr, "%s\n", infonoise_status_message(status));
-    exit(1);
-  }
-}
 
 int main(int argc, char **argv) {
   if (argc != 4) return 2;

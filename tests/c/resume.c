@@ -2,16 +2,10 @@
  * and the step at which to save and wait for kill -9 (0: never). Each later step
  * prints a hash of its sigmas and the digest. */
 #include <inttypes.h>
+#include "must.h"
 #include <infonoise.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static void must(infonoise_status status) {
-  if (status != INFONOISE_OK) {
-    fprintf(stderr, "%s\n", infonoise_status_message(status));
-    exit(1);
-  }
-}
 
 int main(int argc, char **argv) {
   if (argc != 4) return 2;

@@ -1,6 +1,7 @@
 /* The stack that each call takes, on a painted stack of its own: prints
  * "name bytes" for each. K = 256, the largest tables; half of the calls are made
  * twice, with other options. */
+#include "must.h"
 #include <infonoise.h>
 #include <infonoise_journal.h>
 #include <math.h>
@@ -39,12 +40,6 @@ static double curves[10][CURVE], table[K], time_[64];
 static unsigned char *snapshot, *journal;
 static infonoise_recorder recorder = INFONOISE_RECORDER_INIT, player = INFONOISE_RECORDER_INIT;
 static char message[512];
-
-static void must(infonoise_status status) {
-  if (status == INFONOISE_OK) return;
-  fprintf(stderr, "%s\n", infonoise_status_message(status));
-  exit(2);
-}
 
 static void learn(void) {
   for (int i = 0; i < N; ++i) error[i] = sigma[i] * sigma[i] * .25f / (sigma[i] * sigma[i] + .25f);

@@ -1,5 +1,6 @@
 /* Two threads: each on a block of its own, then both on one block. argv[1] 1:
  * the library is a debug build and must call the second a mistake. */
+#include "must.h"
 #include <infonoise.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -8,13 +9,6 @@
 enum { STEPS = 3000, BATCH = 256 };
 static size_t bytes;
 static infonoise_state *shared;
-
-static void must(infonoise_status status) {
-  if (status != INFONOISE_OK) {
-    fprintf(stderr, "%s\n", infonoise_status_message(status));
-    exit(1);
-  }
-}
 
 static infonoise_state *fresh(void) {
   infonoise_config config = INFONOISE_CONFIG_INIT;

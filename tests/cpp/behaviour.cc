@@ -1,6 +1,7 @@
 // What infonoise.hpp promises, where exceptions are on.
 //
 //   behaviour FOLDER   writes FOLDER/run.journal and prints its last digest
+#include "check.h"
 #include <infonoise/infonoise.hpp>
 #include <infonoise/journal.hpp>
 
@@ -16,14 +17,6 @@
 #include <iterator>
 #include <locale>
 #include <sstream>
-
-#define CHECK(what)                                                          \
-  do {                                                                       \
-    if (!(what)) {                                                           \
-      std::cerr << __FILE__ << ':' << __LINE__ << ": " << #what << std::endl; \
-      std::exit(1);                                                          \
-    }                                                                        \
-  } while (0)
 
 using infonoise::Config;
 using infonoise::Error;

@@ -1,19 +1,12 @@
 // The same calls under -fno-exceptions -fno-rtti: results instead of exceptions.
 //
 //   returning FOLDER   records FOLDER/returning.journal and prints its last digest
+#include "check.h"
 #include <infonoise/infonoise.hpp>
 #include <infonoise/journal.hpp>
 
 #include <cstring>
 #include <iostream>
-
-#define CHECK(what)                                                          \
-  do {                                                                       \
-    if (!(what)) {                                                           \
-      std::cerr << __FILE__ << ':' << __LINE__ << ": " << #what << std::endl; \
-      std::exit(1);                                                          \
-    }                                                                        \
-  } while (0)
 
 template <typename T>
 bool refused(const infonoise::Expected<T>& result, infonoise_status status, const char* text) {

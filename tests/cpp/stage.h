@@ -1,5 +1,6 @@
 // What the programs about infonoise/cuda.hpp share. They run on the stand-in of
 // tests/cpp/cuda, or, compiled by nvcc, on a GPU.
+#include "check.h"
 #include <infonoise/cuda.hpp>
 #include <infonoise/journal.hpp>
 
@@ -7,14 +8,6 @@
 #include <deque>
 #include <iostream>
 #include <random>
-
-#define CHECK(what)                                                          \
-  do {                                                                       \
-    if (!(what)) {                                                           \
-      std::cerr << __FILE__ << ':' << __LINE__ << ": " << #what << std::endl; \
-      std::_Exit(1); /* threads may be at work */                            \
-    }                                                                        \
-  } while (0)
 
 constexpr std::size_t pairs = 64;
 
