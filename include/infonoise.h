@@ -152,9 +152,9 @@ INFONOISE_ENUM_(infonoise_emphasis) {
   INFONOISE_EMPHASIS_SAMPLES = 1,  // The draws do: pi = rho, whatever the weight.
 };
 
-// How the data end: decides which pivot rule makes sense.
+// Where the data's information ends: decides which pivot rule makes sense.
 INFONOISE_ENUM_(infonoise_endpoint) {
-  // Real-valued data: the rate grows for ever towards low noise.
+  // Real-valued data: the rate grows without end towards low noise.
   INFONOISE_ENDPOINT_CONTINUOUS = 0,
   // Data on finitely many points: the rate dies below a critical sigma.
   INFONOISE_ENDPOINT_DISCRETE = 1,

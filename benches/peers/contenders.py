@@ -74,7 +74,7 @@ def carried(name, function, carry, steps, rounds=1):
 
 def jax_step(error, state):
     """sample, observe, step. The errors are a constant: XLA hands any call of more than a
-    thousand floating point operations to another thread, and a model of ours would decide that."""
+    thousand floating point operations to another thread, and a model in this file would decide that."""
     state, sigma = inj.sample(state, error.size)
     return inj.step(inj.observe(state, sigma, error))
 

@@ -113,7 +113,7 @@ impl Spec {
         });
         let Some(given) = given.filter(|given| given.len() == usual.len()) else {
             return refuse(format!(
-                "{name} takes {} numbers behind a colon, separated by a comma",
+                "{name} takes {} numbers after a colon, separated by a comma",
                 usual.len()
             ));
         };

@@ -26,7 +26,7 @@ pub struct Ended {
 pub struct Moment<'a> {
     /// None for the start.
     pub event: Option<Event>,
-    /// The schedule behind the record.
+    /// The schedule after the record.
     pub scheduler: &'a Scheduler<'a>,
     /// The recent draws.
     pub recent: &'a Recent<'a>,
@@ -71,7 +71,7 @@ impl Pending<'_> {
         Ok(())
     }
 
-    /// Reads on until the next record is there as a whole, behind `head` other bytes.
+    /// Reads on until the next record is there as a whole, after `head` other bytes.
     fn ask_record(&mut self, head: usize) -> Result<(), Failure> {
         self.ask(head + 8)?;
         match Record::length_at(self.rest().get(head..).unwrap_or(&[])) {

@@ -239,7 +239,7 @@ impl Error {
             }
             Error::NotASnapshot => "these bytes are not a snapshot of a schedule: pass what save() wrote",
             Error::Truncated => {
-                "the bytes end early: the file was cut off; use an older checkpoint, or cut a journal behind its last whole record"
+                "the bytes end early: the file was cut off; use an older checkpoint, or cut a journal after its last whole record"
             }
             Error::SnapshotVersion(_) => {
                 "the snapshot was written by another snapshot version of the library: load it with that one"

@@ -242,7 +242,7 @@ impl<'s> Scheduler<'s> {
         if block::header_mut(words)?.count_step() { due_in(words) } else { Ok(Step::Counted) }
     }
 
-    /// Stops refreshes, or lets them go on; a due one then runs at the next step.
+    /// Stops refreshes, or allows them again; a due one then runs at the next step.
     pub fn set_frozen(&mut self, frozen: bool) {
         self.block.header.frozen = frozen.into();
     }

@@ -145,7 +145,7 @@ proptest! {
         prop_assert_eq!(replayed.differs, None);
         prop_assert_eq!(replayed.digest, run.digest);
         prop_assert!(replayed.digests >= 1);
-        // A rank's slices, one behind the other, are parts of the global stream.
+        // A rank's slices, one after the other, are parts of the global stream.
         prop_assert!(replayed.draws >= run.sigmas.len() as u64);
     }
 

@@ -52,7 +52,7 @@ static void put_bits(const float *from, size_t n) {
   printf("\n");
 }
 
-/* The fields in the struct's order, then the tables, each behind 0 or 1. */
+/* The fields in the struct's order, then the tables, each after a 0 or a 1. */
 static void init(void) {
   infonoise_config c = INFONOISE_CONFIG_INIT;
   uint32_t *codes[] = {&c.bins,    &c.window,   &c.objective, &c.reduction_dim, &c.emphasis, &c.endpoint, &c.pivot,

@@ -411,7 +411,7 @@ void records(const std::string& folder) {
   CHECK(taken.digest() == last);
 }
 
-// A journal of a block in memory of ours is the journal of a scheduler, byte for byte.
+// A journal of a block in memory of this program is the journal of a scheduler, byte for byte.
 void records_a_block(const std::string& folder) {
   const std::string path = folder + "/block.journal", other = folder + "/scheduler.journal";
   Scheduler scheduler(quick(), 4);

@@ -62,7 +62,7 @@ void draws_the_hosts_bits() {
   const Stream stream;
   std::vector<double> masses(16, 1e-20);  // too little for a word
   masses[2] = 0.25, masses[4] = 0.5, masses[5] = 1e-9, masses[9] = 0.25;
-  // Gaps before, between and behind the bins that are drawn.
+  // Gaps before, between and after the bins that are drawn.
   const auto gaps = quick().warmup_steps(100).coverage(0).baseline_table(masses);
   for (const auto& config : {quick(), gaps, infonoise::Config().bins(256)}) {
     Scheduler scheduler(config, 3);

@@ -53,7 +53,7 @@ void waits_only_for_what_is_late() {
       const bool in_time = behind <= lag;
       CHECK(stage.waits() == (in_time ? 0 : 60 - lag));
       CHECK(standin::calls("cudaEventSynchronize") == stage.waits() && standin::calls("cudaDeviceSynchronize") == 0);
-      // An event that is not ready is no error, and leaves none behind.
+      // An event that is not ready is no error, and leaves none.
       CHECK(standin::last_error() == cudaSuccess);
       stage.drain();
     }
@@ -298,7 +298,7 @@ void ranks_are_one_process() {
   }
 }
 
-// The second stream waits for the first, and observes behind its last reader.
+// The second stream waits for the first, and observes after its last reader.
 void serves_two_streams() {
   for (unsigned seed = 0; seed < 8; ++seed) {
     standin::start(standin::Way::threads, seed, 60);

@@ -78,7 +78,7 @@ std::size_t advance(Words state, FloatsIn sigma, FloatsIn error, Floats next, st
 nb::object advance_rows(nb::handle state, nb::handle sigma, nb::handle error) {
   Row words(state, "I", PyBUF_WRITABLE), sigmas(sigma, "f"), errors(error, "f");
   if (!words || !sigmas || !errors || sigmas.length() != errors.length()) return nb::none();
-  // Kept for ever: looking them up costs as much as the rest.
+  // Never freed: looking them up costs as much as the rest.
   static const nb::handle numpy_empty = nb::object(nb::module_::import_("numpy").attr("empty")).release();
   static const nb::handle float32 = nb::object(nb::module_::import_("numpy").attr("float32")).release();
   nb::object following = numpy_empty(sigmas.length(), float32);

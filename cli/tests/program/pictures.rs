@@ -61,7 +61,7 @@ fn a_journal_has_a_heat_map_too() {
     assert_eq!(line(&format!("plot {} -o {}", journal.display(), raster.display())).code, 0);
     let text = svg(&vector);
     assert!(text.contains("optimizer steps") && text.contains("median draw"));
-    // The warm-up is one shade, the ten spans behind it have many each.
+    // The warm-up is one shade, the ten spans after it have many each.
     assert!(text.matches("<rect ").count() > 10 * 15);
     let (width, height, colours) = png(&raster);
     assert_eq!((width, height), (2200, 2380));

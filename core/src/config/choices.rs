@@ -73,11 +73,11 @@ pub enum Emphasis {
 }
 coded!(Emphasis { Target = "target", Samples = "samples" });
 
-/// How the data end: decides which pivot rule makes sense.
+/// Where the data's information ends: decides which pivot rule makes sense.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Real-valued data: the rate grows for ever towards low noise.
+    /// Real-valued data: the rate grows without end towards low noise.
     Continuous = 0,
     /// Data on finitely many points: the rate dies below a critical sigma.
     Discrete = 1,

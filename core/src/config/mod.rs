@@ -76,7 +76,7 @@ impl Config {
         }
     }
 
-    /// Preset `paper`: the literal rules, nothing of ours.
+    /// Preset `paper`: the paper's literal rules alone.
     pub const fn paper(endpoint: Endpoint) -> Self {
         Config { endpoint, pivot: Pivot::Paper, ceiling: false, guard: false, coverage: 0.0, ..Self::DEFAULT }
     }

@@ -2,7 +2,7 @@
 //!
 //! `q` of data on finitely many points rises and falls once for each scale of
 //! structure; below the lowest peak there is nothing to learn, and `foot` finds
-//! where that peak ends. The rate of continuous data grows for ever towards low
+//! where that peak ends. The rate of continuous data grows without end towards low
 //! noise; `onset` finds where it has outgrown the scale of the data.
 
 use crate::config::{Config, Endpoint, Pivot, coded};

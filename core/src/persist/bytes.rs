@@ -2,7 +2,7 @@
 
 use crate::config::raw::RawConfig;
 
-/// Writes numbers one behind the other; what does not fit is dropped, so callers
+/// Writes numbers one after the other; what does not fit is dropped, so callers
 /// check the room first.
 pub(crate) struct Writer<'a> {
     rest: &'a mut [u8],
@@ -28,7 +28,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Reads numbers one behind the other; none once the bytes have run out.
+/// Reads numbers one after the other; none once the bytes have run out.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
@@ -87,7 +87,7 @@ macro_rules! numbers {
         pub enum $name<'a> {
             /// The caller's.
             Own(&'a [$kind]),
-            /// Little-endian, one behind the other.
+            /// Little-endian, one after the other.
             Packed(&'a [u8]),
         }
 

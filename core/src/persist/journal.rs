@@ -57,7 +57,7 @@ pub const OVERHEAD: usize = 12;
 /// The most pairs that one record holds.
 pub const MOST_PAIRS: usize = 1 << 28;
 
-/// Room that suffices for whatever one call on n pairs leaves behind.
+/// Room that suffices for the record of any one call on n pairs.
 pub const fn room(n: usize) -> usize {
     // An observation of given sigmas with a mask, or a reconfiguration.
     (OVERHEAD + 4 + CONFIG_BYTES + 8 * MAX_BINS).saturating_add(n.saturating_mul(9))
@@ -154,9 +154,9 @@ pub enum Record<'a> {
     Sample {
         /// Draws of this rank.
         n: u64,
-        /// Whose slice.
+        /// The rank whose slice was drawn.
         rank: u32,
-        /// Out of how many.
+        /// How many ranks share the batch.
         world: u32,
     },
     /// Observations.
@@ -170,7 +170,7 @@ pub enum Record<'a> {
     },
     /// An optimizer step.
     Step,
-    /// Refreshes are stopped, or let go on.
+    /// Refreshes are stopped, or allowed again.
     Freeze {
         /// Stopped.
         frozen: bool,
@@ -443,7 +443,7 @@ fn head_check(length: u32, kind: u8) -> u32 {
     crc32(&[a, b, c, d, kind])
 }
 
-/// Whether `rest`, the bytes behind the last whole record of a file, are what an
+/// Whether `rest`, the bytes after the last whole record of a file, are what an
 /// interrupted write leaves: a record that the file ends within, zeros, or a record
 /// whose end is still zeros, where a file system had made room for it. Such a tail
 /// is cut off; anything else is damage.

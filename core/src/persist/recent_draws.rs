@@ -36,7 +36,7 @@ struct Head {
     current: u64,
     /// The number of the next draw.
     next: u64,
-    /// Behind the last observed one: where the next observation is looked for.
+    /// After the last observed one: where the next observation is looked for.
     cursor: u64,
     /// For each page the number of its first draw, and how many it holds.
     spans: [[u64; 2]; 2],
@@ -158,7 +158,7 @@ impl<'a> Recent<'a> {
     }
 
     /// The number of the first of these sigmas, if they are remembered one
-    /// behind the other: looked for behind the last ones found, then anywhere.
+    /// after the other: looked for after the last ones found, then anywhere.
     pub fn find(&mut self, sigma: &[f32]) -> Option<u64> {
         let &wanted = sigma.first()?;
         let found = if self.holds(self.head.cursor, sigma) {

@@ -1,4 +1,4 @@
-//! The recorder: the scheduler's verbs, each leaving its record behind.
+//! The recorder: the scheduler's verbs, each writes its record.
 //!
 //! Every call does what the scheduler's own does and writes the record into the
 //! caller's buffer; the caller appends the bytes to a file, in order. If it

@@ -88,9 +88,9 @@ pub enum Event {
         first: u64,
         /// Draws of this rank.
         n: u64,
-        /// Whose slice.
+        /// The rank whose slice was drawn.
         rank: u32,
-        /// Out of how many.
+        /// How many ranks share the batch.
         world: u32,
     },
     /// Observations.
@@ -102,7 +102,7 @@ pub enum Event {
     },
     /// An optimizer step.
     Stepped(Step),
-    /// Stopped, or let go on.
+    /// Refreshes stopped, or allowed again.
     Frozen(bool),
     /// Another configuration took over.
     Reconfigured,

@@ -76,7 +76,7 @@ fn filled_structs(header: &str) -> [(&'static str, Vec<String>); 3] {
         "uint32_t" | "uint64_t" => format!("COUNT({member})"),
         "double" => format!("REAL({member})"),
         _ => {
-            let choice = kind.strip_prefix("infonoise_").expect("an enum of ours").to_uppercase();
+            let choice = kind.strip_prefix("infonoise_").expect("an enum of this library").to_uppercase();
             format!("NAME({member}, INFONOISE_NAME_KIND_{choice})")
         }
     });
@@ -141,7 +141,7 @@ fn lines(items: impl Iterator<Item = String>) -> Vec<String> {
     lines
 }
 
-/// `text` with the lines behind `#define head \` replaced, as far as they continue it.
+/// `text` with the lines after `#define head \` replaced, as far as they continue it.
 fn with_body(text: &str, head: &str, body: &[String]) -> String {
     let head = format!("#define {head}");
     let mut out = String::new();

@@ -52,7 +52,7 @@ fn exported(source: &str) -> impl Iterator<Item = String> {
 }
 
 /// Says each thing in one line where it fits: the type of an enum by `INFONOISE_ENUM_`, the
-/// comment on a member behind it, an argument list without a line for each argument.
+/// comment on a member after it, an argument list without a line for each argument.
 fn compact(text: &str) -> String {
     let mut out: Vec<String> = Vec::new();
     let mut lines = text.lines().peekable();

@@ -25,7 +25,7 @@ struct Model {
   float value[parameters], mean[parameters], square[parameters];
 };
 
-// What a step leaves in device memory for the kernels behind it.
+// What a step leaves in device memory for the kernels after it.
 struct Work {
   float input[batch][inputs], unit[batch][hidden + 1], slope[batch][hidden];
   float miss[batch][outputs];  // the loss by the network's outputs

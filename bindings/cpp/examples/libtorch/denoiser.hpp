@@ -90,7 +90,7 @@ struct Denoiser : torch::nn::Module {
   }
 };
 
-// n windows one behind the other, by Heun's method on EDM's grid of 18 noise levels.
+// n windows one after the other, by Heun's method on EDM's grid of 18 noise levels.
 inline Bases generate(Denoiser& model, std::int64_t n) {
   constexpr int levels = 18;
   constexpr double rho = 7;

@@ -29,7 +29,7 @@ inline Bases training_part(const std::string& path) {
   return bases;
 }
 
-// The share of each 3-mer in sequences of `length` bases that lie one behind the other.
+// The share of each 3-mer in sequences of `length` bases that lie one after the other.
 inline Shares shares(const Bases& bases, std::size_t length) {
   Shares share{};
   double words = 0;

@@ -103,7 +103,7 @@ struct Profile {
 ///     infonoise::DrawTable table = scheduler.draw_table();
 ///     std::cout << table.slope.size() << " bins, the first ends at word " << table.threshold[1] << '\n';
 struct DrawTable {
-  std::vector<std::uint64_t> threshold;  ///< The first word of each bin; 2^32 behind the last (K + 1).
+  std::vector<std::uint64_t> threshold;  ///< The first word of each bin; 2^32 after the last (K + 1).
   std::vector<float> edge;               ///< Edges of the bins (K + 1).
   std::vector<float> slope;              ///< Sigma for each word.
 };

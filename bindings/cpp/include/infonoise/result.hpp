@@ -163,7 +163,7 @@ inline std::string hex(std::uint64_t digest) {
 }  // namespace INFONOISE_MODE_
 }  // namespace infonoise
 
-// The one mechanism behind `Result`: a body is written once and works either way.
+// The one mechanism of `Result`: a body is written once and works either way.
 // INFONOISE_FAIL_ ends a call with an error; INFONOISE_RUN_ goes on only after a
 // call without a value; INFONOISE_TRY_ names another call's value;
 // INFONOISE_CHECK_ goes on only after INFONOISE_OK of the C ABI; `text`, which may use

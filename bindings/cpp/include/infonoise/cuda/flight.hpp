@@ -19,7 +19,7 @@ struct Batch {
 // Six words, the scheduler's snapshot, then each batch. Little-endian, as CUDA's hosts are.
 struct Head {
   char magic[8] = {'I', 'N', 'F', 'S', 'T', 'A', 'G', '1'};
-  // Of every byte behind it.
+  // Of every byte after it.
   std::uint64_t checksum = 0;
   std::uint64_t snapshot_bytes = 0, n = 0, lag = 0, batches = 0;
 };

@@ -100,7 +100,7 @@ class Sampler {
   }
 
   /// Copies the scheduler's table to the device on `stream`, unless it is there already:
-  /// kernels behind it on that stream draw by it. Returns whether it had changed. Waits
+  /// kernels after it on that stream draw by it. Returns whether it had changed. Waits
   /// only for a copy of an earlier table that is still on its way.
   Result<bool> update(const Scheduler& scheduler, cudaStream_t stream) {
     if (!memory_) INFONOISE_FAIL_(INFONOISE_NULL, "this sampler was moved from: assign one to it first");
@@ -110,7 +110,7 @@ class Sampler {
       INFONOISE_FAIL_(INFONOISE_LENGTH, "the scheduler has bins = " + std::to_string(table.slope.size()) +
                                             ", the sampler " + std::to_string(entries.size()) + ": make another sampler");
     for (std::size_t k = 0; k < entries.size(); ++k) {
-      // Behind the last bin that is drawn, its copies, so that every word finds it.
+      // After the last bin that is drawn come copies of it, so that every word finds it.
       if (k > 0 && table.threshold[k] > 0xFFFFFFFF) entries[k] = entries[k - 1];
       else
         entries[k] = {static_cast<std::uint32_t>(table.threshold[k]), table.edge[k], table.slope[k],

@@ -29,13 +29,13 @@ struct Shard {
 ///
 /// Errors reach the scheduler `lag` batches late (default 2), in order, whenever the
 /// device computes them: just before the sample or the step that comes after the `lag`th
-/// batch behind theirs was observed. So the schedule never depends on timing; it is, bit
+/// batch after theirs was observed. So the schedule never depends on timing; it is, bit
 /// for bit, that of a host loop which hands its errors over so late. Only where the device
 /// is behind even then does the call wait for it, and `waits` counts that.
 ///
 /// What `sample` returns lies in one of lag + 1 buffers. On one stream there is nothing
 /// to heed. With more, let yours wait for the stream of `sample`, and call `observe`
-/// behind the last kernel that reads the sigmas. `d_error` may be written again by
+/// after the last kernel that reads the sigmas. `d_error` may be written again by
 /// work that comes later on the stream of `observe`.
 ///
 /// Data-parallel ranks each have a stage of the same scheduler, batch and lag, with their
@@ -162,7 +162,7 @@ class Stage {
 
   /// A snapshot of the schedule and of what is in flight, for which it waits. A run that goes
   /// on from it, or from here, is the run without it. (What the next call would hand over
-  /// anyway is handed over first, so look at the digest behind `save`.) Not between
+  /// anyway is handed over first, so read the digest after `save`.) Not between
   /// `sample` and `observe`.
   Result<std::vector<std::uint8_t>> save() {
     INFONOISE_RUN_(settle());
