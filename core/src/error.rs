@@ -106,6 +106,8 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
+const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
 /// Writes `x` with at most seven significant digits. `core::fmt` would bring
 /// its panics and its tables into the static library.
 fn number(x: f64, put: &mut impl FnMut(&str)) {
@@ -130,7 +132,6 @@ fn number(x: f64, put: &mut impl FnMut(&str)) {
     }
     // Seven digits, the first before the point and times 10^exponent.
     let mut rest = (digits + 0.5) as u32;
-    let mut text = heapless::String::<16>::new();
     let mut unit = 1_000_000;
     let scientific = !(-5..16).contains(&exponent);
     let point = if scientific { 0 } else { exponent };
@@ -146,19 +147,14 @@ fn number(x: f64, put: &mut impl FnMut(&str)) {
     let mut place = 0;
     while rest > 0 || place <= point {
         if place == point + 1 && point >= 0 {
-            let _ = text.push('.');
+            put(".");
         }
         let digit = rest.checked_div(unit).unwrap_or(0);
-        let _ = text.push(char::from(b'0' + digit as u8));
+        put(DIGITS.get(digit as usize).copied().unwrap_or("?"));
         rest -= digit * unit;
         unit /= 10;
         place += 1;
-        if text.len() >= 15 {
-            put(&text);
-            text.clear();
-        }
     }
-    put(&text);
     if scientific {
         put("e");
         number(exponent.into(), put);

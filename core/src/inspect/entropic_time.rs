@@ -56,10 +56,9 @@ impl<'a> EntropicTime<'a> {
         }
         let mut sum = 0.0;
         for k in 0..self.grid.bins() {
-            if k.is_multiple_of(STRIDE)
-                && let Some(slot) = self.sums.get_mut(k / STRIDE)
-            {
-                *slot = sum;
+            if k.is_multiple_of(STRIDE) {
+                // The last stride may be cut, the sums are as many as the largest grid's.
+                self.sums.get_mut(k / STRIDE).into_iter().for_each(|slot| *slot = sum);
             }
             sum += self.mass(k);
         }
