@@ -65,7 +65,7 @@ pub use persist::{journal, recent_draws, replay, snapshot};
 pub use scheduler::{Scheduler, Step};
 pub use state::block::{MAGIC as STATE_MAGIC, state_words};
 
-/// The version of the C ABI that this crate stands behind.
+/// The version of the C ABI that this crate implements.
 pub const ABI_VERSION: u32 = 2;
 
 #[cfg(doctest)]

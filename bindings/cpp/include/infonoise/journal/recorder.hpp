@@ -1,0 +1,259 @@
+// Recorders: the journal of a schedule whose block lies in memory of the caller.
+#pragma once
+
+#include "replay.hpp"
+
+namespace infonoise {
+inline namespace INFONOISE_MODE_ {
+
+/// Where the block of a schedule lies, of `infonoise_state_bytes` bytes.
+struct Block {
+  infonoise_state* data;
+  std::size_t bytes;
+};
+
+/// The file of a journal, for a schedule whose block lies in memory of yours: a `Journal`
+/// is one of these with a `Scheduler`. Every call takes the block, which must be the same
+/// schedule each time; between the calls it may be read, saved and copied.
+///
+/// A record is written whole, and is with the operating system when the call returns.
+/// Where that fails, the call gives `file_error` with the file's name, the file keeps the
+/// records before, and the journal closes: the schedule has moved on, and records after a
+/// gap would be worthless.
+class Recorder {
+ public:
+  /// Begins a journal of a block, which is fresh from `seed` or has run before. Otherwise
+  /// as `Journal::create`.
+  static Result<Recorder> create(const std::string& path, Block block, std::uint64_t seed, std::uint32_t page) {
+    Recorder fresh(path);
+    fresh.memory_.resize(infonoise_recent_bytes(page) / 8);
+    if (fresh.memory_.empty())
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT, "page = " + std::to_string(page) + " must be from 1 to 2^28 draws");
+    fresh.record_.resize(infonoise_journal_begin_bytes(block.data, block.bytes));
+    infonoise_recorder run = fresh.run(block);
+    INFONOISE_CHECK_(infonoise_journal_begin(&run, page, seed), Scheduler::refusal(block.bytes, status_));
+    fresh.file_ = detail::File(path, O_WRONLY | O_CREAT | O_EXCL);
+    if (!fresh.file_)
+      INFONOISE_FAIL_(detail::file_failure(path, errno == EEXIST ? ": go on with it by resume, or choose another name" : ""));
+    if (!fresh.file_.lock() || !fresh.file_.append(fresh.record_.data(), run.used)) {
+      const Error failure = detail::file_failure(path);
+      // A beginning that is cut off could not be resumed, and would be in the way.
+      (void)std::remove(path.c_str());
+      INFONOISE_FAIL_(failure);
+    }
+    return fresh;
+  }
+
+  /// Goes on with a journal at the place where its run was what the block is now. Otherwise
+  /// as `Journal::resume`.
+  static Result<Recorder> resume(const std::string& path, Block block) {
+    Recorder again(path);
+    again.file_ = detail::File(path, O_WRONLY);
+    if (!again.file_) INFONOISE_FAIL_(detail::file_failure(path));
+    if (!again.file_.lock()) {
+      if (errno != EWOULDBLOCK) INFONOISE_FAIL_(detail::file_failure(path, ": the file cannot be locked"));
+      INFONOISE_FAIL_(file_error, path + " is open in another writer: close that journal first", errno);
+    }
+    infonoise_report report = INFONOISE_REPORT_INIT;
+    std::uint64_t digest = 0;
+    INFONOISE_CHECK_(infonoise_report_get(block.data, block.bytes, &report), Scheduler::refusal(block.bytes, status_));
+    INFONOISE_CHECK_(infonoise_digest(block.data, block.bytes, &digest), Scheduler::refusal(block.bytes, status_));
+    INFONOISE_TRY_(replay, Replay::open(path));
+    INFONOISE_TRY_(found, replay.seek(report.steps, digest));
+    if (!found)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT,
+                      path + " never was where this schedule is (step " + std::to_string(report.steps) + ", digest " +
+                          detail::hex(digest) + "), and ends at step " + std::to_string(replay.steps()) +
+                          ": pass the checkpoint of that run, or begin a new journal");
+    again.memory_ = std::move(replay.memory_);
+    INFONOISE_TRY_(used, again.digest_record(block));
+    // Enough to tell whether the journal was closed here: then its digest is all that is left.
+    for (;;) {
+      if (replay.rest_bytes() > used) break;
+      INFONOISE_TRY_(more, replay.fill());
+      if (!more) break;
+    }
+    const bool closed =
+        replay.rest_bytes() == used && std::memcmp(replay.rest(), again.record_.data(), used) == 0;
+    const std::uint64_t length = replay.position();
+    if (!closed && replay.rest_bytes() > 0) {
+      INFONOISE_RUN_(again.move_aside(replay, path + ".cut-" + std::to_string(report.steps)));
+      if (!again.file_.cut(length)) INFONOISE_FAIL_(detail::file_failure(path));
+    }
+    if (!again.file_.to_end()) INFONOISE_FAIL_(detail::file_failure(path));
+    // The digest shows that the run goes on from here.
+    if (!closed) INFONOISE_RUN_(again.write(used));
+    return again;
+  }
+
+  /// As `Scheduler::sample_shard`; the whole global batch can then be observed by number.
+  Result<void> sample(Block block, Span<float> sigma, std::uint32_t rank, std::uint32_t world) {
+    INFONOISE_RUN_(check_draw(sigma.size(), world));
+    infonoise_recorder run = this->run(block);
+    INFONOISE_CHECK_(infonoise_journal_sample(&run, sigma.data(), sigma.size(), rank, world),
+                     Scheduler::refusal(block.bytes, status_, Scheduler::shard(sigma.size(), rank, world)));
+    return write(run.used);
+  }
+
+  /// As `Scheduler::observe`. `mask` has a byte for each sigma, or is empty: all count.
+  Result<std::size_t> observe(Block block, Span<const float> sigma, Span<const float> error,
+                              Span<const std::uint8_t> mask = {}) {
+    INFONOISE_RUN_(check_open());
+    if (error.size() != sigma.size()) INFONOISE_FAIL_(INFONOISE_LENGTH, Scheduler::lengths(sigma, "error", error.size()));
+    if (mask.data() && mask.size() != sigma.size())
+      INFONOISE_FAIL_(INFONOISE_LENGTH, Scheduler::lengths(sigma, "mask", mask.size()));
+    std::size_t rejected = 0;
+    infonoise_recorder run = this->run(block, sigma.size());
+    INFONOISE_CHECK_(
+        infonoise_journal_observe(&run, sigma.data(), error.data(), mask.data(), sigma.size(), &rejected),
+        Scheduler::refusal(block.bytes, status_, std::to_string(sigma.size()) + " pairs must be at most 2^28"));
+    INFONOISE_RUN_(write(run.used));
+    return rejected;
+  }
+
+  /// As `Scheduler::step`; a refresh leaves its digest in the file.
+  Result<Report> step(Block block) {
+    INFONOISE_RUN_(check_open());
+    Report report;
+    infonoise_recorder run = this->run(block);
+    INFONOISE_CHECK_(infonoise_journal_step(&run, &report), Scheduler::refusal(block.bytes, status_));
+    INFONOISE_RUN_(write(run.used));
+    return report;
+  }
+
+  /// As `Scheduler::advance`, in three records. What can be refused is refused before the first.
+  Result<Report> advance(Block block, Span<const float> sigma, Span<const float> error, Span<const std::uint8_t> mask,
+                         Span<float> next_sigma) {
+    INFONOISE_RUN_(check_draw(next_sigma.size(), 1));
+    INFONOISE_RUN_(observe(block, sigma, error, mask));
+    INFONOISE_TRY_(report, step(block));
+    INFONOISE_RUN_(sample(block, next_sigma, 0, 1));
+    return Report(report);
+  }
+
+  /// As `Scheduler::set_frozen`.
+  Result<void> set_frozen(Block block, bool frozen) {
+    INFONOISE_RUN_(check_open());
+    infonoise_recorder run = this->run(block);
+    INFONOISE_CHECK_(infonoise_journal_set_frozen(&run, frozen), Scheduler::refusal(block.bytes, status_));
+    return write(run.used);
+  }
+
+  /// As `Scheduler::reconfigure`.
+  Result<void> reconfigure(Block block, const Config& config) {
+    INFONOISE_RUN_(check_open());
+    INFONOISE_RUN_(Scheduler::check_reconfigure(block.data, block.bytes, config));
+    const std::vector<double> weight = Scheduler::weight_or_ones(config);
+    infonoise_recorder run = this->run(block);
+    INFONOISE_CHECK_(infonoise_journal_reconfigure(&run, &config.raw(), weight.data()),
+                     Scheduler::refusal(block.bytes, status_));
+    return write(run.used);
+  }
+
+  /// Waits until what was recorded is on the disk (fsync).
+  Result<void> sync() {
+    INFONOISE_RUN_(check_open());
+    if (!file_.sync()) INFONOISE_FAIL_(detail::file_failure(path_));
+    return Result<void>();
+  }
+
+  /// Records the last digest and closes the file; a second time does nothing. A forked
+  /// child closes without a record. A `Recorder` that is destroyed without it leaves none
+  /// either, as a program that is killed does.
+  Result<void> close(Block block) {
+    if (file_ && ::getpid() == process_) {
+      INFONOISE_TRY_(used, digest_record(block));
+      INFONOISE_RUN_(write(used));
+    }
+    if (!file_.close()) INFONOISE_FAIL_(detail::file_failure(path_));
+    return Result<void>();
+  }
+
+  /// INFONOISE_ARGUMENT unless a journal can record a global batch of this many draws.
+  Result<void> check_draw(std::uint64_t n, std::uint32_t world) const {
+    INFONOISE_RUN_(check_open());
+    if (n >> 32 != 0 || n * world >> 32 != 0)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT, "n = " + std::to_string(n) + " for each of world = " + std::to_string(world) +
+                                              ": world * n must be below 2^32 in a journal");
+    return Result<void>();
+  }
+
+  const std::string& path() const noexcept { return path_; }
+  /// Bytes after the checkpoint that `resume` moved aside, and the file that holds them.
+  std::uint64_t cut_bytes() const noexcept { return cut_bytes_; }
+  const std::string& cut_path() const noexcept { return cut_path_; }
+
+ private:
+  explicit Recorder(const std::string& path) : path_(path) {}
+
+  // With room for the record of a call on n pairs, and in any case for that of a digest.
+  infonoise_recorder run(Block block, std::size_t n = 0) {
+    const std::size_t needed = infonoise_record_bytes(n);
+    if (record_.size() < needed) record_.resize(needed);
+    infonoise_recorder run = detail::run_of(block.data, block.bytes, memory_);
+    run.record = record_.data(), run.record_bytes = record_.size();
+    return run;
+  }
+
+  Result<void> check_open() const {
+    if (!file_)
+      INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL, "the journal is closed: resume it, or go on with its scheduler alone");
+    if (::getpid() != process_)
+      INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL,
+                      "the journal belongs to the process that opened it: resume it there, or begin another here");
+    return Result<void>();
+  }
+
+  Result<void> write(std::size_t used) {
+    if (file_.append(record_.data(), used)) return Result<void>();
+    const Error failure = detail::file_failure(path_);
+    (void)file_.close();
+    INFONOISE_FAIL_(failure);
+  }
+
+  // Puts the record of the digest as it is now into `record_`: its length.
+  Result<std::size_t> digest_record(Block block) {
+    infonoise_recorder run = this->run(block);
+    INFONOISE_CHECK_(infonoise_journal_digest(&run), Scheduler::refusal(block.bytes, status_));
+    return std::size_t{run.used};
+  }
+
+  // Copies what is left of a journal to the file `name`, or `name`.2, ... where that
+  // exists: a second crash after the same checkpoint does not cost what the first left.
+  Result<void> move_aside(Replay& replay, const std::string& name) {
+    cut_path_ = name;
+    detail::File aside(cut_path_, O_WRONLY | O_CREAT | O_EXCL);
+    for (int more = 2; !aside && errno == EEXIST; ++more) {
+      cut_path_ = name + "." + std::to_string(more);
+      aside = detail::File(cut_path_, O_WRONLY | O_CREAT | O_EXCL);
+    }
+    if (!aside) INFONOISE_FAIL_(detail::file_failure(cut_path_));
+    for (;;) {
+      if (!aside.append(replay.rest(), replay.rest_bytes())) {
+        const Error failure = detail::file_failure(cut_path_);
+        (void)std::remove(cut_path_.c_str());
+        INFONOISE_FAIL_(failure);
+      }
+      cut_bytes_ += replay.rest_bytes();
+      replay.skip(replay.rest_bytes());
+      INFONOISE_TRY_(more, replay.fill());
+      if (!more) break;
+    }
+    if (aside.close()) return Result<void>();
+    const Error failure = detail::file_failure(cut_path_);
+    (void)std::remove(cut_path_.c_str());
+    INFONOISE_FAIL_(failure);
+  }
+
+  std::string path_, cut_path_;
+  detail::File file_;
+  // The recent draws, which let a record name sigmas by number.
+  std::vector<std::uint64_t> memory_;
+  std::vector<std::uint8_t> record_;
+  std::uint64_t cut_bytes_ = 0;
+  // A forked child must not write: it shares the file and its place with its parent.
+  ::pid_t process_ = ::getpid();
+};
+
+}  // namespace INFONOISE_MODE_
+}  // namespace infonoise
