@@ -376,8 +376,9 @@ size_t infonoise_state_bytes(const infonoise_config *config);
 
 // Writes a fresh scheduler into `state`.
 //
-// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL. The block
-// is untouched then.
+// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL; TABLE for
+// baseline `table`, whose masses `infonoise_init_with` takes. The block is
+// untouched then.
 infonoise_status infonoise_init(infonoise_state *state, size_t bytes,
                                 const infonoise_config *config, uint64_t seed);
 
@@ -417,7 +418,8 @@ infonoise_status infonoise_tables_get(const infonoise_state *state, size_t bytes
 // the table of `bins` weights. It takes effect at the next refresh.
 //
 // Errors: those of a state; STRUCT_SIZE; INVALID_CONFIG for a field that is
-// invalid or fixed at init: `infonoise_reconfigure_check` names it.
+// invalid or fixed at init, TABLE for a weight: `infonoise_reconfigure_check`
+// names either.
 infonoise_status infonoise_reconfigure(infonoise_state *state, size_t bytes,
                                        const infonoise_config *config, const double *weight);
 
@@ -617,7 +619,7 @@ infonoise_status infonoise_load(infonoise_state *state, size_t bytes, const void
                                 size_t snapshot_bytes);
 
 // The version that wrote a block (its layout), a snapshot or a journal, by its first
-// 12 bytes; 0 if they are of none of them.
+// 16 bytes (12 suffice for a snapshot or a journal); 0 if they are of none of them.
 uint32_t infonoise_version_of(const void *data, size_t data_bytes);
 
 // One sentence for a status: what is wrong and what to do. Never NULL.

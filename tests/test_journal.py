@@ -488,3 +488,11 @@ def test_a_jitted_run_is_recorded_by_its_twin(tmp_path):
             journal.step()
     final = infonoise.Scheduler.from_state(np.asarray(state.words)).digest()
     assert infonoise.replay(tmp_path / "run.journal").scheduler.digest() == final
+
+
+def test_a_zero_byte_in_a_path_is_refused(tmp_path):
+    """The system would open what stands before it."""
+    for call in (lambda path: infonoise.Journal(path, infonoise.Scheduler(infonoise.Config(), seed=0)), infonoise.replay):
+        with pytest.raises(OSError, match="Errno 22"):
+            call(str(tmp_path / "a\0b.journal"))
+    assert not list(tmp_path.iterdir())

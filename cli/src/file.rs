@@ -78,6 +78,7 @@ impl<'p> Output<'p> {
         if input.is_some_and(|input| whole(path).is_some() && whole(path) == whole(input)) {
             return Err(Failure::at(path, "is the input: write to another file"));
         }
+        spare_journal(path)?;
         let regular = std::fs::metadata(path).map_or(true, |old| old.is_file());
         let part = regular.then(|| {
             let mut name = path.as_os_str().to_owned();
@@ -117,6 +118,18 @@ impl<'p> Output<'p> {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses to write over a file that begins as a journal does.
+pub fn spare_journal(path: &Path) -> Result<(), Failure> {
+    // A pipe would wait for its writer.
+    let regular = std::fs::metadata(path).is_ok_and(|old| old.is_file());
+    let mut head = [0; journal::MAGIC.len()];
+    let begins = regular && File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok();
+    if begins && head == journal::MAGIC {
+        return Err(Failure::at(path, "is a journal: a journal is never overwritten, choose another name"));
+    }
+    Ok(())
 }
 
 impl Drop for Output<'_> {

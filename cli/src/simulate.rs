@@ -80,6 +80,8 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             return Err(Failure::at(journal, "cannot be the snapshot and the journal: choose two names"));
         }
     }
+    // Before the run, not after it.
+    arguments.save.as_deref().map_or(Ok(()), file::spare_journal)?;
     let known = Known::new(&arguments.profile)?;
     let config = arguments.settings.config(known.preset)?;
     known.check(&arguments.profile, &config)?;

@@ -51,8 +51,9 @@ pub unsafe extern "C" fn infonoise_state_bytes(config: *const RawConfig) -> usiz
 
 /// Writes a fresh scheduler into `state`.
 ///
-/// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL. The block
-/// is untouched then.
+/// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL; TABLE for
+/// baseline `table`, whose masses `infonoise_init_with` takes. The block is
+/// untouched then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_init(
     state: *mut State,
@@ -137,7 +138,8 @@ pub unsafe extern "C" fn infonoise_tables_get(
 /// the table of `bins` weights. It takes effect at the next refresh.
 ///
 /// Errors: those of a state; STRUCT_SIZE; INVALID_CONFIG for a field that is
-/// invalid or fixed at init: `infonoise_reconfigure_check` names it.
+/// invalid or fixed at init, TABLE for a weight: `infonoise_reconfigure_check`
+/// names either.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_reconfigure(
     state: *mut State,

@@ -77,7 +77,7 @@ pub unsafe extern "C" fn infonoise_load(
 }
 
 /// The version that wrote a block (its layout), a snapshot or a journal, by its first
-/// 12 bytes; 0 if they are of none of them.
+/// 16 bytes (12 suffice for a snapshot or a journal); 0 if they are of none of them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_version_of(data: *const c_void, data_bytes: usize) -> u32 {
     let Ok(data) = (unsafe { memory::bytes_in(data, data_bytes) }) else { return 0 };

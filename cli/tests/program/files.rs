@@ -212,6 +212,18 @@ fn what_is_read_or_recorded_is_never_written_over() {
         );
     }
     assert!(refusal(&format!("plot {journal} -o {link}")).ends_with("is the input: write to another file"));
+    // Another run's journal is not written over either, whatever writes.
+    let another = write(&folder, "another.svg", &whole);
+    let saved = folder.join("saved").display().to_string();
+    assert_eq!(line(&format!("simulate --profile gaussian --steps 30 --save {saved}")).code, 0);
+    for command in [
+        format!("simulate --profile gaussian --steps 30 --save {another}"),
+        format!("replay {journal} --emit {another}"),
+        format!("plot {saved} -o {another}"),
+    ] {
+        assert!(refusal(&command).contains("a journal is never overwritten"), "{command}");
+    }
+    assert!(std::fs::read(&another).unwrap() == whole);
     assert!(std::fs::read(&journal).unwrap() == whole);
     // A replay that fails leaves the old output as it was, and nothing beside it.
     let (damaged, output) =

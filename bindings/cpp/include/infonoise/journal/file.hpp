@@ -29,7 +29,13 @@ inline Error file_failure(const std::string& path, const char* remedy = "") {
 class File {
  public:
   File() = default;
-  File(const std::string& path, int flags) noexcept : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
+  File(const std::string& path, int flags) noexcept {
+    // The system would open what stands before a zero byte.
+    if (path.find('\0') != std::string::npos)
+      errno = EINVAL;
+    else
+      descriptor_ = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
+  }
   File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   File& operator=(File&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
