@@ -128,7 +128,7 @@ fn settings_are_refused_with_their_bounds() {
 
 #[test]
 fn a_reader_that_leaves_does_not_end_the_work() {
-    let saved = folder("leaves").join("state.img");
+    let saved = folder("leaves").join("state.snapshot");
     let mut child = Command::new(env!("CARGO_BIN_EXE_infonoise"))
         .args(["simulate", "--profile", "gaussian", "--steps", "500", "--save"])
         .arg(&saved)
@@ -182,7 +182,7 @@ fn a_held_schedule_says_why_and_what_to_do() {
 #[test]
 fn a_pipe_will_do() {
     let folder = folder("pipe");
-    let path = write(&folder, "state.img", snapshot_of(&trained(&quick(), 30)));
+    let path = write(&folder, "state.snapshot", snapshot_of(&trained(&quick(), 30)));
     let (direct, piped) = (line(&format!("grid {path} -n 4")), {
         let command = format!("cat {path} | {} grid /dev/stdin -n 4", env!("CARGO_BIN_EXE_infonoise"));
         std::process::Command::new("sh").args(["-c", &command]).output().unwrap()
