@@ -1,4 +1,4 @@
-"""The Python code of these pages runs: the blocks of a page in their order, in one namespace."""
+"""The Python code of these pages runs: the blocks of a page in order, in one namespace."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ PAGES = {
     "docs/choosing.md": "",
     "docs/pytorch.md": "adapting",
 }
-#: What is the reader's on one of them.
+#: The reader's own code on docs/guide.md.
 YOURS = """
 import infonoise, numpy as np
 steps = 40
@@ -25,11 +25,11 @@ data = np.random.default_rng(0).standard_normal((100, 2))
 def train(sigma):
     return sigma**2 / (1 + sigma**2)
 """
-#: Those that need PyTorch.
+#: The pages that need PyTorch.
 TORCH = {"docs/pytorch.md"}
-#: Those whose pictures `make pictures` makes.
+#: The pages whose pictures `make pictures` draws.
 OURS = ["docs/method.md", "docs/choosing.md"]
-#: What the programs beside them draw.
+#: The pictures that the programs in docs/ draw.
 MAKERS = {
     "make_pictures": [f"method-{name}.png" for name in ("bands", "digits", "gate", "two-points")],
     "seeing": [f"seeing-{name}.png" for name in ("density", "grid", "history", "profile")],
@@ -65,7 +65,7 @@ def start(*command, **options) -> subprocess.Popen:
 
 @pytest.mark.parametrize("maker, names", MAKERS.items())
 def test_pictures_are_made(maker, names, tmp_path):
-    """Each with something on it, under the name that is checked in; the tour at a small size."""
+    """Each picture has the name that is checked in and is not blank; the tour runs at a small size."""
     small = ["--steps", "200"] if maker == "seeing" else []
     command = [sys.executable, ROOT / f"docs/{maker}.py", "--out", tmp_path, *small]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

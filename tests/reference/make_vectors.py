@@ -233,7 +233,7 @@ def odd_pairs(config):
 
 
 def run(name, config, seed, steps, batch, mmse, weight=None, baseline=None, frozen=range(0), calls=1):
-    """One training run of the reference, written down as a list of operations and their results."""
+    """One training run of the reference, as a list of operations and their results."""
     r, noise, ops = ref.Reference(config, seed, weight, baseline), Noise(seed + 100), []
 
     def observe(sigma, error, mask=None):

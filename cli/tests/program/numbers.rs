@@ -1,4 +1,4 @@
-//! What is printed against what the core computes.
+//! The printed numbers, compared with those of the core.
 
 use crate::{folder, line, numbers, quick, refusal, snapshot_of, trained, write};
 use infonoise::coordinate::from_sigma;

@@ -1,4 +1,4 @@
-//! Pictures: whole, labelled, and not blank.
+//! Pictures: complete, labelled, and not blank.
 
 use crate::{folder, line, quick, refusal, snapshot_of, trained, write};
 use std::collections::HashSet;
@@ -44,7 +44,7 @@ fn a_state_has_two_panels() {
     let (width, height, colours) = png(&raster);
     assert_eq!((width, height), (2200, 1620));
     assert!(colours.contains(&[0, 158, 115]) && colours.contains(&[0, 0, 0]) && colours.len() > 20);
-    // Nothing to say about a rate before the first refresh.
+    // There is no rate before the first refresh.
     let fresh = write(&folder, "fresh.snapshot", snapshot_of(&trained(&quick(), 3)));
     assert_eq!(line(&format!("plot {fresh} -o {}", vector.display())).code, 0);
     assert!(svg(&vector).contains("no refresh yet"));
