@@ -3,7 +3,7 @@
     python examples/pytorch_edm.py --steps 600
 
 EDM's loop calls ``loss_fn(net=..., images=..., labels=..., augment_pipe=...)`` once a
-micro-batch, and goes on calling it so. What is new in the loop is one line, after
+micro-batch, and continues to do so. What is new in the loop is one line, after
 ``optimizer.step()``: ``loss_fn.step()``. The network, its preconditioning, the loss
 and its weight stay as they are; only the noise levels come from elsewhere.
 

@@ -185,7 +185,7 @@ INFONOISE_ENUM_(infonoise_baseline) {
   INFONOISE_BASELINE_TABLE = 2,  // The caller's table of K masses.
 };
 
-// How the words behind the draws are made.
+// How the random words of the draws are made.
 INFONOISE_ENUM_(infonoise_draw) {
   INFONOISE_DRAW_INDEPENDENT = 0,  // One random word for each sigma.
   // One random word for each global batch; the golden-ratio sequence continues from it.

@@ -109,7 +109,7 @@ def test_the_library_just_built_is_installed(clone, setting, rust_target, tmp_pa
 
 
 def test_the_library_is_built_in_one_place():
-    """By ffi/build.sh; what else calls cargo for it, for debug builds, names the target and the folder beside it."""
+    """Only ffi/build.sh builds the library; other calls of cargo, for debug builds, also name the target and the folder."""
     called = re.compile(r"""^.*cargo["', ]+(?:build|rustc)\b.*infonoise-ffi.*$""", re.M)
     programs = [ROOT / file for file in run("git", "ls-files", cwd=ROOT).splitlines()]
     programs = [file for file in programs if file.suffix in {".py", ".sh", ".txt", ""} and file.is_file()]

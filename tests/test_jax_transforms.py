@@ -294,7 +294,7 @@ def test_misuse_names_the_value_and_changes_nothing(call, error, words):
 def test_a_donated_state_is_named_as_one(call):
     state = inj.init(CONFIG, 5)
     after = jax.jit(one, donate_argnums=0)(state, ERRORS[0])
-    with pytest.raises(RuntimeError, match="state was donated to a jitted function.*go on with the state"):
+    with pytest.raises(RuntimeError, match="state was donated to a jitted function.*continue with the state"):
         call(state)
     assert inj.digest(after) == on_numpy(ERRORS[:1]).digest()
 

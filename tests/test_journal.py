@@ -216,7 +216,7 @@ def test_after_kill_9_every_checkpoint_goes_on(tmp_path):
         scheduler = infonoise.Scheduler.load(snapshot.read_bytes())
         with open(path, "ab") as file:
             file.write(b"\x10\0\0")  # and the power fails as well
-        with pytest.warns(UserWarning, match="half-written record of 3 bytes"):
+        with pytest.warns(UserWarning, match="incomplete record of 3 bytes"):
             replayed = infonoise.replay(path)
         assert replayed.torn_bytes == 3
         with warnings.catch_warnings():
@@ -399,7 +399,7 @@ def test_a_file_cut_while_it_is_read_and_batches_beyond_the_page(tmp_path):
     events = replay.events()
     next(events)
     os.truncate(path, 100)
-    with pytest.warns(UserWarning, match="half-written"):
+    with pytest.warns(UserWarning, match="incomplete record"):
         assert len(list(events)) < 4000
 
 

@@ -1,6 +1,6 @@
 """docs/specification.md and the code that cites it: every citation exists, and every built section is cited.
 
-A citation is ``docs/specification.md#anchor``, or ``specification.md#anchor`` on a page beside it.
+A citation is ``docs/specification.md#anchor``, or ``specification.md#anchor`` on a page of the same folder.
 """
 
 import re

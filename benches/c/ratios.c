@@ -1,5 +1,5 @@
-/* What the library costs, as ratios to floors timed beside it: one table, a few
- * seconds. Single timings are noisy. The median ratio of many short repetitions,
+/* The cost of the library, as ratios to floors that are timed with it: one table, a few
+seconds. Single timings are noisy. The median ratio of many short repetitions,
  * alternating between both sides and each well below a time slice, is not. Inputs
  * rotate over a large pool, since small repeated ones make branches too predictable.
  *

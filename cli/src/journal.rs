@@ -110,10 +110,7 @@ pub fn execute(
                     return Err(Failure::at(path, format!("byte {}: {error}", pending.offset())));
                 }
                 torn = pending.rest().len();
-                note(&format!(
-                    "{}: ends in a half-written record, {torn} bytes were dropped",
-                    path.display()
-                ));
+                note(&format!("{}: ends in an incomplete record, {torn} bytes were dropped", path.display()));
                 break;
             }
         };

@@ -10,7 +10,7 @@ Debian's package `bowtie-examples` holds the FASTA:
 Format: A C G T = 0 1 2 3, four bases a byte, the first base in the two low bits, the last byte padded
 with A. Two bits cannot hold an ambiguity code such as N, so every run of other letters is packed as A
 and written out in the metadata as [start, letters]; nothing is lost and nothing is guessed. This
-genome has none (the file beside this script says `"other_letters": []`).
+genome has none (the file in this folder says `"other_letters": []`).
 """
 
 import argparse

@@ -305,7 +305,7 @@ void records(const std::string& folder) {
   Journal journal = Journal::create(path, Scheduler(quick(), 4));
   // A file that exists is refused, and the caller keeps the scheduler.
   Scheduler kept(quick(), 4);
-  REFUSED(infonoise::file_error, "go on with it by resume", Journal::create(path, std::move(kept)));
+  REFUSED(infonoise::file_error, "continue it with resume", Journal::create(path, std::move(kept)));
   CHECK(kept.digest() == plain.digest());
   REFUSED(infonoise::file_error, "No such file", Journal::create(folder + "/no/run.journal", std::move(kept)));
   REFUSED(INFONOISE_ARGUMENT, "page = 0 must be from 1 to 2^28", Journal::create(folder + "/x", std::move(kept), 0));

@@ -1,6 +1,6 @@
 """Writes the golden vectors: `python make_vectors.py [directory]`, by default ../vectors.
 
-The files hold inputs and what the reference makes of them; README.md beside them explains the fields.
+The files hold inputs and the results of the reference; the README.md in their folder explains the fields.
 Every random number comes from the reference's own generator, so the files are the same each time.
 """
 

@@ -100,8 +100,7 @@ fn a_torn_tail_is_dropped_with_a_warning() {
         let end = run.starts[whole] + kept;
         let (path, done) = replay(&folder, &run.log[..end], "");
         assert_eq!(done.code, 0, "{}", done.err);
-        let warning =
-            format!("infonoise: {path}: ends in a half-written record, {kept} bytes were dropped\n");
+        let warning = format!("infonoise: {path}: ends in an incomplete record, {kept} bytes were dropped\n");
         assert!(done.err.starts_with(&warning), "{}", done.err);
         assert!(done.out.contains(&format!(": {} steps, ", (whole - 1) / 3)), "{}", done.out);
     }

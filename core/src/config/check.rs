@@ -167,7 +167,7 @@ impl Config {
         Ok(())
     }
 
-    /// Whether a running schedule of this configuration may take on `new`.
+    /// Whether a running schedule of this configuration may be reconfigured to `new`.
     ///
     /// # Errors
     /// The first field that differs although it is fixed at init: the grid,

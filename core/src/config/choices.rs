@@ -125,7 +125,7 @@ pub enum Baseline {
 }
 coded!(Baseline { LogUniform = "loguniform", LogNormal = "lognormal", Table = "table" });
 
-/// How the words behind the draws are made.
+/// How the random words of the draws are made.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Draw {

@@ -123,8 +123,9 @@ pub fn check_tables(
     }
 }
 
-/// Checks whether a running schedule of `old` with the masses `stored` may take on
-/// `new` with these tables. Without a table it keeps the one that it has.
+/// Checks whether a running schedule of `old` with the masses `stored` may be
+/// reconfigured to `new` with these tables. Without a table it keeps the one that it
+/// has.
 ///
 /// # Errors
 /// `Config` names a field that is invalid or fixed at init; `Length`; `Table` names

@@ -23,7 +23,7 @@ def diagnose(state, schedule: Schedule, *, estimate: bool = False) -> dict:
     times weight) and the target, ``emphasis`` itself (masses of bins),
     ``band_low`` and ``band_high`` (5 and 95 % quantiles of the target),
     ``inside_band`` and ``off_grid`` (shares of the draws), ``wasted`` (1 - inside_band
-    over what the density that the losses ask for has in the band) and ``verdict``,
+    divided by the share that the target's density has there) and ``verdict``,
     one line. The first compares what is emphasised, the others what is drawn: under a
     steep weight they can differ much.
     """

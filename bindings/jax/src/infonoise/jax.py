@@ -353,7 +353,7 @@ def _words(state: State, batched: bool = False) -> jax.Array:
         )
     if isinstance(words, jax.Array) and not isinstance(words, jax.core.Tracer) and words.is_deleted():
         raise RuntimeError(
-            "state was donated to a jitted function, and its memory is that function's result now: go on with "
+            "state was donated to a jitted function, and its memory is that function's result now: continue with "
             "the state that it returned"
         )
     if words.ndim != 1 and not batched:

@@ -167,7 +167,7 @@ class Replay:
         while (event := self._native.next(sigmas)) is not None:
             yield event
         if torn := self.torn_bytes:
-            warnings.warn(f"{self.path} ends in a half-written record of {torn} bytes, which is left out", stacklevel=2)
+            warnings.warn(f"{self.path} ends in an incomplete record of {torn} bytes, which is left out", stacklevel=2)
 
     def seek(self, steps: int, digest: int) -> bool:
         """Executes records until the run has made ``steps`` steps and has this digest; False if it never does."""

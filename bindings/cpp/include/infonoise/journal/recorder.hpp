@@ -34,7 +34,7 @@ class Recorder {
     INFONOISE_CHECK_(infonoise_journal_begin(&run, page, seed), Scheduler::refusal(block.bytes, status_));
     fresh.file_ = detail::File(path, O_WRONLY | O_CREAT | O_EXCL);
     if (!fresh.file_)
-      INFONOISE_FAIL_(detail::file_failure(path, errno == EEXIST ? ": go on with it by resume, or choose another name" : ""));
+      INFONOISE_FAIL_(detail::file_failure(path, errno == EEXIST ? ": continue it with resume, or choose another name" : ""));
     if (!fresh.file_.lock() || !fresh.file_.append(fresh.record_.data(), run.used)) {
       const Error failure = detail::file_failure(path);
       // A journal with an incomplete first record could not be resumed, so the file is removed.
@@ -197,7 +197,7 @@ class Recorder {
 
   Result<void> check_open() const {
     if (!file_)
-      INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL, "the journal is closed: resume it, or go on with its scheduler alone");
+      INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL, "the journal is closed: resume it, or continue with its scheduler only");
     if (::getpid() != process_)
       INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL,
                       "the journal belongs to the process that opened it: resume it there, or begin another here");

@@ -41,7 +41,7 @@ class Replay {
       if (status != INFONOISE_TRUNCATED || !more) break;
     }
     if (replay.rest_bytes() == 0)
-      INFONOISE_FAIL_(INFONOISE_TRUNCATED, path + " is empty, nothing was recorded: delete it and begin anew");
+      INFONOISE_FAIL_(INFONOISE_TRUNCATED, path + " is empty, nothing was recorded: delete it and start again");
     INFONOISE_CHECK_(status, path + ": " + detail::message(status_, Span<const std::uint8_t>(replay.buffer_)));
     replay.scheduler_.words_.resize(state / 8);
     replay.memory_.resize(memory / 8);
