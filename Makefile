@@ -1,4 +1,4 @@
-# Thin entry points; each sets up what it needs in .venv and target/.
+# Entry points; each sets up what it needs in .venv and target/.
 SEEDS ?= 1
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +15,7 @@ CHECK_PYTHON := $(addprefix tests/,reference $(addsuffix .py,$(addprefix test_, 
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
 
-check:  ## what a change to the Rust code is tried with: format, clippy, the core's and the ffi crate's tests
+check:  ## quick tests of the Rust code: format, clippy, the core's tests, headers, a C program
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	cargo test --quiet --locked -p infonoise -p infonoise-header
@@ -23,7 +23,7 @@ check:  ## what a change to the Rust code is tried with: format, clippy, the cor
 	mkdir -p out/check && $(CC) -std=c11 -Wall -Wextra -Werror -Iinclude tests/c/smoke.c out/lib/libinfonoise.a -o out/check/smoke
 	out/check/smoke
 
-check-python: $(VENV)/wheel  ## what a change to the package is tried with
+check-python: $(VENV)/wheel  ## quick tests of the Python package
 	$(PYTEST) $(CHECK_PYTHON)
 
 test: lint $(VENV)/wheel  ## every test of the project
@@ -32,13 +32,13 @@ test: lint $(VENV)/wheel  ## every test of the project
 	tests/fuzz/run.sh 5
 	$(PYTEST) tests demo
 
-costs: $(VENV)/wheel lib  ## times as ratios, coarsely; other processes can make it fail
+costs: $(VENV)/wheel lib  ## ratios of times, with wide limits; other processes can make it fail
 	$(PY) -m pytest -q -rs -m timing tests
 
 test-cross:  ## the same bits on aarch64 and s390x, under emulation
 	tests/cross.sh
 
-pictures: $(VENV)/wheel  ## those of docs/method.md and docs/choosing.md
+pictures: $(VENV)/wheel  ## the pictures of docs/method.md and docs/choosing.md
 	$(PY) docs/make_pictures.py --out docs/images
 	$(PY) docs/seeing.py --out docs/images
 
@@ -49,7 +49,7 @@ bench: $(VENV)/wheel lib  ## every benchmark; rewrites docs/performance.md and i
 	cargo bench --locked -p infonoise-benches > out/criterion.txt
 	$(PY) benches/report.py
 
-test-gpu: $(VENV)/wheel cuda  ## what needs a GPU; says so where there is none
+test-gpu: $(VENV)/wheel cuda  ## tests that need a GPU; says so where there is none
 	$(PY) -m pytest tests/test_cuda.py -k on_a_gpu -q -rs -s
 
 cuda: target/cuda/installed  ## nvcc, for the tests of infonoise/cuda.hpp

@@ -35,7 +35,7 @@ def plot(curves, path):
             if points := curves[axis].get(call):
                 x, y = zip(*points)
                 panel.loglog(x, y, "o-", color=COLOURS[call], label=LABELS[call], markersize=4)
-        # In proportion, through the last point of what grows.
+        # A proportional line through the last point.
         x, y = zip(*curves[axis]["observe" if axis == "n" else "refresh"])
         panel.loglog([x[0], x[-1]], [y[-1] * x[0] / x[-1], y[-1]], ":", color="black", linewidth=1, label="in proportion")
         panel.set_xlabel(label)

@@ -1,4 +1,4 @@
-//! Sample, observe, step and refresh, each beside its floor: the same loop
+//! Sample, observe, step and refresh, each compared with its floor: the same loop
 //! without a scheduler. `cargo bench -p infonoise-benches`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -15,7 +15,7 @@ fn config() -> Config {
 /// The floor of all groups but the last: a word drawn, converted and stored for
 /// each element.
 fn words(sigma: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
-    // In a local: through the reference each word would wait for a store.
+    // In a local: through the reference each word would have to wait for a store.
     let mut local = rng.clone();
     for sigma in sigma {
         *sigma = (local.next_u64() >> 32) as u32 as f32;
@@ -23,10 +23,10 @@ fn words(sigma: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
     *rng = local;
 }
 
-/// (K, B) beside the default.
+/// (K, B) in addition to the default.
 const SIZES: [(u32, u32); 3] = [(64, 256), (128, 256), (256, 1024)];
 
-/// Inputs rotate over a large pool: repeated small ones flatter branches.
+/// Inputs rotate over a large pool: small repeated ones make branches too predictable.
 struct Pool {
     sigma: Vec<f32>,
     error: Vec<f32>,
@@ -81,7 +81,7 @@ fn observe(c: &mut Criterion) {
     });
 }
 
-/// A refresh falls due at every hundredth.
+/// A refresh is due at every hundredth step.
 fn step(c: &mut Criterion) {
     group(c, "sample, observe, step", |scheduler, pool, sigma| {
         scheduler.sample(sigma).unwrap();

@@ -1,4 +1,4 @@
-"""Instructions of the hot paths, counted by callgrind: exact, whatever else runs.
+"""Instructions of the hot paths, counted by callgrind; exact, since other processes do not affect them.
 
     python benches/instructions.py          # prints them
     python benches/instructions.py --write  # and makes them the ones to hold

@@ -1,4 +1,4 @@
-"""What the calls of a training step add to a program: bytes of its stripped file."""
+"""Bytes that the calls of a training step add to a stripped program."""
 
 import subprocess
 import tempfile
@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def growth(library: Path) -> int:
-    """The file of the smallest trainer, less that of the same program without the library."""
+    """The size of the smallest trainer minus that of the same program without the library."""
     with tempfile.TemporaryDirectory() as folder:
         programs = Path(folder) / "with", Path(folder) / "without"
         flags = ["-O2", "-s", "-Wl,--gc-sections", f"-I{ROOT / 'include'}", ROOT / "benches/c/trainer.c"]

@@ -52,7 +52,7 @@ def ratios():
 
 
 def peers(seconds):
-    """{batch: {name: us a step}}, and all that is about JAX and Python in them."""
+    """{batch: {name: us a step}}, for all sides, JAX and Python included."""
     from peers import contenders
 
     library = ctypes.CDLL(str(build("steps", "-shared", "-fPIC")))
@@ -150,7 +150,7 @@ def state_copies():
 
 
 def counted():
-    """Instructions: of this run where valgrind is, the checked-in ones otherwise."""
+    """Instructions: of this run if valgrind is installed, the checked-in ones otherwise."""
     here = shutil.which("valgrind") is not None
     counts = instructions.count() if here else json.loads(instructions.FIGURES.read_text())["instructions"]
     text = "; ".join(f"{name}: {count:,}" for name, count in counts.items())

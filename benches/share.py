@@ -20,7 +20,7 @@ from train import Settings, start, train_step  # noqa: E402
 
 
 def constant(sigma):
-    """An arm whose noise levels are one array, carried as a schedule is."""
+    """An arm whose noise levels are one array, which is carried in place of a schedule."""
     return arms.Arm("constant", "", lambda seed: jnp.array(sigma), lambda state, key, n: (state, state),
                     lambda state, *_: state, jnp.ones_like)  # fmt: skip
 
@@ -36,7 +36,7 @@ def share(seconds):
         trained("without", constant(scheduler.sample(settings.batch)), settings, genome),
         trained("with", schedule, settings, genome),
     ]
-    # All threads' processor time: another process takes turns with a step of many milliseconds.
+    # Processor time of all threads, since other processes run during a step of many milliseconds.
     times = interleaved(sides, seconds, time.process_time_ns)
     n = min(map(len, times.values()))
     difference = times["with"][:n] - times["without"][:n]
@@ -46,13 +46,13 @@ def share(seconds):
         "batch": settings.batch,
         "step": step,
         "difference": 100 * float(np.median(difference)) / step,
-        # What the median of as many differences scatters by.
+        # The standard error of the median of so many differences.
         "uncertainty": 100 * 1.25 * float(np.subtract(*np.quantile(difference, [0.84, 0.16]))) / 2 / n**0.5 / step,
         "alone": undisturbed(*alone.values()),
     }
 
 
 def trained(name, arm, settings, genome):
-    """A side that trains on, a step a repetition."""
+    """A side that continues training, one step for each repetition."""
     step = jax.jit(lambda carry: train_step(model.TASK, arm, settings, genome, 0, carry)[0], donate_argnums=0)
     return carried(name, step, start(model.TASK, arm, 0), 1)

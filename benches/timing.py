@@ -1,4 +1,4 @@
-"""Timing on a machine that others use too: short repetitions of every side in turns."""
+"""Timing on a shared machine: short repetitions that alternate between the sides."""
 
 import gc
 import time
@@ -51,7 +51,7 @@ def interleaved(sides, seconds, clock=time.perf_counter_ns):
 
 
 def undisturbed(times):
-    """What a step costs in a repetition that nobody interrupted: other processes only add."""
+    """The cost of a step in an uninterrupted repetition: other processes can only add to it."""
     return float(np.quantile(times, 0.1))
 
 

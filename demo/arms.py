@@ -28,7 +28,7 @@ class Arm(NamedTuple):
 
 
 def edm():
-    """EDM's recipe as published for images: log-normal sigmas and the loss weight that goes with them."""
+    """EDM's schedule as published for images: log-normal sigmas and the loss weight that belongs to them."""
 
     def draw(state, key, n):
         return state, jnp.exp(EDM_MEAN + EDM_STD * jax.random.normal(key, (n,)))
@@ -37,7 +37,7 @@ def edm():
 
 
 def loguniform():
-    """The neutral choice: no sigma is preferred, and the loss is the plain squared error."""
+    """No sigma is preferred, and the loss is the plain squared error."""
 
     def draw(state, key, n):
         span = jax.random.uniform(key, (n,), minval=np.log(SIGMA_MIN), maxval=np.log(SIGMA_MAX))
@@ -62,7 +62,7 @@ def infonoise(config):
 
 
 def fixed_quantiles(name):
-    """Quantiles of a fixed arm's sigmas, for the table beside the ones that InfoNoise reports."""
+    """Quantiles of a fixed arm's sigmas, for the table with those that InfoNoise reports."""
     share = np.array(list(SHARES.values()))
     if name == "edm":
         sigma = np.exp(EDM_MEAN + EDM_STD * norm.ppf(share))

@@ -1,4 +1,4 @@
-"""The data, and what counts as good: windows of a genome, and k-mer statistics against the training genome.
+"""The data and the score: windows of a genome, and k-mer statistics compared with the training genome.
 
 DNA suits a demonstration because the truth is known: the samples are strings, and the share of every
 3-mer or 6-mer in them can be held against its share in millions of real bases, with no learned judge.
@@ -26,7 +26,7 @@ class Genome:
 
 
 def load(folder=GENOME, train_share=0.9):
-    """The genome that ships with the repository, checked against its checksum."""
+    """The genome in the repository, checked against its checksum."""
     about = json.loads((folder / "NC_008253.json").read_text(encoding="ascii"))
     packed = (folder / "NC_008253.2bits").read_bytes()
     if hashlib.sha256(packed).hexdigest() != about["sha256_packed"]:

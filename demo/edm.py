@@ -28,5 +28,5 @@ def denoise(network, params, x, sigma, *given):
 
 
 def weight(sigma):
-    """The loss weight that makes the network's output equally heavy at every sigma."""
+    """The loss weight that gives the network's output the same weight at every sigma."""
     return (sigma**2 + SIGMA_DATA**2) / (sigma * SIGMA_DATA) ** 2

@@ -28,7 +28,7 @@ def encode(bases):
 
 @jax.jit
 def init(key):
-    """Fresh weights, a dictionary. The output starts small, so that D starts near c_skip x."""
+    """Initial weights, a dictionary. The output is small at first, so that D starts near c_skip x."""
     keys = iter(jax.random.split(key, 32))
 
     def dense(inputs, outputs, gain=1.0):
@@ -70,7 +70,7 @@ def convolve(layer, x, dilation=1):
 
 
 def layer_norm(x):
-    """Without its own scale and shift: those come from the noise level."""
+    """Normalisation without scale and shift of its own: those come from the noise level."""
     centred = x - x.mean(-1, keepdims=True)
     return centred * jax.lax.rsqrt(jnp.mean(centred**2, -1, keepdims=True) + 1e-5)
 

@@ -1,4 +1,4 @@
-"""The three pictures: what quality costs, where the draws go during training, and why they go there."""
+"""The three pictures: score against examples, the density during training, and the rate that it follows."""
 
 import matplotlib
 
@@ -55,7 +55,8 @@ def density_over_training(settings, record, path):
     """The sampling density in force during every chunk, as a heat map over sigma."""
 
     def during(after):
-        # What is read after a chunk governs the next one; the first chunk is warm-up, like the second.
+        # The density that is read after a chunk is in force during the next one; the first chunk is warm-up,
+        # like the second.
         return np.array(after[:1] + after[:-1])
 
     edges = record["profile"]["edges"]

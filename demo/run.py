@@ -38,7 +38,7 @@ def run_arm(arm, settings, genome, judge, seed):
             notes = {"loss": f"{loss:.3f}"}
             if arm.name == "infonoise":
                 report, profile = inj.report(carry["schedule"]), inj.profile(carry["schedule"])
-                # Arrays are copied: the state behind them is donated to the next chunk.
+                # Arrays are copied, since the state that owns them is donated to the next chunk.
                 record["density"].append(np.array(profile["density"], float))
                 record["profile"] = {name: np.array(value, float) for name, value in profile.items()}
                 record["pivot"].append(float(report["pivot"]) if report["refreshes"] else np.nan)
@@ -66,7 +66,7 @@ def run_arm(arm, settings, genome, judge, seed):
 
 
 def real_score(genome, judge, n, repeats=8):
-    """The floor: the score of as many real windows from the part of the genome that training never sees."""
+    """The floor: the score of equally many real windows from the held-out part of the genome."""
     rng = np.random.default_rng(0)
     scores = [judge(dna.windows(genome.held_out, n, rng)) for _ in range(repeats)]
     return {key: float(np.mean([score[key] for score in scores])) for key in scores[0]}

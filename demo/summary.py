@@ -1,4 +1,4 @@
-"""From what was recorded to what is claimed: means over seeds, ratios, and the summary's fields."""
+"""From records to results: means over seeds, ratios, and the summary's fields."""
 
 import math
 
@@ -8,7 +8,7 @@ from arms import SHARES, fixed_quantiles
 
 
 def schedule_fields(report, digest):
-    """What must repeat bit for bit when the seed does. A pivot that no rule has set yet is null."""
+    """The fields that are equal, bit for bit, for equal seeds. A pivot that no rule has set yet is null."""
     pivot = float(report["pivot"])
     return {
         "pivot": pivot if report["refreshes"] and math.isfinite(pivot) else None,

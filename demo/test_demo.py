@@ -26,7 +26,7 @@ from genome import pack_genome
 
 @pytest.fixture
 def quick_compile():
-    """A few steps spend their time in the compiler, so leave its optimisations out."""
+    """Turns off the compiler's optimisations, since a few steps spend most of their time compiling."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)

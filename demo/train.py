@@ -88,7 +88,7 @@ def train_step(task, arm, settings, data, seed, carry):
     updates, adam = optax.adam(settings.learning_rate).update(gradient, carry["adam"])
     params = optax.apply_updates(carry["params"], updates)
     step = carry["step"] + 1
-    # The average looks back over a fixed share of the run so far: it needs no total length and forgets the start.
+    # The average covers a fixed share of the run so far: it needs no total length, and the start drops out.
     rate = 1 / (1 + settings.ema_share * step)
     ema = jax.tree.map(lambda a, b: a + rate * (b - a), carry["ema"], params)
     return {"params": params, "ema": ema, "adam": adam, "schedule": schedule, "step": step}, value

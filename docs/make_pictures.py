@@ -33,7 +33,7 @@ def tidy(ax, legend=True):
 
 
 def schedule_of(errors, **config):
-    """What a schedule makes of these errors per dimension, a function of sigma, at its first refresh."""
+    """The curves after the first refresh on these errors per dimension, a function of sigma."""
     config = infonoise.Config(coverage=0.0, window=8, min_count=1, warmup_steps=1, **config)
     scheduler = infonoise.Scheduler(config)
     sigma = scheduler.profile()["sigma"]
@@ -84,7 +84,7 @@ def pictures_of(data):
 
 
 def ideal_denoiser(out):
-    """What the perfect denoiser answers on real images, and how much is open, as sigma falls."""
+    """The perfect denoiser's output on real images, and how much is undecided, as sigma falls."""
     data = pictures_of(load_digits().data)
     model = exact.empirical(data, draws=512)
     sigma = np.array([10, 5, 3, 2, 1.4, 1, 0.7, 0.4, 0.2])
@@ -96,7 +96,7 @@ def ideal_denoiser(out):
         x0, noise = data[which], rng.standard_normal(64)
         for column, s in enumerate(sigma):
             x = x0 + s * noise
-            # Each noisy image in its own range of greys, or nothing would be seen of it.
+            # Each noisy image has its own range of greys, otherwise nothing would be visible.
             for line, image, reach in ((2 * row, x, 1 + 1.5 * s), (2 * row + 1, model.posterior_mean(x, s)[0], 1)):
                 cell = cells[line, column]
                 cell.imshow(image.reshape(8, 8), cmap="gray", vmin=-reach, vmax=reach)
@@ -119,10 +119,10 @@ def ideal_denoiser(out):
 
 
 def gate(out):
-    """The gate tames the slope at the low end, for a density and for points as a network sees them."""
+    """The gate changes the slope at the low end, for a density and for points with a network's error."""
     cases = [
         ("Gaussian data of deviation 0.5", exact.gaussian(0.5).mmse, "continuous"),
-        # A network never is perfect: here a part of what little noise there is stays in.
+        # A network is never perfect: here a part of the little noise stays in its output.
         ("Data at -1 and +1, seen by a network that\nleaves 5% of little noise", lambda s: exact.two_point().mmse(s) + 0.05 * s**2 / (1 + s**2), "discrete"),
     ]  # fmt: skip
     figure, panels = pyplot.subplots(2, 2, figsize=(10, 7), layout="constrained", sharex=True)

@@ -1,4 +1,4 @@
-"""A tour of infonoise.plot, in cells: a small denoiser learns the digits, and its schedule is looked at.
+"""A tour of infonoise.plot, in cells: a small denoiser learns the digits, and its schedule is plotted.
 
     python docs/seeing.py --steps 1500 --out docs/images
 """
@@ -63,7 +63,7 @@ def train_step(carry, key):
     def loss(params):
         error = ((denoise(params, x, column) - x0) ** 2).mean(1)
         weight = (sigma**2 + SIGMA_DATA**2) / (sigma * SIGMA_DATA) ** 2
-        return (weight * error).mean(), error  # the error as it is before the weight
+        return (weight * error).mean(), error  # the error before the weight
 
     grads, error = jax.grad(loss, has_aux=True)(params)
     update, opt = adam.update(grads, opt)
@@ -75,7 +75,7 @@ history = infonoise.History()
 history.record(carry[-1])
 for key in jax.random.split(keys[-1], ask.steps):
     carry = train_step(carry, key)
-    history.record(carry[-1])  # keeps what a refresh changed
+    history.record(carry[-1])  # records the density if a refresh changed it
 schedule = carry[-1]
 print(inj.report(schedule))
 
@@ -86,10 +86,10 @@ def show(name, ax):
         ax.figure.savefig(ask.out / f"{name}.png", dpi=90)
 
 
-# %% Why the draws go where they go.
+# %% The rate and the gate.
 show("seeing-profile", plot.profile(schedule))
 
-# %% Where they go, and where others would.
+# %% The density, and that of other schedules.
 others = {
     "EDM": schedules.lognormal(-1.2, 1.2),
     "log-uniform": schedules.loguniform(0.002, 80),
@@ -98,10 +98,10 @@ others = {
 show("seeing-density", plot.density(schedule, against=others))
 print(infonoise.diagnose(schedule, others["EDM"])["verdict"])
 
-# %% How they moved. Without a recorder: plot.history("run.journal").
+# %% The density during training. From a journal: plot.history("run.journal").
 show("seeing-history", plot.history(history))
 
-# %% The steps of a sampler.
+# %% Noise levels for a sampler.
 show("seeing-grid", plot.info_grid(schedule, 18))
 
 # %%

@@ -1,9 +1,9 @@
-"""InfoNoise in EDM's training loop: a loss class that takes the place of its EDMLoss.
+"""InfoNoise in EDM's training loop: a loss class that replaces its EDMLoss.
 
     python examples/pytorch_edm.py --steps 600
 
 EDM's loop calls ``loss_fn(net=..., images=..., labels=..., augment_pipe=...)`` once a
-micro-batch, and goes on calling it so. What is new in the loop is one line, after
+micro-batch, and continues to do so. What is new in the loop is one line, after
 ``optimizer.step()``: ``loss_fn.step()``. The network, its preconditioning, the loss
 and its weight stay as they are; only the noise levels come from elsewhere.
 
@@ -91,7 +91,7 @@ def spots(n):
 
 
 def off_spots(images):
-    """How far the images are from the nearest of many real ones: root mean square over pixels, on average."""
+    """The mean distance of the images from the nearest of many real ones, root mean square over pixels."""
     return torch.cdist(images.flatten(1), spots(5000).flatten(1)).min(1)[0].mean().item() / 8
 
 

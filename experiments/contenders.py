@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import arms
 import edm
 
-# A pivot that someone would name who knows images: the median of EDM's noise levels, e^-1.2.
+# A pivot that experience with images suggests: the median of EDM's noise levels, e^-1.2.
 GUESSED_PIVOT = 0.3
 
-# The fixed ones, among which the target is looked for.
+# The fixed schedules, the best of which sets the target.
 FIXED = ("edm", "loguniform", "loguniform-edm", "transferred")
 
 LABELS = {
@@ -36,7 +36,7 @@ def config(name, endpoint, **changes):
         "infonoise": {},
         "infonoise-edm": {},
         "infonoise-edm-samples": {"emphasis": "samples"},
-        # Without the guard too, which would hold what comes of it.
+        # Without the guard too, which would hold the resulting refreshes.
         "no-gate": {"pivot": "off", "guard": False},
         "fixed-pivot": {"pivot": "fixed", "pivot_value": GUESSED_PIVOT},
     }[name]

@@ -1,4 +1,4 @@
-"""What counts as good images: the Frechet distance in the features of a small classifier that has seen the real ones."""
+"""The score of images: the Frechet distance in the features of a small classifier trained on the real ones."""
 
 from functools import partial
 
@@ -51,7 +51,8 @@ def fit(images, steps=STEPS):
 def frechet(a, b):
     """The Frechet distance of two normal distributions, each (mean, covariance)."""
     (mean, cov), (other_mean, other_cov) = a, b
-    # The trace of the root of a product of covariances: its eigenvalues are real and not below 0 but for rounding.
+    # The trace of the root of a product of covariances, whose eigenvalues are real and not negative up to
+    # rounding.
     root = np.sqrt(np.maximum(np.linalg.eigvals(cov @ other_cov).real, 0)).sum()
     return float(np.sum((mean - other_mean) ** 2) + np.trace(cov + other_cov) - 2 * root)
 
@@ -68,7 +69,7 @@ class Judge:
         return features.mean(0), np.cov(features.T)
 
     def recognised(self, x, label):
-        """The share of images that the classifier takes for what they should be."""
+        """The share of images that the classifier assigns to the class they were generated for."""
         return float(np.mean(np.argmax(layers(self.params, jnp.asarray(x))[1], -1) == label))
 
     def __call__(self, x):

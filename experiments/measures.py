@@ -1,4 +1,4 @@
-"""What the records say: who reached the target when, what the finished models ask for, how steps share the work."""
+"""Measures on the records: when each arm reached the target, which density the finished models give, how even steps are."""
 
 import json
 
@@ -14,7 +14,7 @@ SIDES = ("fashion-28", "fashion-14", "fashion-7")
 
 
 def first(scores, key=None):
-    """The score that counts, or the one of that name, of every record of scores."""
+    """The main score, or the one of that name, of every record of scores."""
     return [score[key] if key else next(iter(score.values())) for score in scores]
 
 
@@ -43,7 +43,7 @@ def offline(record, **changes):
 
 
 def information(record, **changes):
-    """That schedule where the draws themselves follow the information, whatever the weight."""
+    """That schedule with emphasis `samples`: the draws follow the information, whatever the weight."""
     return offline(record, emphasis="samples", **changes)
 
 
@@ -70,13 +70,13 @@ def compared(arms, key=None):
 
 
 def evenness(shares):
-    """How many steps of equal size would be as even: the exponential of the shares' entropy."""
+    """The effective number of steps: the exponential of the shares' entropy."""
     shares = np.array([share for share in shares if share > 0])
     return float(np.exp(-np.sum(shares * np.log(shares))))
 
 
 def shares(record, grid):
-    """Of every step of a grid: the share in the gated information, in the bare one, and in the estimate's movement."""
+    """For every step of a grid, its share of the gated information, of the ungated one, and of the estimate's change."""
     pace = record["pace"][grid]
     time = {
         name: -np.diff(information(record).to_entropic_time(pace["sigma"], gated=name == "gated")) for name in ("gated", "bare")

@@ -12,7 +12,7 @@ HIDDEN = 64
 
 
 def init(pixels, classes, key):
-    """Fresh weights, a dictionary; with classes > 0 the network is told one, as an embedding of its own."""
+    """Initial weights, a dictionary; with classes > 0 the network gets the class as an embedding."""
     keys = iter(jax.random.split(key, 32))
 
     def dense(inputs, outputs, gain=1.0):

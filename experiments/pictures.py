@@ -38,7 +38,7 @@ def save(figure, path):
 
 
 def panels(found, studies, **options):
-    """A figure with a panel for each of the studies that were run, and those."""
+    """A figure with a panel for each study that was run, and these studies."""
     studies = [study for study in studies if study in found]
     figure, axes = plt.subplots(1, len(studies), squeeze=False, layout="constrained", **options)
     return figure, list(zip(axes[0], studies))
@@ -69,7 +69,7 @@ def curves(found, studies, path):
 
 
 def emerging(found, studies, path):
-    """The density in force at six points of training, against what the finished model asks for; one seed."""
+    """The density in force at six points of training, and the one that the finished model gives; one seed."""
     figure, pairs = panels(found, studies, figsize=(14, 4.2))
     for panel, study in pairs:
         record = found[study][shown(study)][0]
@@ -89,7 +89,7 @@ def emerging(found, studies, path):
 
 
 def grids(found, path):
-    """Score against the number of function evaluations, same models and solver."""
+    """Score against the number of function evaluations, for the same models and solver."""
     figure, axes = plt.subplots(2, 3, figsize=(12, 7), layout="constrained")
     for panel, study in zip(axes.flat, found):
         records = found[study][shown(study)]
@@ -159,7 +159,7 @@ def resolution(found, path):
 
 
 def all_of_them(found, folder):
-    """Those for which something was run."""
+    """The studies with at least one run."""
     wanted = [
         (curves, ["dna", "fashion-binary"], "discrete"),
         (curves, ["fashion-14", "fashion-classes"], "continuous"),

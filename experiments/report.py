@@ -22,7 +22,7 @@ from machine import machine  # noqa: E402
 
 
 def number(x, digits):
-    """A number as people write it: 1,070,000 and not 1.07e+06; what rounding leaves of 0 is 0."""
+    """A number as people write it: 1,070,000 and not 1.07e+06; a number that is 0 up to rounding is 0."""
     return f"{float(f'{x:.{digits}g}') if abs(x) > 1e-9 else 0:,.10g}"
 
 
@@ -52,7 +52,7 @@ def quality(arms):
 
 
 def emerging(found):
-    """How far the density in force lies from what the finished model's errors ask for, at the six milestones."""
+    """How far the density in force is from the one that the finished model's errors give, at the six milestones."""
     rows = []
     for study, arms in found.items():
         distances = []
@@ -101,7 +101,7 @@ def bands(found):
 
 
 def diagnoses(found):
-    """What a schedule tuned at one resolution, or a fixed one, wastes at another, under EDM's loss: the core's diagnosis."""
+    """The share that a schedule tuned at one resolution, or a fixed one, wastes at another under EDM's loss, by the core's diagnosis."""
     sides = {
         study: {record["seed"]: offline(record, coverage=0) for record in found[study][shown(study)]}
         for study in SIDES
@@ -140,7 +140,7 @@ def recognised(arms):
 
 
 def compact(found):
-    """What the tables are made of, for docs/results.json: the densities of the arms that are shown, and all else."""
+    """The data of the tables and pictures, for docs/results.json."""
     for study, arms in found.items():
         for arm, records in arms.items():
             keep = {"phase", "pivot", "pivot_rule", "refreshes", "held", "hold_reason", "q05", "q50", "q95"}

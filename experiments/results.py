@@ -1,4 +1,4 @@
-"""The paper's questions at the scale of two cores: `make results`, some hours. Goes on where it was stopped.
+"""The paper's questions at the scale of two cores: `make results`, some hours. Continues where it was stopped.
 
     python experiments/results.py                          # every training that is missing, then the report
     python experiments/results.py --only fashion-7 --seeds 1
@@ -35,12 +35,12 @@ class Run(NamedTuple):
         return out / f"{self.study}.{self.arm}.{self.seed}.json"
 
     def source(self):
-        """The run that must come before, since this one takes over its final schedule."""
+        """The run that must come before this one, which uses its final schedule."""
         return Run("fashion-14", "infonoise-edm", self.seed) if self.arm == "transferred" else None
 
 
 def plan(seeds, only, smoke=False):
-    """All runs, a seed at a time, so that a stop leaves whole comparisons. The smoke test takes what differs in kind."""
+    """All runs, one seed after the other, so that complete comparisons exist when it is stopped. The smoke test has one run of each kind."""
     unknown = set(only) - set(studies.STUDIES)
     if unknown:
         raise SystemExit(f"no study is called {', '.join(sorted(unknown))}: there are {', '.join(studies.STUDIES)}")
@@ -52,7 +52,7 @@ def plan(seeds, only, smoke=False):
 
 
 def rounded(value):
-    """Arrays and numbers as JSON has them, to six digits; what is not a number is null."""
+    """Arrays and numbers for JSON, to six digits; NaN is null."""
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
@@ -76,9 +76,9 @@ def execute(run, options):
 
 
 def start(run, core, options):
-    """One training as a process that keeps to one core; what it prints goes to a file."""
+    """One training in a process on one core; its output goes to a file."""
     command = [sys.executable, __file__, "--run", run.study, run.arm, str(run.seed), "--out", options.out, "--data", options.data]
-    # What one of them compiles serves the others.
+    # The processes share compiled programs.
     cache = {"JAX_COMPILATION_CACHE_DIR": str(options.out / "compiled"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     with open(run.path(options.out).with_suffix(".log"), "w") as log:
         return subprocess.Popen(
@@ -91,7 +91,7 @@ def start(run, core, options):
 
 
 def execute_all(runs, options):
-    """Every run that has left no record yet, one a core at a time; with no workers, one after the other in this process."""
+    """All runs without a record, one on each core at a time; without workers, one after the other in this process."""
     runs = list(dict.fromkeys(run for wanted in runs for run in (wanted.source(), wanted) if run))
     left = [run for run in runs if not run.path(options.out).exists()]
     if not options.workers:

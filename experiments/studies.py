@@ -1,4 +1,4 @@
-"""The six trainings behind the results: each a task with its data, its judge and the arms that compete in it."""
+"""The six studies of the results: each is a task with its data, its score and its arms."""
 
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -23,7 +23,7 @@ DISCRETE = ["edm", "loguniform", "loguniform-edm", "infonoise", "infonoise-edm",
 CONTINUOUS = ["edm", "loguniform-edm", "infonoise-edm", "infonoise-edm-samples"]
 RESOLUTION = ["edm", "infonoise-edm", "transferred"]
 
-# Study -> its title and its arms. The first adaptive arm is the one that the pictures show.
+# Study -> its title and its arms. The pictures show the first adaptive arm.
 STUDIES = {
     "dna": ("DNA, 64-base windows", DISCRETE),
     "fashion-binary": ("binarised Fashion-MNIST, 14 x 14", [*DISCRETE, "infonoise-edm-samples"]),
@@ -35,7 +35,7 @@ STUDIES = {
 
 
 def shown(study):
-    """The adaptive arm that is looked at closely."""
+    """The adaptive arm that the pictures show."""
     return next(arm for arm in STUDIES[study][1] if contenders.adapts(arm))
 
 
@@ -45,7 +45,7 @@ def endpoint(study):
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of everything; the smoke test takes less."""
+    """The sizes of the runs; the smoke test has smaller ones."""
 
     dna: Settings = Settings()
     images: Settings = Settings(samples=2048)
@@ -92,7 +92,7 @@ class Study:
 
 @cache
 def make(name, scale, folder):
-    """The study of this name, and what real samples score; `folder` holds Fashion-MNIST."""
+    """The study of this name, and the score of real samples; `folder` holds Fashion-MNIST."""
     if name == "dna":
         return letters(scale)
     return images(name, scale, folder)
@@ -121,7 +121,7 @@ def images(name, scale, folder):
     def given(n):
         return (jnp.arange(n) % fashion.CLASSES,) if classes else ()
 
-    # What no pixel can be is cut off, as it is when images are stored in bytes.
+    # Values outside the range of pixels are clipped, as when images are stored as bytes.
     low, high = train.x.min(), train.x.max()
 
     def score(x):

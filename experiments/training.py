@@ -1,4 +1,4 @@
-"""One training: an arm in a study from a seed, and everything that is measured on it."""
+"""One training: an arm of a study with a seed, and all measurements on it."""
 
 import datetime
 import time
@@ -20,7 +20,7 @@ FINE = 128
 
 
 def measured(study, floor, arm_name, seed, scale, density=None):
-    """The record: scores and schedule at the milestones, and what the finished model shows."""
+    """The record: scores and schedule at the milestones, and measurements of the finished model."""
     arm = contenders.make(arm_name, endpoint(study.name), study.settings, density)
     settings, began = study.settings, time.process_time()
     record = {"study": study.name, "arm": arm_name, "seed": seed, "floor": floor, "examples": [], "scores": [], "schedule": []}
@@ -52,7 +52,7 @@ def measured(study, floor, arm_name, seed, scale, density=None):
 
 
 def errors_at(study, params, seed, n):
-    """The finished model's mean error in every bin, by n log-uniform noise levels: what an offline profile is made of."""
+    """The finished model's mean error in every bin, from n log-uniform noise levels, for an offline profile."""
     scheduler = infonoise.Scheduler(infonoise.Config(window=n // 64, warmup_steps=n, min_count=1, pivot="off", guard=False), seed=seed)
     data, batch = jax.tree.map(jnp.asarray, study.data), min(n, 512)
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the library as it ships, for the processor that the C compiler compiles for.
+# Builds the library as it is released, for the processor that the C compiler compiles for.
 #
 #   ffi/build.sh out/lib/libinfonoise.a     # the archive, reduced to its exports
 #   ffi/build.sh out/infonoise.o            # its one object
 #   ffi/build.sh --target                   # prints the Rust target, or says what it lacks
 #
-# The Makefile, CMake and the wheel build by this script alone. It names cargo's target and
+# The Makefile, CMake and the wheel all use this script. It names cargo's target and
 # its output folder itself, so that CARGO_TARGET_DIR, CARGO_BUILD_TARGET and a
 # .cargo/config.toml in a folder above change nothing.
 #
@@ -29,7 +29,7 @@ fail() {
   exit 1
 }
 
-# The processor's name in Rust's words, from a GNU triple or a name of CMake's.
+# Rust's name of the processor, from a GNU triple or from CMake's name.
 processor() {
   case ${1%%-*} in
   x86_64 | amd64) echo x86_64 ;;
@@ -43,7 +43,7 @@ processor() {
   esac
 }
 
-# What stands last in the triple: gnu or musl, with hf where floats go in registers.
+# The last part of the triple: gnu or musl, with hf where floats are passed in registers.
 environment() {
   case $1 in
   *musleabihf) echo musleabihf ;;
@@ -70,7 +70,7 @@ if [ -z "$target" ]; then
   fi
 fi
 
-# Its core library is either installed or built now.
+# The target's core library must be installed, unless it is built now.
 if [[ " ${flags[*]} " != *build-std* ]]; then
   folder=$(cd "$repository" && "$rustc" --print target-libdir --target "$target" 2>/dev/null) ||
     fail "'$rustc' does not know the target $target: set INFONOISE_CARGO_TARGET to one of '$rustc --print target-list'"
@@ -93,11 +93,11 @@ folder=${INFONOISE_TARGET_DIR:-$repository/target}
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 archive=$folder/$target/release/libinfonoise.a
-# One build at a time: others may share the folder.
+# One build at a time, since several may share the folder.
 exec 9>"$folder/.libinfonoise.lock"
 ! command -v flock >/dev/null || flock 9
 # Optimised for speed, but small: calls are inlined and loops unrolled where that saves
-# more than it adds. These are LLVM's own options, so a compiler without them does without.
+# more than it adds. These are options of LLVM; a compiler that lacks them builds without.
 small=()
 for option in -inline-threshold=10 -unroll-threshold=20 -unroll-allow-partial=0 -unroll-runtime=0; do
   small+=(-C "llvm-args=$option")
@@ -106,13 +106,13 @@ if (cd "$repository" && echo '#![no_std]' | "$rustc" --crate-type lib --crate-na
   export RUSTFLAGS="${RUSTFLAGS:-} ${small[*]}"
 fi
 
-# The target and the folder are named here, so no setting outside moves the archive elsewhere
-# and leaves an older one in its place.
+# The target and the folder are named here. Otherwise a setting elsewhere could move the
+# archive and leave an older one at this path.
 (cd "$repository" && "$cargo" rustc --quiet --release --locked -p infonoise-ffi --lib --crate-type staticlib \
   --target "$target" --target-dir "$folder" "${flags[@]}")
 [ -f "$archive" ] || fail "cargo succeeded without $archive"
 
-# Kept as it is where nothing changed, so that nothing is linked again.
+# An unchanged library keeps its time stamp, so that nothing is linked again.
 new=$out.new.${out##*.}
 "$repository/ffi/reduce.sh" "$archive" "$new"
 if cmp -s "$new" "$out"; then rm "$new"; else mv "$new" "$out"; fi

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Reduces the static library that cargo builds to what its exports reach, and
-# hides every other symbol: 4 MB become less than 100 kB, and the result links
-# beside another Rust static library (two of them would define the same runtime).
+# hides every other symbol: 4 MB become less than 100 kB, and the result links together
+# with another Rust static library (unreduced, both would define the same runtime).
 # ffi/build.sh calls it.
 #
 #   ffi/reduce.sh target/x86_64-unknown-linux-gnu/release/libinfonoise.a out/libinfonoise.a
 #   ffi/reduce.sh target/x86_64-unknown-linux-gnu/release/libinfonoise.a out/infonoise.o   # its one object
 #
-# AR, LD, NM and OBJCOPY from the environment are for the archive's processor.
+# AR, LD, NM and OBJCOPY in the environment must be for the archive's processor.
 set -euo pipefail
 : "${AR:=ar}" "${LD:=ld}" "${NM:=nm}" "${OBJCOPY:=objcopy}"
 from=$1 to=$2
@@ -21,7 +21,7 @@ if [ -z "$roots" ]; then
 fi
 # shellcheck disable=SC2086
 "$LD" -r --gc-sections $roots "$from" -o "$object"
-# Nothing unwinds through the library; debuggers read its frames off the code.
+# Nothing unwinds through the library, and debuggers find its frames from the code.
 "$OBJCOPY" --remove-section=.rela.eh_frame --remove-section=.eh_frame "$object"
 "$OBJCOPY" --wildcard --keep-global-symbol='infonoise_*' --strip-unneeded "$object"
 mkdir -p "$(dirname "$to")"

@@ -1,18 +1,18 @@
 /* infonoise: information-guided noise schedules for diffusion training.
  * Generated from the ffi crate by `make header`; do not edit.
  *
- * Caller-owned memory, nothing to free, no global state. A state is a block of
- * infonoise_state_bytes(&config) bytes, 8-aligned, that may be copied, stored
- * and sent like any value. One block serves one thread at a time.
+ * The caller owns all memory, nothing needs to be freed, and there is no global state.
+ * A state is a block of infonoise_state_bytes(&config) bytes, 8-aligned, that may be
+ * copied, stored and sent like any value. One block serves one thread at a time.
  *
- * What can fail returns an infonoise_status, tolerates NULL by returning
- * INFONOISE_NULL, and changes nothing unless it returns INFONOISE_OK. Arrays of
- * n elements may be NULL where n is 0; an n beyond memory is INFONOISE_ARGUMENT.
- * Functions that take a state refuse one that cannot be used; what they list as
- * "those of a state" is NULL, MISALIGNED, TOO_SMALL, NOT_A_STATE, FOREIGN_ENDIAN,
- * WRONG_LAYOUT, CORRUPT, and, in debug builds, BUSY. Sigmas are standard deviations
- * in data units. Numbers in brackets are equations of the paper, arXiv 2602.18647.
- * infonoise_journal.h records a run and executes it again.
+ * A function that can fail returns an infonoise_status. It returns INFONOISE_NULL for a
+ * NULL pointer, and changes nothing unless it returns INFONOISE_OK. Arrays of n
+ * elements may be NULL where n is 0; an n beyond memory is INFONOISE_ARGUMENT.
+ * Functions that take a state refuse one that cannot be used; their "those of a state"
+ * means NULL, MISALIGNED, TOO_SMALL, NOT_A_STATE, FOREIGN_ENDIAN, WRONG_LAYOUT,
+ * CORRUPT, and, in debug builds, BUSY. Sigmas are standard deviations in data units.
+ * Numbers in brackets are equations of the paper, arXiv 2602.18647. infonoise_journal.h
+ * records a run and executes it again.
  *
  *   infonoise_config config = INFONOISE_CONFIG_INIT;
  *   infonoise_config_init(&config, INFONOISE_PRESET_EDM);
@@ -53,7 +53,7 @@
 #endif
 
 
-// The version of this ABI: within one, functions and structs are only ever added.
+// The version of this ABI. Within a version, functions and structs are only added.
 #define INFONOISE_ABI_VERSION 2
 
 // The result of a call. 0 is success; otherwise nothing has changed.
@@ -71,7 +71,7 @@ INFONOISE_ENUM_(infonoise_status) {
   INFONOISE_NOT_READY = 10,  // No refresh has been accepted yet, or a bin is empty.
   INFONOISE_GRID_TOO_FINE = 11,  // f32 cannot hold that many distinct sigmas.
   INFONOISE_MISALIGNED = 12,  // A pointer is not aligned: blocks are 8-aligned.
-  INFONOISE_STRUCT_SIZE = 13,  // A struct's `struct_size` is not one that this library knows.
+  INFONOISE_STRUCT_SIZE = 13,  // A struct's `struct_size` is not one that this library supports.
   INFONOISE_BUSY = 14,  // Another thread is working on the block (debug builds).
   INFONOISE_NOT_A_SNAPSHOT = 15,  // The bytes are not a snapshot.
   INFONOISE_TRUNCATED = 16,  // The bytes of a snapshot or of a record end early.
@@ -82,26 +82,26 @@ INFONOISE_ENUM_(infonoise_status) {
   INFONOISE_NOT_A_JOURNAL = 21,  // The bytes are not a journal.
   INFONOISE_JOURNAL_VERSION = 22,  // The journal comes from another journal version.
   INFONOISE_RECORD = 23,  // A record cannot be read, or does not fit what came before it.
-  INFONOISE_DIFFERS = 24,  // A replay does not agree with the digest that the journal holds.
+  INFONOISE_DIFFERS = 24,  // The digest of a replay differs from the journal's.
 };
 
-// Where the schedule stands.
+// The phase of the schedule.
 INFONOISE_ENUM_(infonoise_phase) {
   INFONOISE_PHASE_WARMUP = 0,  // Before step N_warm: draws come from the baseline.
-  // A refresh is due, but a bin is short of losses (`poorest_bin`); or every
-  // refresh since the warm-up was held (`hold_reason`).
+  // A refresh is due, but a bin has too few losses (`poorest_bin`); or every refresh
+  // since the warm-up was held (`hold_reason`).
   INFONOISE_PHASE_WAITING = 1,
   INFONOISE_PHASE_ADAPTING = 2,  // At least one refresh has been accepted.
   INFONOISE_PHASE_FROZEN = 3,  // No refresh until it is unfrozen.
 };
 
-// What looks wrong although the schedule goes on.
+// A warning: something looks wrong, but the schedule continues.
 INFONOISE_ENUM_(infonoise_warning) {
   INFONOISE_WARNING_NONE = 0,  // Nothing.
-  // Errors exceed 2 sigma^2 in more than a quarter of the bins: is the
-  // objective declared right?
+  // Errors exceed 2 sigma^2 in more than a quarter of the bins: check the declared
+  // objective.
   INFONOISE_WARNING_ERRORS_ABOVE_IDENTITY = 1,
-  // The rate peaks inside the grid: declare the endpoint `discrete`?
+  // The rate peaks inside the grid: the endpoint may have to be `discrete`.
   INFONOISE_WARNING_LOOKS_DISCRETE = 2,
 };
 
@@ -110,19 +110,20 @@ INFONOISE_ENUM_(infonoise_hold) {
   INFONOISE_HOLD_NONE = 0,  // No refresh has been held.
   INFONOISE_HOLD_NO_SIGNAL = 1,  // Every loss is 0.
   INFONOISE_HOLD_NO_PIVOT = 2,  // No pivot rule applies and none was ever accepted.
-  // The rate grows faster towards low noise than any data's does.
+  // The rate grows faster towards low noise than that of any data.
   INFONOISE_HOLD_LOW_END_UNRESOLVED = 3,
-  INFONOISE_HOLD_DEGENERATE_LOW = 4,  // The draws would crowd at the low end.
-  INFONOISE_HOLD_DEGENERATE_HIGH = 5,  // The draws would crowd at the high end.
-  INFONOISE_HOLD_DEGENERATE_NARROW = 6,  // The draws would fall into hardly any bins.
+  INFONOISE_HOLD_DEGENERATE_LOW = 4,  // Too many draws would fall at the low end of the grid.
+  INFONOISE_HOLD_DEGENERATE_HIGH = 5,  // Too many draws would fall at the high end of the grid.
+  INFONOISE_HOLD_DEGENERATE_NARROW = 6,  // The draws would fall into too few bins.
 };
 
 // The rule that set a pivot.
 INFONOISE_ENUM_(infonoise_pivot_rule) {
   INFONOISE_PIVOT_RULE_NONE = 0,  // No refresh has been accepted, or no rule found a pivot.
-  INFONOISE_PIVOT_RULE_ONSET = 1,  // The rate outgrows the data's scale here.
-  INFONOISE_PIVOT_RULE_ONSET_AT_TOP = 2,  // It does so already in the highest bin.
-  // Onset, but the rate peaks inside the grid: the data look discrete.
+  // The anchored onset: below this sigma the rate exceeds what the data's scale explains.
+  INFONOISE_PIVOT_RULE_ONSET = 1,
+  INFONOISE_PIVOT_RULE_ONSET_AT_TOP = 2,  // As `onset`, but in the highest bin already.
+  // As `onset`, but the rate peaks inside the grid: the data look discrete.
   INFONOISE_PIVOT_RULE_ONSET_INTERIOR_PEAK = 3,
   INFONOISE_PIVOT_RULE_BELOW_GRID = 4,  // The whole grid lies above the onset: no gate.
   INFONOISE_PIVOT_RULE_ONSET_LITERAL = 5,  // The paper's onset (18).
@@ -131,7 +132,8 @@ INFONOISE_ENUM_(infonoise_pivot_rule) {
   INFONOISE_PIVOT_RULE_KNEE = 8,  // The deepest point below the chord.
   INFONOISE_PIVOT_RULE_FIXED = 9,  // The configured value.
   INFONOISE_PIVOT_RULE_OFF = 10,  // The gate is switched off.
-  INFONOISE_PIVOT_RULE_HELD = 11,  // The last accepted pivot, since no rule found one now.
+  // The last accepted pivot, since no rule found one at this refresh.
+  INFONOISE_PIVOT_RULE_HELD = 11,
 };
 
 // The space of the loss that the trainer passes (docs/specification.md#objective).
@@ -145,18 +147,18 @@ INFONOISE_ENUM_(infonoise_objective) {
   INFONOISE_OBJECTIVE_V = 4,  // (v_hat - v)^2, variance preserving, sigma = sqrt(1 - a^2) / a.
 };
 
-// What follows the target density rho (docs/specification.md#emphasis).
+// What equals the target rho (docs/specification.md#emphasis).
 INFONOISE_ENUM_(infonoise_emphasis) {
-  // The realised emphasis pi w does (16): pi is proportional to rho / w.
+  // The realised emphasis, density times weight: pi is proportional to rho / w (16).
   INFONOISE_EMPHASIS_TARGET = 0,
-  INFONOISE_EMPHASIS_SAMPLES = 1,  // The draws do: pi = rho, whatever the weight.
+  INFONOISE_EMPHASIS_SAMPLES = 1,  // The density of the draws: pi = rho, whatever the weight.
 };
 
-// Where the data's information ends: decides which pivot rule makes sense.
+// How the information behaves at low noise; this decides which pivot rule applies.
 INFONOISE_ENUM_(infonoise_endpoint) {
-  // Real-valued data: the rate grows without end towards low noise.
+  // Real-valued data: the rate grows without bound towards low noise.
   INFONOISE_ENDPOINT_CONTINUOUS = 0,
-  // Data on finitely many points: the rate dies below a critical sigma.
+  // Data on finitely many points: the rate vanishes below a critical sigma.
   INFONOISE_ENDPOINT_DISCRETE = 1,
 };
 
@@ -183,10 +185,10 @@ INFONOISE_ENUM_(infonoise_baseline) {
   INFONOISE_BASELINE_TABLE = 2,  // The caller's table of K masses.
 };
 
-// How the words behind the draws are made.
+// How the random words of the draws are made.
 INFONOISE_ENUM_(infonoise_draw) {
   INFONOISE_DRAW_INDEPENDENT = 0,  // One random word for each sigma.
-  // One random word for each global batch, the golden-ratio sequence after it.
+  // One random word for each global batch; the golden-ratio sequence continues from it.
   INFONOISE_DRAW_STRATIFIED = 1,
 };
 
@@ -206,12 +208,12 @@ INFONOISE_ENUM_(infonoise_profile_kind) {
   INFONOISE_PROFILE_KIND_ESTIMATED = 1,  // Estimated from what the rings hold now.
 };
 
-// A name for a noise level (docs/specification.md#coordinates).
+// A quantity that names a noise level (docs/specification.md#coordinates).
 INFONOISE_ENUM_(infonoise_coordinate) {
   INFONOISE_COORDINATE_SIGMA = 0,  // sigma itself, the noise's standard deviation in data units.
   // t = sigma / (1 + sigma) of flow matching: 0 is data, 1 is noise.
   INFONOISE_COORDINATE_FLOW_TIME = 1,
-  INFONOISE_COORDINATE_LOG_SNR = 2,  // -2 ln sigma: falls towards noise.
+  INFONOISE_COORDINATE_LOG_SNR = 2,  // log-SNR, -2 ln sigma: lower is noisier.
   INFONOISE_COORDINATE_C_NOISE = 3,  // ln(sigma) / 4, EDM's network input.
 };
 
@@ -229,7 +231,7 @@ INFONOISE_ENUM_(infonoise_schedule_kind) {
   INFONOISE_SCHEDULE_KIND_TABLE = 5,  // K masses of bins.
 };
 
-// Whose names `infonoise_name` gives: those of the enum of the same name.
+// The enum whose names `infonoise_name` returns.
 INFONOISE_ENUM_(infonoise_name_kind) {
   INFONOISE_NAME_KIND_PHASE = 0,  // `infonoise_phase`.
   INFONOISE_NAME_KIND_WARNING = 1,  // `infonoise_warning`.
@@ -247,27 +249,28 @@ INFONOISE_ENUM_(infonoise_name_kind) {
   INFONOISE_NAME_KIND_SCHEDULE_KIND = 13,  // `infonoise_schedule_kind`.
 };
 
-// A schedule: `infonoise_state_bytes(config)` bytes of the caller's, 8-aligned, that may
-// be copied, stored and sent.
+// A schedule: `infonoise_state_bytes(config)` bytes of the caller's memory, 8-aligned,
+// that may be copied, stored and sent.
 typedef struct infonoise_state infonoise_state;
 
 // The configuration as plain words. Start with `INFONOISE_CONFIG_INIT` and
-// `infonoise_config_init`, then change what differs.
+// `infonoise_config_init`, then change the fields that differ.
 typedef struct {
   uint32_t struct_size;  // `sizeof` this struct, set by `INFONOISE_CONFIG_INIT`.
   uint32_t bins;  // Bins of the log-sigma grid, K: 8 to 256.
-  uint32_t window;  // Losses that each bin remembers, B: 8 to 4096.
+  uint32_t window;  // Losses kept in each bin's ring, B: 8 to 4096.
   uint32_t objective;  // `infonoise_objective`: the space of the errors passed to `observe`.
   // 0: errors are means over dimensions; d: they are sums over d dimensions.
   uint32_t reduction_dim;
-  uint32_t emphasis;  // `infonoise_emphasis`: what follows the target.
+  // `infonoise_emphasis`: what equals the target: density times weight, or the density.
+  uint32_t emphasis;
   uint32_t endpoint;  // `infonoise_endpoint`: continuous or discrete data.
   uint32_t pivot;  // `infonoise_pivot`: the pivot rule.
   uint32_t ceiling;  // 0 or 1: cap the profile at sigma^2.
   uint32_t guard;  // 0 or 1: hold refreshes that would produce a degenerate sampler.
   uint32_t smoothing;  // Passes of [1 2 1]/4 over ln m.
   uint32_t baseline;  // `infonoise_baseline`: what the warm-up draws from.
-  uint32_t min_count;  // Losses that every bin must hold before a refresh, N_min: at most `window`.
+  uint32_t min_count;  // Losses that every bin must hold before a refresh, N_min; at most `window`.
   uint32_t draw;  // `infonoise_draw`: independent or stratified draws.
   uint64_t warmup_steps;  // Optimizer steps before the first refresh, N_warm.
   uint64_t refresh_every;  // Optimizer steps between refreshes, M.
@@ -275,9 +278,9 @@ typedef struct {
   double sigma_max;  // Upper end of the grid; rounded to f32.
   // Standard deviation of the data per dimension; 0 = estimate. Required by objective `edm`.
   double sigma_data;
-  double pivot_value;  // c, for pivot `fixed`.
-  double onset_threshold;  // p of the onset rules.
-  double gate_exponent;  // n of the gate (17).
+  double pivot_value;  // Sigma of the pivot, c, for pivot `fixed`.
+  double onset_threshold;  // Threshold p of the onset rules (18).
+  double gate_exponent;  // Exponent n of the gate (17).
   double coverage;  // Share of the draws spread evenly over the bins.
   double baseline_mean;  // Mean of ln sigma for baseline `lognormal`.
   double baseline_std;  // Standard deviation of ln sigma for baseline `lognormal`.
@@ -291,12 +294,12 @@ typedef struct {
   infonoise_phase phase;  // Warm-up, waiting, adapting or frozen.
   infonoise_warning warning;  // The warning of the last refresh, done or held.
   infonoise_hold hold_reason;  // The reason of the last hold.
-  infonoise_pivot_rule pivot_rule;  // The rule behind the pivot in force.
+  infonoise_pivot_rule pivot_rule;  // The rule that set the pivot in force.
   uint32_t clipped_bins;  // Bins at the ceiling at the last refresh, done or held.
   uint32_t poorest_bin;  // The bin with the fewest losses.
   uint32_t poorest_count;  // How many it holds; a refresh needs `min_count`.
   uint32_t stalest_bin;  // The bin that has gone longest without a loss.
-  uint32_t reserved;  // Keeps the words whole; 0.
+  uint32_t reserved;  // Padding to whole words; 0.
   uint64_t steps;  // Optimizer steps.
   uint64_t draws;  // Sigmas drawn, over all ranks.
   uint64_t observations;  // Losses taken.
@@ -306,7 +309,8 @@ typedef struct {
   uint64_t stalest_age;  // Observations since the stalest bin's last one.
   double pivot;  // c, the pivot in force; 0 if the gate is open.
   double pivot_ratio;  // c / sigma_min.
-  double cdf_change;  // Largest change of the CDF at the last refresh; below 1e-2 is settled.
+  // Largest change of the CDF at the last refresh; below 1e-2 the schedule has settled.
+  double cdf_change;
   double q05;  // 5 % quantile of the sampler in force.
   double q25;  // 25 % quantile.
   double q50;  // 50 % quantile.
@@ -318,10 +322,10 @@ typedef struct {
   double information_nats;
 } infonoise_report;
 
-// The K curves of a schedule. Point the members that you want at arrays, leave the
-// others NULL, and set `bins` to the number of bins that they have room for. An
-// estimate is worked out in `error`, `rate`, `target` and `density`, so it needs these
-// four.
+// The curves of a schedule over its K bins. Point the members that you want to arrays,
+// leave the others NULL, and set `bins` to the number of bins that the arrays have
+// room for. An estimate works in `error`, `rate`, `target` and `density`, so it needs
+// these four.
 typedef struct {
   uint32_t struct_size;  // `sizeof` this struct, set by `INFONOISE_PROFILE_INIT`.
   uint32_t bins;  // In: room; out: K.
@@ -337,16 +341,18 @@ typedef struct {
   double *density;  // The density pi, masses of bins (K).
 } infonoise_profile;
 
-// How far a schedule is from what the losses ask for.
+// How far a schedule is from the target.
 typedef struct {
   uint32_t struct_size;  // `sizeof` this struct, set by `INFONOISE_MISMATCH_INIT`.
   uint32_t bins;  // In: room in `emphasis`; out: K. May be 0 where `emphasis` is NULL.
-  double total_variation;  // Between realised emphasis and target, 0 to 1.
+  double total_variation;  // Total variation between realised emphasis and target, 0 to 1.
   double band_low;  // 5 % quantile of the target.
   double band_high;  // 95 % quantile of the target.
   double inside_band;  // Share of the schedule's draws inside that band.
   double off_grid;  // Share of its draws off the grid.
-  double wasted;  // Share of the budget wasted, against the density that the losses ask for.
+  // Share of the training budget that is wasted, compared with the density that the
+  // target gives.
+  double wasted;
   double *emphasis;  // Realised emphasis, masses of bins (K), or NULL.
 } infonoise_mismatch;
 
@@ -377,8 +383,8 @@ size_t infonoise_state_bytes(const infonoise_config *config);
 // Writes a fresh scheduler into `state`.
 //
 // Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL; TABLE for
-// baseline `table`, whose masses `infonoise_init_with` takes. The block is
-// untouched then.
+// baseline `table`, whose masses `infonoise_init_with` takes. The block is unchanged
+// then.
 infonoise_status infonoise_init(infonoise_state *state, size_t bytes,
                                 const infonoise_config *config, uint64_t seed);
 
@@ -394,13 +400,13 @@ infonoise_status infonoise_init_with(infonoise_state *state, size_t bytes,
                                      const double *weight, const double *baseline);
 
 // Checks a block completely: header, configuration, every index and table.
-// Worth a call on memory that came from elsewhere; the other functions stay
-// inside the block whatever it holds.
+// Call it on memory from an untrusted source; the other functions access only the
+// block, whatever it holds.
 //
 // Errors: those of a state.
 infonoise_status infonoise_validate(const infonoise_state *state, size_t bytes);
 
-// Reads the configuration back; the grid's ends are the f32 ones.
+// Reads the configuration back; the grid's ends are rounded to f32.
 //
 // Errors: those of a state, STRUCT_SIZE.
 infonoise_status infonoise_config_get(const infonoise_state *state, size_t bytes,
@@ -413,8 +419,8 @@ infonoise_status infonoise_config_get(const infonoise_state *state, size_t bytes
 infonoise_status infonoise_tables_get(const infonoise_state *state, size_t bytes, double *weight,
                                       double *baseline);
 
-// Changes what may change while running (cadence, rate, gate, pivot, guard,
-// ceiling, smoothing, coverage, emphasis, counts) and, unless `weight` is NULL,
+// Changes the fields that are not fixed at init (cadence, EMA rate, gate, pivot,
+// guard, ceiling, smoothing, coverage, emphasis, counts) and, unless `weight` is NULL,
 // the table of `bins` weights. It takes effect at the next refresh.
 //
 // Errors: those of a state; STRUCT_SIZE; INVALID_CONFIG for a field that is
@@ -423,8 +429,8 @@ infonoise_status infonoise_tables_get(const infonoise_state *state, size_t bytes
 infonoise_status infonoise_reconfigure(infonoise_state *state, size_t bytes,
                                        const infonoise_config *config, const double *weight);
 
-// Checks whether `infonoise_reconfigure` would take `config` and `weight`, and
-// unless `baseline` is NULL whether the state has those masses: they are fixed at
+// Checks whether `infonoise_reconfigure` would accept `config` and `weight`, and,
+// unless `baseline` is NULL, whether the state has those masses, which are fixed at
 // init. `message` as in `infonoise_tables_check`.
 //
 // Errors: as `infonoise_reconfigure`; TABLE.
@@ -443,13 +449,13 @@ infonoise_status infonoise_tables_check(const infonoise_config *config, const do
                                         const double *baseline, char *message,
                                         size_t message_bytes);
 
-// The share of a schedule's draws in each bin of the grid of `config`; what is
-// missing to 1 falls off the grid. The schedule is an `infonoise_schedule_kind` with
-// its numbers a and b, or a `table` of `bins` masses; `masses` has room for n numbers
-// and receives `bins`.
+// The share of a schedule's draws in each bin of the grid of `config`; if they sum to
+// less than 1, the rest of the draws is off the grid. The schedule is an
+// `infonoise_schedule_kind` with its numbers a and b, or a `table` of `bins` masses;
+// `masses` has room for n numbers and receives `bins`.
 //
 // Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL (n is below
-// `bins`), ARGUMENT (no such kind, numbers that make no sense).
+// `bins`), ARGUMENT (no such kind, invalid numbers).
 infonoise_status infonoise_schedule_masses(const infonoise_config *config, uint32_t kind, double a,
                                            double b, const double *table, double *masses, size_t n);
 
@@ -458,8 +464,8 @@ infonoise_status infonoise_schedule_masses(const infonoise_config *config, uint3
 // Errors: those of a state.
 infonoise_status infonoise_sample(infonoise_state *state, size_t bytes, float *sigma, size_t n);
 
-// Draws the n sigmas of `rank` out of a global batch of `world * n`: the
-// ranks' slices, concatenated, are what one process would have drawn.
+// Draws the n sigmas of `rank` in a global batch of `world * n`. The concatenated
+// slices of all ranks are what one process would have drawn.
 //
 // Errors: those of a state; ARGUMENT unless rank < world and
 // world * n <= 2^32.
@@ -489,11 +495,11 @@ infonoise_status infonoise_observe_masked(infonoise_state *state, size_t bytes, 
 // Errors: those of a state, STRUCT_SIZE.
 infonoise_status infonoise_step(infonoise_state *state, size_t bytes, infonoise_report *report);
 
-// observe, step and sample in one call: the errors of this batch in, the
-// sigmas of the next out. `next_sigma` may be `sigma`. `mask`, `rejected` and
-// `report` may be NULL.
+// observe, step and sample in one call: takes the errors of this batch and draws the
+// sigmas of the next. `next_sigma` may be `sigma`. `mask`, `rejected` and `report` may
+// be NULL.
 //
-// Errors: as the three. Nothing has changed then, unless the block is CORRUPT.
+// Errors: as those three. Nothing has changed then, unless the block is CORRUPT.
 infonoise_status infonoise_advance(infonoise_state *state, size_t bytes, const float *sigma,
                                    const float *error, const uint8_t *mask, size_t n,
                                    float *next_sigma, size_t next_n, size_t *rejected,
@@ -519,54 +525,54 @@ infonoise_status infonoise_profile_get(const infonoise_state *state, size_t byte
                                        infonoise_profile *profile);
 
 // How far an existing schedule (`infonoise_schedule_kind` with its numbers a and b, or
-// a `table` of K masses) is from what the losses ask for: from `target`, K masses (of
-// an estimated profile, say), or, where that is NULL, from the target in force.
+// a `table` of K masses) is from the target: from `target`, K masses (of an estimated
+// profile, for example), or from the target in force where `target` is NULL.
 //
-// Errors: those of a state; STRUCT_SIZE; ARGUMENT (no such kind, numbers or masses that
-// make no sense); NULL (kind table without table); NOT_READY (no target in force yet);
+// Errors: those of a state; STRUCT_SIZE; ARGUMENT (no such kind, invalid numbers or
+// masses); NULL (kind table without table); NOT_READY (no target in force yet);
 // TOO_SMALL (`emphasis` has no room).
 infonoise_status infonoise_diagnose(const infonoise_state *state, size_t bytes, uint32_t kind,
                                     double a, double b, const double *table, const double *target,
                                     infonoise_mismatch *mismatch);
 
-// The table behind the draws, to draw elsewhere (in a kernel, say) with the same
-// bits. `threshold` receives K + 1 numbers from 0 to 2^32, `edge` K + 1, `slope` K;
-// each may be NULL. Word u of 0 to 2^32 - 1 falls into the one bin k with
-// `threshold[k] <= u < threshold[k + 1]` and stands for the sigma
-// `edge[k] + (float)(u - threshold[k]) * slope[k]`: in float, product and sum
-// rounded each, never fused. If that is not below `edge[k + 1]`, it is the largest
-// float that is.
+// The table of the draws, to draw elsewhere (in a GPU kernel, for example) with the
+// same bits. `threshold` receives K + 1 numbers from 0 to 2^32, `edge` K + 1, `slope`
+// K; each may be NULL. Word u of 0 to 2^32 - 1 falls into the one bin k with
+// `threshold[k] <= u < threshold[k + 1]` and gives the sigma
+// `edge[k] + (float)(u - threshold[k]) * slope[k]`, in float, with product and sum
+// each rounded, never fused. If that is not below `edge[k + 1]`, sigma is the largest
+// float below it.
 //
 // Errors: those of a state.
 infonoise_status infonoise_sampler_get(const infonoise_state *state, size_t bytes,
                                        uint64_t *threshold, float *edge, float *slope);
 
-// A number that two equal schedules share, on every platform.
+// The digest: a number that is the same for equal schedules, on every platform.
 //
 // Errors: those of a state.
 infonoise_status infonoise_digest(const infonoise_state *state, size_t bytes, uint64_t *digest);
 
 // Fills `sigma` with n >= 2 noise levels for a sampler, equally spaced in
-// entropic time with the given power (1 is usual, 0 for token data at few
-// steps), from sigma_max down to sigma_min. Append 0 yourself. `gated` 0 uses
-// the bare rate.
+// entropic time with the given power (1 is usual, 0 for token data at few steps), from
+// sigma_max down to sigma_min (19). It does not append 0. `gated` 0 uses the rate
+// without the gate.
 //
 // Errors: those of a state; NOT_READY before the first refresh; ARGUMENT
 // (n < 2, |power| > 64, gated > 1); GRID_TOO_FINE.
 infonoise_status infonoise_info_grid(const infonoise_state *state, size_t bytes, double power,
                                      uint32_t gated, float *sigma, size_t n);
 
-// Maps n sigmas to entropic time: the share of the information (weighted by
-// sigma^power, gated or not) that lies below each, 0 at sigma_min, 1 at
-// sigma_max. `time` may be `sigma`.
+// Maps n sigmas to entropic time (14): the share of the information (weighted by
+// sigma^power, gated or not) below each sigma, from 0 at sigma_min to 1 at sigma_max.
+// `time` may be `sigma`.
 //
-// Errors: as `infonoise_info_grid`, GRID_TOO_FINE apart; ARGUMENT for NaN.
+// Errors: as `infonoise_info_grid`, except GRID_TOO_FINE; ARGUMENT for NaN.
 infonoise_status infonoise_to_entropic_time(const infonoise_state *state, size_t bytes,
                                             double power, uint32_t gated, const double *sigma,
                                             double *time, size_t n);
 
-// The inverse: the sigmas at which entropic time has the n values `time` of
-// 0 to 1. `sigma` may be `time`.
+// The inverse of `infonoise_to_entropic_time`: the sigmas at which entropic time has
+// the n values `time`, 0 to 1. `sigma` may be `time`.
 //
 // Errors: as `infonoise_to_entropic_time`.
 infonoise_status infonoise_from_entropic_time(const infonoise_state *state, size_t bytes,
@@ -598,8 +604,8 @@ infonoise_status infonoise_snap(float *sigma, uint32_t *index, size_t n, const f
 // Bytes of the snapshot of a block; 0 if it holds no scheduler.
 size_t infonoise_snapshot_bytes(const infonoise_state *state, size_t bytes);
 
-// Writes the snapshot of a block: portable (little-endian, any processor), with a
-// checksum, good for checkpoints.
+// Writes the snapshot of a block for a checkpoint: portable (little-endian, any
+// processor), with a checksum.
 //
 // Errors: those of a state; TOO_SMALL (`snapshot_bytes`).
 infonoise_status infonoise_save(const infonoise_state *state, size_t bytes, void *snapshot,
@@ -618,15 +624,15 @@ infonoise_status infonoise_snapshot_state_bytes(const void *snapshot, size_t sna
 infonoise_status infonoise_load(infonoise_state *state, size_t bytes, const void *snapshot,
                                 size_t snapshot_bytes);
 
-// The version that wrote a block (its layout), a snapshot or a journal, by its first
-// 16 bytes (12 suffice for a snapshot or a journal); 0 if they are of none of them.
+// The version of a block (its layout), a snapshot or a journal, from its first 16
+// bytes (12 are enough for a snapshot or a journal); 0 for anything else.
 uint32_t infonoise_version_of(const void *data, size_t data_bytes);
 
 // One sentence for a status: what is wrong and what to do. Never NULL.
 const char *infonoise_status_message(uint32_t status);
 
-// The name of a number (`code`) of an enum (`infonoise_name_kind`), as every binding
-// spells it; "unknown" where there is none. Never NULL.
+// The name of a `code` of an enum (`infonoise_name_kind`), as every binding spells it;
+// "unknown" for any other code. Never NULL.
 const char *infonoise_name(uint32_t kind, uint32_t code);
 
 #ifdef __cplusplus

@@ -1,9 +1,9 @@
 /* infonoise: a run as a journal, from which anyone can execute its schedule again.
  * Generated from the ffi crate by `make header`; do not edit.
  *
- * A recorded call does what the function without `journal_` does and leaves its
- * record in `record`, `used` bytes, to be appended to a file, in order. If it fails,
- * nothing was done and nothing is to be written.
+ * A recorded call does what the function without `journal_` does and writes its record,
+ * `used` bytes, to `record`; append these bytes to a file, in order. If a call fails,
+ * nothing has changed and nothing is to be appended.
  *
  *   infonoise_recorder run = INFONOISE_RECORDER_INIT;
  *   run.state = state, run.bytes = bytes;
@@ -37,18 +37,18 @@ INFONOISE_ENUM_(infonoise_event_kind) {
   INFONOISE_EVENT_KIND_DIGEST = 5,  // A digest: `steps`, `expected`, `found`.
 };
 
-// The memory of a journal or of its replay, all of it the caller's; no part may
+// The memory of a journal or of its replay. The caller owns all of it, and no part may
 // overlap another. A replay needs no `record`.
 typedef struct {
   uint32_t struct_size;  // `sizeof` this struct, set by `INFONOISE_RECORDER_INIT`.
-  uint32_t reserved;  // Keeps the words whole; 0.
+  uint32_t reserved;  // Padding; 0.
   infonoise_state *state;  // The schedule.
   size_t bytes;  // Bytes of `state`.
   void *recent;  // Memory of the recent draws, 8-aligned.
   size_t recent_bytes;  // `infonoise_recent_bytes`.
   void *record;  // Buffer for one record.
-  size_t record_bytes;  // Its room.
-  size_t used;  // Out: bytes that a call wrote to `record`, or read; 0 where it failed.
+  size_t record_bytes;  // Bytes of `record`.
+  size_t used;  // Out: bytes that a call wrote to `record` or read from it; 0 if it failed.
 } infonoise_recorder;
 
 // What a record of a journal did. Members that the kind does not name are 0.
@@ -71,21 +71,22 @@ typedef struct {
 extern "C" {
 #endif // __cplusplus
 
-// Bytes of `recent` that remember the last `page` draws: at least a global batch
-// and what is drawn ahead of its observations. 0 if `page` is 0 or above 2^28.
+// Bytes that `recent` needs for the last `page` draws: at least a global batch and
+// what is drawn before it is observed. 0 if `page` is 0 or above 2^28.
 size_t infonoise_recent_bytes(uint32_t page);
 
-// Room that suffices for the record of any one call on n pairs, except
+// Bytes that are enough for the record of any call on n pairs, except
 // `infonoise_journal_begin`.
 size_t infonoise_record_bytes(size_t n);
 
-// Room that suffices for `infonoise_journal_begin`; 0 if the block holds no
+// Bytes that are enough for `infonoise_journal_begin`; 0 if the block holds no
 // scheduler.
 size_t infonoise_journal_begin_bytes(const infonoise_state *state, size_t bytes);
 
-// Begins the journal of a run with an empty memory of `page` draws. `record` then
-// holds its first `used` bytes, to be written to a file. A block that is fresh from
-// `seed` starts the journal by its configuration, any other by its snapshot.
+// Begins the journal of a run, with recent draws of `page` sigmas, none so far.
+// `record` then holds the first `used` bytes of the file. If the block has just been
+// initialised with `seed`, the journal starts with its configuration, otherwise with
+// its snapshot.
 //
 // Errors: STRUCT_SIZE; those of a state; ARGUMENT (page); TOO_SMALL (`recent_bytes`,
 // or `record_bytes` below `infonoise_journal_begin_bytes`).
@@ -96,12 +97,12 @@ infonoise_status infonoise_journal_begin(infonoise_recorder *recorder, uint32_t 
 //
 // Errors of this and the next five: as without `journal_`; STRUCT_SIZE,
 // NOT_A_JOURNAL (`recent`), TOO_SMALL (`record_bytes` below
-// `infonoise_record_bytes(n)`, n being 0 but for observe).
+// `infonoise_record_bytes(n)`, where n is 0 except for observe).
 infonoise_status infonoise_journal_sample(infonoise_recorder *recorder, float *sigma, size_t n,
                                           uint32_t rank, uint32_t world);
 
-// As `infonoise_observe_masked`, n at most 2^28. Sigmas that `recent` remembers are
-// stored by their number in the stream, others as they are.
+// As `infonoise_observe_masked`, n at most 2^28. Sigmas that are in `recent` are
+// stored by their number in the stream of draws, others by value.
 infonoise_status infonoise_journal_observe(infonoise_recorder *recorder, const float *sigma,
                                            const float *error, const uint8_t *mask, size_t n,
                                            size_t *rejected);
@@ -117,15 +118,15 @@ infonoise_status infonoise_journal_reconfigure(infonoise_recorder *recorder,
                                                const infonoise_config *config,
                                                const double *weight);
 
-// Records the digest as it is now, for a replay to compare with: at the end of a
+// Records the present digest, which a replay compares with its own: at the end of a
 // run, or wherever a proof is wanted.
 infonoise_status infonoise_journal_digest(infonoise_recorder *recorder);
 
-// Bytes that the replay of a journal needs for its `state` and its `recent`, by the
+// Bytes that the replay of a journal needs for its `state` and its `recent`, from the
 // journal's first `head_bytes` bytes.
 //
 // Errors: NULL; TRUNCATED (pass more bytes), NOT_A_JOURNAL, JOURNAL_VERSION, CHECKSUM,
-// RECORD; what `infonoise_load` refuses.
+// RECORD; the errors of `infonoise_load`.
 infonoise_status infonoise_replay_needs(const void *head, size_t head_bytes, size_t *state_bytes,
                                         size_t *recent_bytes);
 
@@ -136,25 +137,27 @@ infonoise_status infonoise_replay_needs(const void *head, size_t head_bytes, siz
 infonoise_status infonoise_replay_begin(infonoise_recorder *recorder, const void *head,
                                         size_t head_bytes);
 
-// Executes the record that `record` begins with; `used` receives its length, `event`,
-// unless NULL, what it did. `record_bytes` may reach beyond the record.
+// Executes the record at the start of `record`. `used` receives its length and
+// `event`, unless NULL, what it did. More bytes may follow the record.
 //
-// Errors: those of a state; NOT_A_JOURNAL, STRUCT_SIZE; TRUNCATED (the record goes on:
-// pass more bytes, or see `infonoise_journal_is_torn`), CHECKSUM, RECORD; DIFFERS where
-// the digests do not agree: `used` and `event` are set then, and the replay may go on.
+// Errors: those of a state; NOT_A_JOURNAL, STRUCT_SIZE; TRUNCATED (the record is
+// longer: pass more bytes, or see `infonoise_journal_is_torn`), CHECKSUM, RECORD;
+// DIFFERS if the digests are not equal: `used` and `event` are set then, and the
+// replay may continue.
 infonoise_status infonoise_replay_next(infonoise_recorder *recorder, const void *record,
                                        size_t record_bytes, infonoise_event *event);
 
-// Copies n remembered draws from number `first` on: after a `sampled` event, its
-// global batch. Only `recent` is used.
+// Copies n draws from number `first` on out of `recent`: after a `sampled` event, for
+// example, its global batch.
 //
-// Errors: NULL, MISALIGNED, STRUCT_SIZE, TOO_SMALL, NOT_A_JOURNAL; ARGUMENT if one of
-// them is no longer remembered.
+// Errors: NULL, MISALIGNED, STRUCT_SIZE, TOO_SMALL, NOT_A_JOURNAL; ARGUMENT if
+// `recent` no longer holds one of them.
 infonoise_status infonoise_journal_draws(const infonoise_recorder *recorder, uint64_t first,
                                          float *sigma, size_t n);
 
 // 1 if `rest`, the bytes of a file after its last whole record, are what an
-// interrupted write leaves: cut them off. 0 if they are damage, or a whole record.
+// interrupted write leaves; they can be cut off. 0 if they are damaged, or a whole
+// record.
 uint32_t infonoise_journal_is_torn(const void *rest, size_t rest_bytes);
 
 #ifdef __cplusplus

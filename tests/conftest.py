@@ -1,4 +1,4 @@
-"""What several tests share: the static library, programs linked to it, and nvcc."""
+"""Shared by several tests: the static library, programs linked to it, and nvcc."""
 
 import os
 import shutil
@@ -11,19 +11,19 @@ import infonoise
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# cmake and ninja are the environment's, also where it is not activated.
+# cmake and ninja of the environment are used even if it is not activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 
 
 def pytest_collection_modifyitems(items):
-    """The long ones first, or one of them would run alone at the end."""
+    """Long tests run first, otherwise one of them would run alone at the end."""
     items.sort(key=lambda item: "long" not in item.keywords)
 
 
 @pytest.fixture(scope="session")
 def library() -> Path:
-    """libinfonoise.a, built and reduced as it ships."""
+    """libinfonoise.a, built and reduced as in a release."""
     subprocess.run(["make", "-s", "lib"], cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
     return ROOT / "out/lib/libinfonoise.a"
 
@@ -67,7 +67,7 @@ def with_torch(tmp_path_factory):
     with its python3-torch, since PyPI's is gigabytes."""
     package = tmp_path_factory.mktemp("package")
     (package / "infonoise").symlink_to(Path(infonoise.__file__).parent)
-    # One thread: the programs are small, and run beside others.
+    # One thread, since the programs are small and others run at the same time.
     environment = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT / 'examples'}", "OMP_NUM_THREADS": "1"}
 
     def start(python, *command, **options) -> subprocess.Popen:

@@ -47,7 +47,7 @@ drivers() {
   done
 }
 
-# The library as it ships.
+# The library as it is released.
 release() {
   INFONOISE_TARGET_DIR=$out/$1 ffi/build.sh "$out/$1.a"
   drivers "$1" "$out/$1.a" cc
@@ -81,6 +81,6 @@ for name in x86-64-debug x86-64-native aarch64 s390x; do
     cmp "$out/x86-64-release.$what" "$out/$name.$what"
   done
 done
-# One digest, whatever the host's rounding mode, flush bits and traps.
+# The same digest with any rounding mode, flush bits and traps of the host.
 [ "$(cut -d' ' -f2 "$out/x86-64-release.modes" | sort -u | wc -l)" = 1 ]
 echo "test-cross: 5 builds agree on $steps digests, the snapshot, a journal of $recorded steps, in every float mode"

@@ -1,4 +1,4 @@
-"""What cargo builds is what is installed, wherever cargo is told to put it and whatever the processor."""
+"""The installed library is the one that cargo has just built, for any setting of cargo's output folder and any processor."""
 
 import os
 import re
@@ -23,7 +23,7 @@ CROSS = {
 
 
 class Clone:
-    """The sources in a folder of their own, whose ABI version a test sets, and three builds of them."""
+    """A copy of the sources, whose ABI version a test sets, and three ways to build them."""
 
     def __init__(self, folder: Path):
         self.above, self.root = folder, folder / "infonoise"
@@ -33,7 +33,7 @@ class Clone:
             shutil.copy2(ROOT / file, self.root / file)
 
     def set_abi(self, version: int) -> None:
-        """In the Rust function alone."""
+        """Changes the version in the Rust function only."""
         found = 0
         for file in (self.root / "ffi/src").rglob("*.rs"):
             body = r"(fn infonoise_abi_version\(\) -> u32 \{)[^}]*\}"
@@ -44,7 +44,7 @@ class Clone:
         assert found == 1
 
     def cmake(self, **options) -> int:
-        """Built and installed; the ABI version of what is installed."""
+        """Builds and installs; returns the ABI version of the installed library."""
         build, prefix = self.above / "build", self.above / "prefix"
         run("cmake", "-G", "Ninja", "-S", self.root, "-B", build, f"-DINFONOISE_TARGET_DIR={self.root / 'target'}", **options)
         run("cmake", "--build", build, **options)
@@ -76,7 +76,7 @@ class Clone:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Clone:
-    """Built once in each way, so that a library of an older source is there to be taken."""
+    """Builds once in each way, so that a library of older sources exists and could be installed by mistake."""
     clone = Clone(tmp_path_factory.mktemp("above"))
     clone.set_abi(100)
     assert (clone.cmake(), clone.make(), clone.wheel()) == (100, 100, 100)
@@ -87,7 +87,7 @@ def clone(tmp_path_factory) -> Clone:
 @pytest.mark.xdist_group("clone")
 @pytest.mark.parametrize("setting", ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "config.toml"])
 def test_the_library_just_built_is_installed(clone, setting, rust_target, tmp_path):
-    """Not the one that an earlier build left where cargo would have put it without that setting."""
+    """The library of an earlier build, where cargo would have put it without that setting, is not used."""
     version = 101 + len(setting)
     clone.set_abi(version)
     environment, config = dict(os.environ), clone.above / ".cargo/config.toml"
@@ -109,7 +109,7 @@ def test_the_library_just_built_is_installed(clone, setting, rust_target, tmp_pa
 
 
 def test_the_library_is_built_in_one_place():
-    """By ffi/build.sh; what else calls cargo for it, for debug builds, names the target and the folder beside it."""
+    """Only ffi/build.sh builds the library; other calls of cargo, for debug builds, also name the target and the folder."""
     called = re.compile(r"""^.*cargo["', ]+(?:build|rustc)\b.*infonoise-ffi.*$""", re.M)
     programs = [ROOT / file for file in run("git", "ls-files", cwd=ROOT).splitlines()]
     programs = [file for file in programs if file.suffix in {".py", ".sh", ".txt", ""} and file.is_file()]
@@ -172,7 +172,7 @@ def test_a_missing_rust_target_is_named_with_its_remedy(tmp_path):
 
 
 def test_a_processor_without_a_known_rust_target_is_named(tmp_path):
-    """As a C compiler would say it."""
+    """A stand-in for a C compiler's answer."""
     compiler = tmp_path / "cc"
     compiler.write_text("#!/bin/sh\necho m68k-linux-gnu\n")
     compiler.chmod(0o755)

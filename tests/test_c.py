@@ -26,7 +26,7 @@ def test_any_bytes(compile_c):
 
 
 def test_any_bytes_under_valgrind(compile_c):
-    """Sees the library's own loads and stores, which carry no sanitizer."""
+    """Checks the library's own loads and stores, which are not instrumented by a sanitizer."""
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind is not installed")
     program = compile_c("bytes.c", "-O1", "-g")
@@ -109,13 +109,13 @@ def test_header_serves_cpp(library, tmp_path, standard):
 
 
 def test_library_needs_memcpy_and_memset_alone(library, rust_target, tmp_path):
-    """As it ships: nothing undefined but the two, no panic, no symbol of another name."""
+    """The released archive: only two undefined symbols, no panic, no symbol of another name."""
     symbols = subprocess.run(["nm", library], capture_output=True, text=True, check=True).stdout
     undefined = set(re.findall(r" U (\S+)", symbols))
     exported = set(re.findall(r" [A-TV-Z] (\S+)", symbols))
     assert undefined <= {"memcpy", "memset"}
     assert len(exported) > 40 and all(name.startswith("infonoise_") for name in exported)
-    # Before its local names are stripped: what the exports reach holds no panic.
+    # Before its local names are stripped: the exports reach no panic.
     linked = tmp_path / "linked.o"
     roots = [word for name in sorted(exported) for word in ("-u", name)]
     archive = ROOT / "target" / rust_target / "release/libinfonoise.a"

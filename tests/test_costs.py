@@ -14,14 +14,14 @@ import linked  # noqa: E402
 
 LARGEST_LIBRARY = 120_000
 LARGEST_TRAINER = 42_000
-# A GPU reserves it for every thread that it could hold. Recording and replaying need
-# more: a record is made or read around the call.
+# A GPU reserves the stack for every thread that it can run. Recording and replaying need more, since a record
+# is written or read around the call.
 LARGEST_STACK = 2048
 LARGEST_STACK_OF_JOURNALS = 2688
 
 
 def test_instructions_do_not_grow(library):
-    """Above 5 % is a regression; after a change that is meant, write the figures anew."""
+    """More than 5 % is a regression; after an intended change, write the new figures."""
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind is not installed")
     figures = json.loads(instructions.FIGURES.read_text())
@@ -33,13 +33,13 @@ def test_instructions_do_not_grow(library):
 
 
 def test_the_library_is_small(library):
-    """Code and constants as they ship."""
+    """Code and constants of the released library."""
     total = subprocess.run(["size", library], capture_output=True, text=True, check=True).stdout
     assert int(total.splitlines()[1].split()[3]) < LARGEST_LIBRARY, total
 
 
 def test_a_trainer_pays_for_what_it_calls(library):
-    """Linked with --gc-sections, a program takes in what its calls reach."""
+    """Linked with --gc-sections, a program contains only what its calls reach."""
     assert linked.growth(library) < LARGEST_TRAINER
 
 

@@ -1,4 +1,4 @@
-"""infonoise.hpp as a C++ program sees it."""
+"""infonoise.hpp in C++ programs."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def test_behaviour(library, tmp_path, compiler, standard):
     program, source = tmp_path / "program", ROOT / "tests/cpp/behaviour.cc"
     run(need(compiler), f"-std={standard}", *STRICT, *SANITIZED, *HEADERS, source, library, "-o", program)
     *lines, digest = run(program, tmp_path).splitlines()
-    # A line for a log holds every field of the configuration, and those of a report by name.
+    # A line for a log has every field of the configuration, and the report's fields by name.
     header = (ROOT / "include/infonoise.h").read_text()
     fields = {}
     for name in ("config", "report"):
@@ -104,7 +104,7 @@ def test_every_snippet_compiles(tmp_path, mode):
 
 
 def test_quickstart(library, tmp_path):
-    """Learns the truth; a run in two parts ends as the run in one; the guide shows its CMakeLists.txt."""
+    """It learns the deviations; a run in two parts ends as the run in one; the guide shows its CMakeLists.txt."""
     folder, program = ROOT / "bindings/cpp/examples/quickstart", tmp_path / "quickstart"
     shown = re.search(r"^```cmake\n(.*?)^```$", (ROOT / "docs/cpp.md").read_text(), re.M | re.S)[1]
     assert shown == (folder / "CMakeLists.txt").read_text()

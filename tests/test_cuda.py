@@ -28,7 +28,7 @@ def stand_in(library, program, source, compiler, standard, *flags):
     ids=["address", "thread"],
 )
 def test_on_the_stand_in(library, tmp_path, compiler, standard, flags):
-    """The same digests whatever the delays; waits, failures, images, journals, ranks."""
+    """The same digests for any delays; waits, failures, snapshots, journals, ranks."""
     off = ["-fno-exceptions", "-fno-rtti"]
     build = lambda name, *more: stand_in(
         library, tmp_path / name, ROOT / f"tests/cpp/{name}.cc", compiler, standard, *STRICT, *flags, *more
@@ -46,7 +46,7 @@ def test_on_the_stand_in(library, tmp_path, compiler, standard, flags):
 
 
 def test_the_compiler_fuses_nothing(library, tmp_path):
-    """g++ -mfma joins a product and a sum unless it is kept from that."""
+    """g++ -mfma fuses a product and a sum unless that is prevented."""
     if platform.machine() != "x86_64" or " fma " not in Path("/proc/cpuinfo").read_text():
         pytest.skip("this processor has no fused multiply-add")
     flags = ["-O3", "-mfma", "-ffp-contract=fast"]
@@ -98,7 +98,7 @@ def test_without_a_driver_the_error_is_clean(compiled, tmp_path):
 
 
 def test_kernels_draw_without_fusing(nvcc, tmp_path):
-    """In the code for the GPU: a product and a sum of their own, although nvcc may fuse."""
+    """The GPU code has a separate product and sum, although nvcc may fuse."""
     ptx = tmp_path / "stage.ptx"
     run(*nvcc, "-std=c++17", "-ptx", "-fmad=true", *HEADERS, "-x", "cu", ROOT / "tests/cpp/stage.cc", "-o", ptx)
     kernel = re.search(r"\.entry \w*draw_kernel\w*\(.*?^}", ptx.read_text(), re.M | re.S)[0]

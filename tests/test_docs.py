@@ -1,4 +1,5 @@
-"""The Python code of these pages runs: the blocks of a page in their order, in one namespace."""
+"""The Python code of these pages runs: the blocks of a page in order, in one namespace. The README's first
+loops run in every language, and end with one digest."""
 
 import re
 import subprocess
@@ -6,7 +7,7 @@ import sys
 from functools import partial
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, STRICT
 from matplotlib import pyplot
 
 #: Pages whose every block marked ``python`` runs, and what their output starts with.
@@ -17,7 +18,7 @@ PAGES = {
     "docs/choosing.md": "",
     "docs/pytorch.md": "adapting",
 }
-#: What is the reader's on one of them.
+#: The reader's own code on docs/guide.md.
 YOURS = """
 import infonoise, numpy as np
 steps = 40
@@ -25,11 +26,46 @@ data = np.random.default_rng(0).standard_normal((100, 2))
 def train(sigma):
     return sigma**2 / (1 + sigma**2)
 """
-#: Those that need PyTorch.
+#: Steps of the README's loops, and the error of every sample.
+STEPS, ERROR = 700, 0.125
+#: What surrounds the README's code of each language, without the lines that must stand at its top.
+LOOPS = {
+    "python": (
+        "import jax.numpy as jnp, numpy as np\n"
+        f"steps = {STEPS}\n"
+        f"def update(params, opt, x0, sigma): return params, opt, jnp.full(sigma.shape, {ERROR})\n"
+        f"def train(sigma): return np.full(sigma.shape, {ERROR})\n"
+        f"error = np.full(256, {ERROR})\n",
+        "carry = (0.0, 0.0, sched)\n"
+        f"for _ in range({STEPS}): carry = train_step(carry, jnp.zeros((256, 2)))\n"
+        "print(f'{inj.digest(carry[2]):x} {scheduler.digest():x}')\n",
+    ),
+    "rust": (
+        "#![deny(warnings)]\n"
+        f"fn train(sigma: &[f32]) -> Vec<f32> {{ vec![{ERROR}; sigma.len()] }}\n"
+        f"fn main() -> Result<(), infonoise::Error> {{\nlet steps = {STEPS};\n",
+        'println!("{:x}", scheduler.digest());\nOk(())\n}\n',
+    ),
+    "c": (
+        "#include <stdio.h>\n#include <stdlib.h>\n"
+        "static void train(const float *sigma, float *error, size_t n) {\n"
+        f"  for (size_t i = 0; i < n; ++i) error[i] = sigma[i] > 0 ? {ERROR}f : 0;\n}}\n"
+        f"int main(void) {{\nfloat sigma[256], error[256];\nconst int steps = {STEPS};\n",
+        'uint64_t digest;\ninfonoise_digest(state, bytes, &digest);\nprintf("%llx\\n", (unsigned long long)digest);\n'
+        "free(state);\n}\n",
+    ),
+    "cpp": (
+        "#include <iostream>\n#include <vector>\n"
+        "static std::vector<float> train(const std::vector<float>& sigma) {\n"
+        f"  return std::vector<float>(sigma.size(), {ERROR}f);\n}}\nint main() {{\nconst int steps = {STEPS};\n",
+        "std::cout << std::hex << scheduler.digest() << '\\n';\n}\n",
+    ),
+}
+#: The pages that need PyTorch.
 TORCH = {"docs/pytorch.md"}
-#: Those whose pictures `make pictures` makes.
+#: The pages whose pictures `make pictures` draws.
 OURS = ["docs/method.md", "docs/choosing.md"]
-#: What the programs beside them draw.
+#: The pictures that the programs in docs/ draw.
 MAKERS = {
     "make_pictures": [f"method-{name}.png" for name in ("bands", "digits", "gate", "two-points")],
     "seeing": [f"seeing-{name}.png" for name in ("density", "grid", "history", "profile")],
@@ -65,7 +101,7 @@ def start(*command, **options) -> subprocess.Popen:
 
 @pytest.mark.parametrize("maker, names", MAKERS.items())
 def test_pictures_are_made(maker, names, tmp_path):
-    """Each with something on it, under the name that is checked in; the tour at a small size."""
+    """Each picture has the name that is checked in and is not blank; the tour runs at a small size."""
     small = ["--steps", "200"] if maker == "seeing" else []
     command = [sys.executable, ROOT / f"docs/{maker}.py", "--out", tmp_path, *small]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -82,3 +118,44 @@ def test_pictures_are_made(maker, names, tmp_path):
 def test_every_picture_is_shown_and_made():
     shown = [image for page in OURS for image in re.findall(r"\]\(images/([\w.-]+)\)", (ROOT / page).read_text())]
     assert sorted(shown) == sorted(sum(MAKERS.values(), []))
+
+
+def readme_program(language: str) -> str:
+    """The README's code of this language as a program that prints the digest at its end."""
+    before, after = LOOPS[language]
+    code = "".join(re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S))
+    assert code, language
+    includes = "".join(re.findall(r"^#include .*\n", code, re.M))
+    return includes + before + re.sub(r"^#include .*\n", "", code, flags=re.M) + after
+
+
+def run_readme(language: str, library, folder) -> list[str]:
+    """The digests that the README's code of this language ends with."""
+    source, program = folder / f"main.{ {'python': 'py', 'rust': 'rs'}.get(language, language)}", folder / "program"
+    source.write_text(readme_program(language))
+    headers = [f"-I{ROOT / 'include'}", f"-I{ROOT / 'bindings/cpp/include'}"]
+    if language == "python":
+        command = [sys.executable, source]
+    elif language == "rust":
+        (folder / "Cargo.toml").write_text(
+            '[package]\nname = "first-use"\nedition = "2024"\n[[bin]]\nname = "first-use"\npath = "main.rs"\n'
+            f'[dependencies]\ninfonoise.path = "{ROOT / "core"}"\n'
+        )
+        (folder / "Cargo.lock").write_text((ROOT / "Cargo.lock").read_text())
+        command = ["cargo", "run", "--quiet", "--offline", "--target-dir", ROOT / "target/readme"]
+    else:
+        compiler = ["cc", "-std=c11"] if language == "c" else ["c++", "-std=c++17"]
+        subprocess.run([*compiler, *STRICT[1:], *headers, source, library, "-o", program], check=True)
+        command = [program]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")[-2].split()
+
+
+def test_the_readmes_loops_end_with_one_digest(library, tmp_path):
+    digests = []
+    for language in LOOPS:
+        folder = tmp_path / language
+        folder.mkdir()
+        digests += run_readme(language, library, folder)
+    assert len(digests) == 5 and len(set(digests)) == 1, digests

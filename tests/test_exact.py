@@ -33,7 +33,7 @@ def integral(model, low, high, points=600):
 
 
 def simulated(model, sigma, n, seed=11):
-    """n pairs of x0 and x, by numbers that the model itself never draws."""
+    """n pairs of x0 and x, from random numbers that the model itself never draws."""
     rng = np.random.default_rng(seed)
     x0 = model.centres[rng.choice(len(model.centres), n, p=model.weights)]
     x0 = x0 + model.width * rng.standard_normal(x0.shape)
@@ -41,7 +41,7 @@ def simulated(model, sigma, n, seed=11):
 
 
 def close(estimate, exact_value, deviations=4):
-    """Whether the mean of independent numbers agrees, within its own standard error."""
+    """Whether the mean of independent numbers agrees within its standard error."""
     error = deviations * estimate.std() / np.sqrt(len(estimate)) + 1e-9 * abs(exact_value)
     return abs(estimate.mean() - exact_value) < error
 
@@ -148,7 +148,7 @@ def test_mmse_is_the_error_of_the_perfect_denoiser(model, sigma):
         mmse = type(model)(model.centres, model.width, model.weights, draws=200_000).mmse(sigma)
     assert close(((mean - x0) ** 2).sum(1), mmse)
     assert close(np.trace(model.posterior_covariance(x[:8000], sigma), axis1=1, axis2=2), mmse)
-    # Nothing does better: a denoiser that moves less, or more, errs more (23).
+    # The posterior mean is best: a denoiser that moves less or more has a larger error (23).
     for factor in (0.8, 1.2):
         assert (((x + factor * (mean - x)) - x0) ** 2).sum(1).mean() > mmse
 

@@ -1,4 +1,4 @@
-"""The harness behind docs/results.md: its parts, and all of it on a few steps of made-up images."""
+"""The programs that make docs/results.md: their parts, and all of them on a few steps with synthetic images."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ def write_idx(path, array):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A folder as Fashion-MNIST's: squares, whose size is their class."""
+    """A folder in the format of Fashion-MNIST: squares whose size is their class."""
     folder, rng = tmp_path_factory.mktemp("fashion"), np.random.default_rng(0)
     for part, n in (("train", 2000), ("t10k", 500)):
         label = rng.integers(0, 10, n).astype(np.uint8)
@@ -106,7 +106,7 @@ def test_arms_draw_and_learn_as_they_are_named(name):
 
 @pytest.fixture
 def quick_compile():
-    """A few steps spend their time in the compiler, so leave its optimisations out."""
+    """Turns off the compiler's optimisations, since a few steps spend most of their time compiling."""
     import jax
 
     jax.config.update("jax_disable_most_optimizations", True)
@@ -121,7 +121,7 @@ def test_everything_runs(tmp_path, data, quick_compile):
     assert len(runs) == 9
     for run in runs[1:]:
         results.execute(run, results.parser().parse_args(arguments))
-    # The one that is left runs as all do in earnest, in a process of its own.
+    # The remaining run is in a process of its own, as all are outside of the smoke test.
     results.main([*arguments, "--workers", "1"])
     record = json.loads(results.Run("dna", "infonoise", 0).path(tmp_path).read_text())
     assert record["examples"] == [768 * i for i in range(1, 7)] and len(record["scores"]) == 6
@@ -144,7 +144,7 @@ def test_everything_runs(tmp_path, data, quick_compile):
 
 
 def test_the_shares_of_steps_and_the_profile_behind_them():
-    """Exact errors of two points: the information over a grid's steps, and the schedule that they ask for."""
+    """Exact errors of two points: the information of a grid's steps, and the schedule that follows."""
     from infonoise import exact
 
     sigma = np.geomspace(0.002, 80, 65)
@@ -162,7 +162,7 @@ def test_the_shares_of_steps_and_the_profile_behind_them():
 
 
 def test_the_page_says_what_its_numbers_do():
-    """docs/results.md, made again from docs/results.json; only the machine may be another."""
+    """docs/results.md is what docs/results.json gives; only the machine may differ."""
     found = {}
     for record in json.loads((ROOT / "docs/results.json").read_text()):
         found.setdefault(record["study"], {}).setdefault(record["arm"], []).append(record)

@@ -18,7 +18,7 @@ CONFIG = infonoise.Config.discrete(warmup_steps=40, refresh_every=7, min_count=2
 
 @pytest.fixture(scope="module")
 def errors():
-    """Arbitrary errors with subnormals and rejections among them, for C and JAX alike."""
+    """Arbitrary errors, subnormals and rejected ones included, for C and for JAX."""
     rng = np.random.default_rng(0)
     errors = np.exp(rng.normal(-3, 3, (STEPS, BATCH))).astype(np.float32)
     errors[rng.random(errors.shape) < 0.02] = 1e-40
@@ -73,7 +73,7 @@ def test_eager_jit_and_scan_agree(errors):
 
 
 def test_no_copy_of_a_carried_state(errors):
-    """The compiled step updates the state where it lies."""
+    """The compiled step updates the state in place."""
 
     def body(state, error):
         state, sigma = inj.sample(state, BATCH)
@@ -227,7 +227,7 @@ def test_masks_and_dtypes():
 def test_errors_of_float64_are_the_same_however_they_come():
     """NumPy's, lists and JAX's own, with x64 mode and without: one answer and one digest."""
     error = np.array([1e-45, -1e-45, -0.0, 1e-39, -1e-300, -1e-60])
-    # Epsilon errors at a large sigma: what was too small for float32 would not be in x0 space.
+    # Epsilon errors at a large sigma: an error too small for float32 would not be too small in x0 space.
     config = infonoise.Config.epsilon()
     expected = infonoise.Scheduler(config)
     assert expected.observe(np.full(6, 14.0), error) == 3

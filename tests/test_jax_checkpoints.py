@@ -1,4 +1,4 @@
-"""Checkpoints of parameters and schedule: a run that stops and goes on is the run that did not."""
+"""Checkpoints of parameters and schedule: a run that stops and continues equals an uninterrupted one."""
 
 import gc
 

@@ -26,7 +26,7 @@ ERRORS[::5, 3] = np.nan
 
 
 def on_numpy(rows=ERRORS, seed=5, skip=(), n=BATCH) -> infonoise.Scheduler:
-    """The run that every transformation must be."""
+    """The run that every transformation must reproduce."""
     scheduler = infonoise.Scheduler(CONFIG, seed)
     for i, row in enumerate(rows):
         if i not in skip:
@@ -41,7 +41,7 @@ def one(state, error):
 
 
 def other(state, error):
-    """The same, said differently."""
+    """The same run, written in other ways."""
     state, sigma = inj.sample(state, error.shape[0])
     return inj.advance(state, sigma, error, next_n=0)[0]
 
@@ -164,7 +164,7 @@ def test_batched_states_are_not_copied():
 
 
 def test_a_state_that_is_used_again_is_copied():
-    """What the tests above would see; and the old state stays what it was."""
+    """Shows that the tests above would detect a copy; the old state does not change."""
 
     def keeps(state, errors):
         return one(state, errors[0]), state
@@ -226,7 +226,7 @@ def test_export():
 
 @pytest.fixture(scope="module")
 def devices() -> dict:
-    """What four devices of one process say; the program is tests/programs/four_devices.py."""
+    """The output of four devices of one process; the program is tests/programs/four_devices.py."""
     command = [sys.executable, ROOT / "tests/programs/four_devices.py"]
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
     done = subprocess.run(command, input=ERRORS.tobytes(), capture_output=True, env=environment, timeout=120)
@@ -294,7 +294,7 @@ def test_misuse_names_the_value_and_changes_nothing(call, error, words):
 def test_a_donated_state_is_named_as_one(call):
     state = inj.init(CONFIG, 5)
     after = jax.jit(one, donate_argnums=0)(state, ERRORS[0])
-    with pytest.raises(RuntimeError, match="state was donated to a jitted function.*go on with the state"):
+    with pytest.raises(RuntimeError, match="state was donated to a jitted function.*continue with the state"):
         call(state)
     assert inj.digest(after) == on_numpy(ERRORS[:1]).digest()
 
@@ -322,7 +322,7 @@ def test_without_a_native_call_the_bits_are_the_same(no_native_call, way):
 
 
 def everything(seed, sigma, error):
-    """Every function there is inside jit, most of them with arguments that only some take."""
+    """Every function that works inside jit, with the optional arguments of each."""
     state = inj.init(CONFIG, seed)
     state, drawn = inj.sample(state, 8, rank=seed, world=3)
     state = inj.observe(inj.freeze(state), sigma, error, error > 0.05)
@@ -348,7 +348,7 @@ def test_without_a_native_call_errors_say_the_same(no_native_call):
 
 
 def test_words_from_numpy_are_not_written_to():
-    """XLA may take a NumPy array as it lies: what is not donated must not change."""
+    """XLA may use a NumPy array's memory directly; an array that is not donated must not change."""
     words = on_numpy().state
     before = words.copy()
     state = inj.State(words, 16, 256)

@@ -79,7 +79,7 @@ def test_replays_close_their_file(tmp_path):
 
 
 class Tensor:
-    """What PyTorch's have: a size that is a method."""
+    """An array whose ``size`` is a method, as PyTorch's is."""
 
     device, dtype = type("Device", (), {"type": "cpu"}), "torch.float32"
 
@@ -172,7 +172,7 @@ def test_resume_continues_where_the_checkpoint_is(tmp_path):
         journal = infonoise.Journal.resume(path, loaded)
     cut = (tmp_path / "run.journal.cut-40").read_bytes()
     assert len(cut) > 10_000 and lost.endswith(cut)
-    # A second crash after the same checkpoint does not cost what the first left.
+    # A second crash after the same checkpoint does not overwrite what the first one left.
     run(journal, 3)
     del journal
     loaded = infonoise.Scheduler.load(checkpoint)
@@ -182,7 +182,7 @@ def test_resume_continues_where_the_checkpoint_is(tmp_path):
     with journal:
         run(journal, 30)
     assert loaded.digest() == whole.digest() == infonoise.replay(path).scheduler.digest()
-    # At its end there is nothing to cut; elsewhere it never was.
+    # At its end nothing is cut; a state that never was in it is refused.
     infonoise.Journal.resume(path, loaded).close()
     with pytest.raises(ValueError, match="never was where this schedule is .* ends at step 70"):
         infonoise.Journal.resume(path, infonoise.Scheduler(CONFIG, seed=5))
@@ -216,7 +216,7 @@ def test_after_kill_9_every_checkpoint_goes_on(tmp_path):
         scheduler = infonoise.Scheduler.load(snapshot.read_bytes())
         with open(path, "ab") as file:
             file.write(b"\x10\0\0")  # and the power fails as well
-        with pytest.warns(UserWarning, match="half-written record of 3 bytes"):
+        with pytest.warns(UserWarning, match="incomplete record of 3 bytes"):
             replayed = infonoise.replay(path)
         assert replayed.torn_bytes == 3
         with warnings.catch_warnings():
@@ -284,7 +284,7 @@ def test_other_processes_are_refused(tmp_path):
 
 @contextlib.contextmanager
 def room_for(size):
-    """No file can grow beyond ``size`` bytes. What fits of a write is written, as on a full disk."""
+    """Limits files to ``size`` bytes; a write is cut at that size, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
@@ -297,8 +297,8 @@ def room_for(size):
 
 @pytest.mark.filterwarnings("error")
 def test_a_full_disk_is_an_error_of_the_call_that_meets_it(tmp_path):
-    """At every byte of a beginning, of three records and of the digest at the close: the file
-    ends with a whole record, and is there only if it has one."""
+    """The disk is full at each byte of the first record, of three more and of the digest at the close: the
+    file then ends with a complete record, and exists only if it has one."""
     path, start, end = tmp_path / "run.journal", None, None
     lengths, limit = set(), 0
     while end is None or limit <= end:
@@ -337,7 +337,7 @@ def test_a_full_disk_is_an_error_of_the_call_that_meets_it(tmp_path):
 
 @pytest.mark.filterwarnings("error")
 def test_a_resume_on_a_full_disk_loses_nothing(tmp_path):
-    """At every byte of what moves aside, and of the digest that shows that the run goes on."""
+    """The disk is full at each byte of the records that move aside, and of the digest that marks where the run continues."""
     path, side = tmp_path / "run.journal", tmp_path / "run.journal.cut-4"
     scheduler = infonoise.Scheduler(CONFIG, seed=4)
     journal = infonoise.Journal(path, scheduler)
@@ -360,7 +360,7 @@ def test_a_resume_on_a_full_disk_loses_nothing(tmp_path):
         assert f"{path if fits else side}: File too large" in str(caught.value)
         assert side.exists() == fits
         assert path.read_bytes() + (side.read_bytes() if fits else b"") == whole
-    # With room again, it goes on from what the last failure left.
+    # With space again, the resume succeeds after the last failure.
     assert path.read_bytes() == kept
     with infonoise.Journal.resume(path, checkpoint) as journal:
         run(journal, 2, batch=8)
@@ -399,7 +399,7 @@ def test_a_file_cut_while_it_is_read_and_batches_beyond_the_page(tmp_path):
     events = replay.events()
     next(events)
     os.truncate(path, 100)
-    with pytest.warns(UserWarning, match="half-written"):
+    with pytest.warns(UserWarning, match="incomplete record"):
         assert len(list(events)) < 4000
 
 
@@ -491,7 +491,7 @@ def test_a_jitted_run_is_recorded_by_its_twin(tmp_path):
 
 
 def test_a_zero_byte_in_a_path_is_refused(tmp_path):
-    """The system would open what stands before it."""
+    """A path with a zero byte is refused; the system would open the path before it."""
     for call in (lambda path: infonoise.Journal(path, infonoise.Scheduler(infonoise.Config(), seed=0)), infonoise.replay):
         with pytest.raises(OSError, match="Errno 22"):
             call(str(tmp_path / "a\0b.journal"))

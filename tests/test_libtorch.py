@@ -1,4 +1,4 @@
-"""The LibTorch example: a smoke run of each arm, killed and resumed. docs/results.md has what whole runs came to."""
+"""The LibTorch example: a smoke run of each arm, killed and resumed. docs/results.md has the results of complete runs."""
 
 import os
 import re
@@ -42,7 +42,7 @@ def trainer(prefix, tmp_path_factory):  # noqa: F811
 
 
 def test_as_part_of_another_build(tmp_path):
-    """It takes the infonoise that is built beside it."""
+    """It uses the infonoise of the same build."""
     (tmp_path / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.18)\nproject(whole LANGUAGES C CXX)\n"
         f"add_subdirectory({ROOT} infonoise)\nadd_subdirectory({EXAMPLE} dna)\n"
@@ -53,7 +53,7 @@ def test_as_part_of_another_build(tmp_path):
 
 @pytest.mark.parametrize("arm", SMALL)
 def test_killed_and_resumed(trainer, tmp_path, arm):
-    """The same losses, scores, weights and digests as in one go."""
+    """The same losses, scores, weights and digests as in an uninterrupted run."""
     command = [trainer, GENOME, arm, "seed=3", *SMALL[arm]]
     whole = run(*command, f"write={tmp_path / 'samples'}").splitlines()
     assert len(whole) == 18 + 1 and re.match(r"weights=[0-9a-f]+", whole[-1])

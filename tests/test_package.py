@@ -1,4 +1,4 @@
-"""One cmake --install, and programs outside the tree that find it."""
+"""One cmake --install, and programs outside of the tree that use it."""
 
 import os
 import re
@@ -84,7 +84,7 @@ def test_find_package(prefix, digest, tmp_path, cc, cxx):
 
 
 def test_cuda_headers_are_installed(prefix, tmp_path):
-    """They compile as installed; nothing else asks for CUDA."""
+    """The installed CUDA headers compile; nothing else needs CUDA."""
     source = tmp_path / "stage.cc"
     source.write_text("#include <infonoise/cuda.hpp>\nstd::uint64_t f(infonoise::cuda::Stage<>& s) { return s.step().steps; }\n")
     command = ["g++", "-std=c++17", *STRICT, f"-I{prefix / 'include'}", "-fsyntax-only", source]
@@ -121,7 +121,7 @@ def test_as_part_of_another_build(digest, tmp_path, route, cc, cxx, shared):
     for program in consume(tmp_path, cc, cxx, route, *options, targets=targets):
         assert run(program) == digest, program
         assert (SONAME in needed(program)) == ("shared" in program.name or shared and "infonoise" in program.name)
-    # What is not theirs is not installed with theirs.
+    # A project that includes this one does not install it.
     run("cmake", "--install", tmp_path / "build", "--prefix", tmp_path / "prefix")
     assert not list(tmp_path.glob("prefix/**/*infonoise*"))
 

@@ -78,7 +78,7 @@ def test_profile(run):
 def test_a_loss_floor_does_not_flatten_the_rest():
     scheduler = infonoise.Scheduler(infonoise.Config.discrete(warmup_steps=1, min_count=1, window=8))
     sigma = scheduler.profile()["sigma"]
-    # A peak a fiftieth of what a floor makes of low noise.
+    # A peak of a fiftieth of the rate that a loss floor gives at low noise.
     scheduler.observe(sigma, 0.02 * sigma**2 * np.exp(-(np.log(sigma) ** 2)) + 1e-4)
     scheduler.step()
     ax = plot.profile(scheduler)
@@ -95,7 +95,7 @@ def test_density_against_others(run):
     drawn, width = lines(ax), np.log(80 / 0.002)
     np.testing.assert_allclose(drawn["density in force"].sum() * width / 64, 1)
     np.testing.assert_allclose(drawn["density in force"], curves["density"] * 64 / width, rtol=1e-5)
-    # The others are the laws themselves: normal in ln sigma, or flat.
+    # The others are the distributions themselves: normal in ln sigma, or flat.
     centres = np.asarray(next(line for line in ax.lines if line.get_label() == "EDM").get_xdata())
     for name, mean, std in [("EDM", -1.2, 1.2), ("SD3", 0.0, 1.0)]:
         normal = np.exp(-(((np.log(centres) - mean) / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))
@@ -148,7 +148,7 @@ def test_history_takes_one_run_in_its_order(run):
     elsewhere.record(other)
     with pytest.raises(ValueError, match="one history for each schedule"):
         elsewhere.record(scheduler)
-    # What the last step brought has not been drawn from.
+    # A density that the last step installed has not been drawn from.
     new, seen = infonoise.Scheduler(CONFIG), infonoise.History()
     for _ in range(20):
         sigma = new.sample(512)
@@ -227,7 +227,7 @@ def test_without_matplotlib_the_error_says_what_to_install():
 
 
 def test_reports_are_flat_numbers_and_short_names(run):
-    # What TensorBoard and wandb take as it is.
+    # TensorBoard and wandb accept it without conversion.
     for scheduler in (run[0], infonoise.Scheduler(CONFIG)):
         report = scheduler.report()
         assert len(report) == 25

@@ -1,4 +1,4 @@
-"""infonoise.Scheduler and what surrounds it, without JAX."""
+"""infonoise.Scheduler and the rest of the package without JAX."""
 
 import copy
 import dataclasses
@@ -36,7 +36,7 @@ def test_advance_is_observe_step_sample():
 
 
 def test_advance_takes_arrays_as_they_lie_and_converts_the_rest():
-    """Whatever the batch comes as, the same sigmas follow, in memory of their own."""
+    """The next sigmas do not depend on the batch's type, and have their own memory."""
     sigma = trained(steps=0).sample(60)
     error = gaussian(sigma)
     backwards, read_only = np.ascontiguousarray(sigma[::-1])[::-1], np.array(error)
@@ -139,7 +139,7 @@ def test_state_dicts_are_the_whole_of_it():
 
 
 class Lender:
-    """Nothing but DLPack, as small array libraries are."""
+    """An array with DLPack only, as small array libraries have."""
 
     def __init__(self, array):
         self.array = array
@@ -163,7 +163,7 @@ def test_what_can_be_observed(lend):
 
 
 def test_what_only_float64_holds_is_screened_before_it_is_narrowed():
-    """Negative errors are rejected, however small; float32 would make -0 of them."""
+    """Negative errors are rejected, however small; in float32 they would be -0."""
     error = np.array([1e-45, -1e-45, -0.0, 1e-39, -1e-300, -1e-60])
     one, other = trained(steps=0), trained(steps=0)
     assert one.observe(np.ones(6), error) == other.observe(np.ones(6), error.tolist()) == 3
@@ -314,7 +314,7 @@ def test_diagnosis_ranks_schedules():
     law = infonoise.schedules
     own = infonoise.diagnose(scheduler, law.table(scheduler.profile()["density"]))
     assert own["total_variation"] < 1e-9 and own["wasted"] < 1e-9 and own["inside_band"] == pytest.approx(0.9)
-    # Standard normal log-sigma around the data's scale serves better than EDM's or none at all.
+    # Standard normal log-sigma around the data's scale wastes less than EDM's or log-uniform.
     near, edm, flat = (
         infonoise.diagnose(scheduler, schedule)["wasted"]
         for schedule in (law.lognormal(-0.4, 0.8), law.lognormal(), law.loguniform())

@@ -1,4 +1,4 @@
-"""The scheduler in PyTorch's hands, and the examples, in a Python that has it."""
+"""The scheduler with PyTorch, and the examples, in a Python that has it."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a training step costs in time, as ratios: `make costs`, on a machine that does nothing else.
+"""The time of a training step, as ratios: `make costs`, on a machine that runs nothing else.
 
 Other processes can make them fail, so `make test` leaves them out.
 """
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timing
 
 
 def test_ratios_to_floors(library, tmp_path):
-    """Coarse, since other processes run: twice the targets, the best of three runs."""
+    """With wide limits, since other processes run: twice the targets, the best of three runs."""
     program = tmp_path / "ratios"
     sources = [ROOT / "benches/c/ratios.c", library]
     subprocess.run(["cc", "-O3", f"-I{ROOT / 'include'}", *sources, "-o", program], check=True)

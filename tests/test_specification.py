@@ -1,6 +1,6 @@
-"""docs/specification.md and the code that cites it: no citation dangles, no built section is without one.
+"""docs/specification.md and the code that cites it: every citation exists, and every built section is cited.
 
-A citation is ``docs/specification.md#anchor``, or ``specification.md#anchor`` on a page beside it.
+A citation is ``docs/specification.md#anchor``, or ``specification.md#anchor`` on a page of the same folder.
 """
 
 import re
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = "docs/specification.md"
 #: What a section that the library does not have yet starts with.
 NOT_BUILT = "> **Not yet built** ("
-#: An anchor that is missing or broken off at the end of a line reads as an empty one, and dangles.
+#: An anchor that is missing or cut at the end of a line reads as an empty one, which does not exist.
 CITATION = re.compile(r"specification\.md#([\w-]*)")
 
 
@@ -60,7 +60,7 @@ def test_no_citation_dangles():
 
 
 def test_no_text_outside_the_tree_is_cited():
-    """METHOD and MEASURED were notes beside the repository; whoever clones it does not have them."""
+    """METHOD and MEASURED were notes outside of the repository, so nothing in it may refer to them."""
     places = [
         f"{name}:{number}"
         for name, text in tracked().items()
@@ -71,7 +71,7 @@ def test_no_text_outside_the_tree_is_cited():
 
 
 def test_what_is_built_is_cited_from_the_core():
-    """A section either says at its head that it is not built, or the code that does it cites it."""
+    """A section says at its head that it is not built, or the code that implements it cites it."""
     title, *rest = sections().items()
     built = [anchor for anchor, text in rest if not text.lstrip().startswith(NOT_BUILT)]
     assert title[0] == "the-specification" and 30 < len(built) < len(rest)

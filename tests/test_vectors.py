@@ -1,4 +1,4 @@
-"""The golden vectors through the C ABI and the Python class alike.
+"""The golden vectors, through the C ABI and through the Python class.
 
 tests/vectors/README.md says what they are and how closely to compare.
 """
@@ -125,7 +125,7 @@ def test_profiles(make, case):
         estimate = scheduler.estimate()
         report = scheduler.step()
     expected, held = case["expected"], case["expected"]["hold_reason"] != "none"
-    # What was computed before the guard spoke: an estimate shows it, held or not.
+    # The curves before the guard; an estimate shows them whether the refresh was held or not.
     for name in ("error", "gate", "target"):
         if expected[name] is not None:
             np.testing.assert_allclose(estimate[name], expected[name], 1e-12, 1e-15)
@@ -163,7 +163,7 @@ def test_runs(make, case):
                 for name in REPORT[:15]:
                     if name in operation:
                         assert report[name] == operation[name], name
-    # The state after it all is the same whichever way it was reached.
+    # The final state is the same on both ways.
     digest = DIGESTS.setdefault(case["name"], scheduler.digest())
     assert scheduler.digest() == digest
 

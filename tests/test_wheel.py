@@ -62,7 +62,7 @@ def test_the_wheel_needs_numpy_alone(wheel):
 
 
 def test_the_wheel_is_one_for_many_linuxes(wheel):
-    """Debian 12's compiler and libraries, or older: nothing else is asked of a system."""
+    """The wheel needs only the compiler's and system's libraries of Debian 12, or older ones."""
     done = run(sys.executable, "-m", "auditwheel", "show", wheel)
     assert done.returncode == 0, done.stderr
     found = re.search(r'platform tag:\s+"manylinux_2_(\d+)_', " ".join(done.stdout.split()))
@@ -162,7 +162,7 @@ def test_a_build_without_cargo_says_so_in_one_sentence(sdist, tmp_path):
 
 
 def test_the_version_stands_once():
-    """In Cargo.toml; Cargo.lock repeats it by cargo's hand, the changelog and the citation name releases."""
+    """The version is in Cargo.toml only; cargo repeats it in Cargo.lock, and the changelog and the citation name releases."""
     version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
     assert infonoise.__version__ == version and "version" in PROJECT["project"]["dynamic"]
     files = run("git", "grep", "-lFw", version, "--", ":!Cargo.lock", ":!tests/fuzz/Cargo.lock", ":!CHANGELOG.md", ":!docs/results*")
@@ -211,7 +211,7 @@ def test_the_wheel_runs_under_the_oldest_jax():
 
 
 def test_an_older_jax_is_refused_at_import():
-    """One from before the oldest, whole: its own import comes first."""
+    """A complete JAX older than the oldest supported one, imported before the package."""
     folder = ROOT / "target/old-jax"
     if not (folder / "jax-0.6.2.dist-info").exists():
         shutil.rmtree(folder, ignore_errors=True)

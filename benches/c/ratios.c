@@ -1,7 +1,7 @@
-/* What the library costs, as ratios to floors timed beside it: one table, a few
- * seconds. Timings are noisy; the median ratio of many short repetitions of both
- * sides in turns, each well below a time slice, is not. Inputs rotate over a large
- * pool, since repeated small ones flatter branches.
+/* The cost of the library, as ratios to floors that are timed with it: one table, a few
+seconds. Single timings are noisy. The median ratio of many short repetitions,
+ * alternating between both sides and each well below a time slice, is not. Inputs
+ * rotate over a large pool, since small repeated ones make branches too predictable.
  *
  *   cc -O3 -Iinclude benches/c/ratios.c out/lib/libinfonoise.a -o out/ratios
  *   out/ratios [slack]     fails where a ratio exceeds slack times its target

@@ -1,5 +1,5 @@
-"""What a training step does about its noise levels, by infonoise and by what one would otherwise
-pick: draw a batch, take in its errors, and refresh at every hundredth step."""
+"""The scheduler's part of a training step, by infonoise and by its alternatives: draw a batch, observe its
+errors, and refresh at every hundredth step."""
 
 import ctypes
 import sys
@@ -39,7 +39,7 @@ def adapted():
 
 
 def from_c(n, library):
-    """The C calls, in C: `steps` of benches/c/steps.c."""
+    """The C calls, from C: `steps` of benches/c/steps.c."""
     words, sigma = adapted().state, np.empty(n, np.float32)
     error = mmse(adapted().sample(n))
     library.steps.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_void_p] * 2, *[ctypes.c_size_t] * 2]
@@ -61,7 +61,7 @@ def from_python(n):
 
 
 def carried(name, function, carry, steps, rounds=1):
-    """A side that hands a donated carry on."""
+    """A side whose donated carry is passed from step to step."""
     held = [carry]
 
     def run():
@@ -73,8 +73,8 @@ def carried(name, function, carry, steps, rounds=1):
 
 
 def jax_step(error, state):
-    """sample, observe, step. The errors are a constant: XLA hands any call of more than a
-    thousand floating point operations to another thread, and a model in this file would decide that."""
+    """sample, observe, step. The errors are a constant: XLA moves any call of more than a thousand floating
+    point operations to another thread, and a model in this file would trigger that."""
     state, sigma = inj.sample(state, error.size)
     return inj.step(inj.observe(state, sigma, error))
 

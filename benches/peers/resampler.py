@@ -1,5 +1,5 @@
-"""The loss-second-moment resampler of the literature, for 1000 timesteps: drawn in proportion to
-the root mean square of each one's last ten losses, once every one has as many."""
+"""The loss-second-moment resampler of the literature, for 1000 timesteps: it draws in proportion to the root
+mean square of each timestep's last ten losses, once every timestep has ten."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-//! `infonoise diagnose`: an existing schedule against what measured losses ask for.
+//! `infonoise diagnose`: compares an existing schedule with the target of measured losses.
 
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -14,10 +14,10 @@ use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Compares a trainer's schedule with what its measured losses ask for.
+/// Compares a trainer's schedule with the target that its measured losses give.
 ///
 /// The losses are per-sample and unweighted, in the space of the configuration's
-/// objective, best measured at log-uniform sigmas on a frozen checkpoint.
+/// objective; measure them at log-uniform sigmas on a frozen checkpoint if you can.
 #[derive(Args)]
 pub struct Arguments {
     /// CSV file with columns sigma,error (or another coordinate's name for sigma).
@@ -79,7 +79,7 @@ fn losses(path: &Path, coordinate: (Coordinate, &str)) -> Result<(Vec<f32>, Vec<
     Ok((sigmas, errors))
 }
 
-/// A schedule, and how it is called.
+/// A schedule and its name.
 struct Spec {
     kind: ScheduleKind,
     a: f64,
@@ -176,7 +176,7 @@ impl Spec {
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let path = &arguments.losses;
     let mut config = arguments.settings.config(Preset::Default)?;
-    // A fresh schedule knows the bins.
+    // The bins are those of a fresh schedule.
     let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
     let fresh = Scheduler::init(&mut words, &config, 0)?;
     let grid = fresh.reader();
@@ -192,11 +192,11 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         return Err(Failure::at(path, missing(&grid, &empty, &arguments.settings)));
     }
     if !arguments.settings.sets("window") {
-        // Every loss of the file, as far as a ring can hold them.
+        // The window takes every loss of the file, up to the largest ring.
         config.window = counts.iter().copied().max().unwrap_or(0).clamp(8, WIDEST) as u32;
     }
     config.min_count = config.min_count.min(config.window);
-    // The refresh below is due at once, whatever the configuration would wait for.
+    // The refresh below is due at once, whatever the configuration says.
     let least = counts.iter().copied().min().unwrap_or(0).min(config.window as usize);
     let ready = Config { warmup_steps: 1, min_count: least as u32, ..config };
 

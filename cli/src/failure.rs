@@ -1,18 +1,18 @@
-//! Why a command ends early.
+//! The errors of a command.
 
 use std::io::Write;
 use std::path::Path;
 
-/// What ends a command before its end.
+/// An error that ends a command.
 pub enum Failure {
     /// The value, the bound and the remedy, on one line.
     Refused(String),
-    /// A replay that ends elsewhere: the step, and both digests.
+    /// A replay whose digest differs: the step, and both digests.
     Differs(String),
 }
 
 impl Failure {
-    /// What is wrong with a file.
+    /// An error of a file.
     pub fn at(path: &Path, what: impl std::fmt::Display) -> Self {
         Failure::Refused(format!("{}: {what}", path.display()))
     }
@@ -31,7 +31,7 @@ impl From<infonoise::Error> for Failure {
     }
 }
 
-/// One line on stderr. Nobody is left to tell if that is closed.
+/// Prints one line on stderr; errors of that are ignored, since nothing else could report them.
 pub fn note(message: &str) {
     let _ = writeln!(std::io::stderr(), "infonoise: {message}");
 }

@@ -1,4 +1,4 @@
-//! Files of schedules: what a file is, read off its first bytes.
+//! Files of schedules; the first bytes of a file say what it holds.
 
 use crate::failure::Failure;
 use infonoise::STATE_MAGIC;
@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// A schedule out of a file, checked completely.
+/// A schedule from a file, checked completely.
 pub struct State {
     /// The block.
     pub words: Vec<u64>,
@@ -25,11 +25,11 @@ impl State {
     }
 }
 
-/// A file, opened once, so that a pipe will do, with its first bytes.
+/// A file and its first bytes. It is opened only once, so that it may be a pipe.
 pub struct Source<'p> {
     /// Its name.
     pub path: &'p Path,
-    /// What follows the head.
+    /// The bytes after `head`.
     pub file: File,
     /// The first bytes, as many as a magic number has.
     pub head: Vec<u8>,
@@ -44,7 +44,7 @@ impl<'p> Source<'p> {
         Ok(Source { path, file, head })
     }
 
-    /// Whether it begins as a journal does.
+    /// Whether it begins with a journal's magic number.
     pub fn is_journal(&self) -> bool {
         self.head == journal::MAGIC
     }
@@ -61,8 +61,9 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::at(path, format!("cannot be written: {error}"))
 }
 
-/// A file that is written in full or not at all: it grows beside its name and takes
-/// its place at the end. What is no regular file, a pipe for one, is written as it is.
+/// A file that is written completely or not at all: a temporary file in the same folder
+/// is renamed at the end. A target that is not a regular file, such as a pipe, is
+/// written directly.
 pub struct Output<'p> {
     /// Its name.
     pub path: &'p Path,
@@ -72,13 +73,13 @@ pub struct Output<'p> {
 }
 
 impl<'p> Output<'p> {
-    /// Creates it. It may not be `input`, which would be gone.
+    /// Creates it. It may not be `input`, which would be overwritten.
     pub fn new(path: &'p Path, input: Option<&Path>) -> Result<Self, Failure> {
         let whole = |path: &Path| path.canonicalize().ok();
         if input.is_some_and(|input| whole(path).is_some() && whole(path) == whole(input)) {
             return Err(Failure::at(path, "is the input: write to another file"));
         }
-        spare_journal(path)?;
+        refuse_journal(path)?;
         let regular = std::fs::metadata(path).map_or(true, |old| old.is_file());
         let part = regular.then(|| {
             let mut name = path.as_os_str().to_owned();
@@ -110,7 +111,7 @@ impl<'p> Output<'p> {
         }
     }
 
-    /// Puts it in its place.
+    /// Renames it to its final name.
     pub fn finish(mut self) -> Result<(), Failure> {
         self.put(|file| file.flush())?;
         match self.part.take() {
@@ -120,9 +121,9 @@ impl<'p> Output<'p> {
     }
 }
 
-/// Refuses to write over a file that begins as a journal does.
-pub fn spare_journal(path: &Path) -> Result<(), Failure> {
-    // A pipe would wait for its writer.
+/// Refuses to write over a file that begins with a journal's magic number.
+pub fn refuse_journal(path: &Path) -> Result<(), Failure> {
+    // Opening a pipe would wait for its writer.
     let regular = std::fs::metadata(path).is_ok_and(|old| old.is_file());
     let mut head = [0; journal::MAGIC.len()];
     let begins = regular && File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok();
@@ -140,7 +141,7 @@ impl Drop for Output<'_> {
     }
 }
 
-/// Writes a file made of an input, in full or not at all.
+/// Writes a file that is made from an input, completely or not at all.
 pub fn write(path: &Path, input: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
     let mut output = Output::new(path, input)?;
     output.put(|file| file.write_all(bytes))?;
@@ -167,7 +168,7 @@ pub fn state(source: Source<'_>) -> Result<State, Failure> {
     }
     let magic = u64::from_ne_bytes(*head);
     if magic == STATE_MAGIC || magic == STATE_MAGIC.swap_bytes() {
-        // A block is native-endian words; the core names one of the other order.
+        // A block is words in the machine's byte order; the core refuses one of the other order.
         let words: Vec<u64> =
             bytes.chunks_exact(8).filter_map(|word| Some(u64::from_ne_bytes(*word.first_chunk()?))).collect();
         StateRef::open(&words).and_then(|reader| reader.validate()).map_err(refuse)?;

@@ -22,7 +22,7 @@ pub struct Arguments {
     /// The exponent of sigma in the rescaling: 0 is entropic time itself.
     #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     power: f64,
-    /// Leave the gate out: the bare rate.
+    /// Use the rate without the gate.
     #[arg(long)]
     bare: bool,
     /// Print one JSON object.
@@ -30,7 +30,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// More than anyone samples with; an f32 grid seldom holds as many.
+/// More levels than any sampler uses; an f32 grid seldom holds as many.
 const MOST: usize = 1 << 20;
 
 /// Runs the command.

@@ -1,4 +1,4 @@
-//! Journals: read piece by piece and executed again.
+//! Journals, read in pieces and executed again.
 
 use crate::failure::{Failure, note};
 use crate::file::Source;
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// The end of an executed journal.
+/// The result of an executed journal.
 pub struct Ended {
     /// The block.
     pub words: Vec<u64>,
@@ -18,7 +18,7 @@ pub struct Ended {
     pub bytes: u64,
     /// Digests that agreed.
     pub digests: u64,
-    /// Bytes of a half-written record at the end.
+    /// Bytes of an incomplete record at the end.
     pub torn: usize,
 }
 
@@ -34,18 +34,18 @@ pub struct Moment<'a> {
     pub bytes: u64,
 }
 
-/// The bytes of a file that are not yet done.
+/// The bytes of a file that are not executed yet.
 struct Pending<'p> {
     path: &'p Path,
     file: File,
-    /// Read, but done up to `start`.
+    /// Bytes that were read; those before `start` are executed.
     buffer: Vec<u8>,
     start: usize,
     /// Bytes of the file before the buffer.
     before: u64,
 }
 
-/// Read at once; records are mostly far shorter.
+/// How many bytes are read at once; most records are far shorter.
 const PIECE: u64 = 1 << 20;
 
 impl Pending<'_> {
@@ -57,8 +57,8 @@ impl Pending<'_> {
         self.before + self.start as u64
     }
 
-    /// Reads on until `wanted` bytes are there, or the file ends.
-    fn ask(&mut self, wanted: usize) -> Result<(), Failure> {
+    /// Reads until `wanted` bytes are in the buffer or the file ends.
+    fn fill(&mut self, wanted: usize) -> Result<(), Failure> {
         while self.rest().len() < wanted {
             self.buffer.drain(..self.start);
             self.before += self.start as u64;
@@ -71,24 +71,24 @@ impl Pending<'_> {
         Ok(())
     }
 
-    /// Reads on until the next record is there as a whole, after `head` other bytes.
-    fn ask_record(&mut self, head: usize) -> Result<(), Failure> {
-        self.ask(head + 8)?;
+    /// Reads until the buffer holds `head` bytes and the whole record after them.
+    fn fill_record(&mut self, head: usize) -> Result<(), Failure> {
+        self.fill(head + 8)?;
         match Record::length_at(self.rest().get(head..).unwrap_or(&[])) {
-            Ok(length) => self.ask(head.saturating_add(length)),
-            Err(_) => Ok(()), // named when it is decoded
+            Ok(length) => self.fill(head.saturating_add(length)),
+            Err(_) => Ok(()), // the error is reported when it is decoded
         }
     }
 }
 
-/// Executes a journal; `each` sees its start and every record. Says on stderr if
-/// the last record is half written, ends at the first digest that differs.
+/// Executes a journal and calls `each` at its start and after every record. Warns on
+/// stderr if the last record is incomplete; stops at the first digest that differs.
 pub fn execute(
     Source { path, file, head }: Source<'_>,
     mut each: impl FnMut(&Moment<'_>) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
     let mut pending = Pending { path, file, buffer: head, start: 0, before: 0 };
-    pending.ask_record(HEAD)?;
+    pending.fill_record(HEAD)?;
     let refuse = |error: Error| Failure::at(path, format!("cannot start a replay: {error}"));
     let needs = Needs::of(pending.rest()).map_err(refuse)?;
     let (mut words, mut memory) = (vec![0; needs.state_words], vec![0; needs.recent_words]);
@@ -98,22 +98,19 @@ pub fn execute(
     let start = Moment { event: None, scheduler: &scheduler, recent: &recent, bytes: pending.offset() };
     each(&start)?;
     loop {
-        pending.ask_record(0)?;
+        pending.fill_record(0)?;
         if pending.rest().is_empty() {
             break;
         }
         let (event, used) = match apply(&mut scheduler, &mut recent, pending.rest()) {
             Ok(done) => done,
             Err(error) => {
-                pending.ask(usize::MAX)?;
+                pending.fill(usize::MAX)?;
                 if !is_torn(pending.rest()) {
                     return Err(Failure::at(path, format!("byte {}: {error}", pending.offset())));
                 }
                 torn = pending.rest().len();
-                note(&format!(
-                    "{}: ends in a half-written record, {torn} bytes were dropped",
-                    path.display()
-                ));
+                note(&format!("{}: ends in an incomplete record, {torn} bytes were dropped", path.display()));
                 break;
             }
         };

@@ -3,7 +3,7 @@
 use infonoise::{Profile, Report};
 use serde_json::{Map, Value, json};
 
-/// Lists fields by name.
+/// A JSON object of the named fields.
 macro_rules! object {
     ($from:expr; $($name:ident),+ $(,)?) => {
         [$((stringify!($name).to_owned(), json!($from.$name))),+]

@@ -1,4 +1,4 @@
-//! Logs: the records of a run, on their way to a journal's file.
+//! Logs: write the records of a run to a journal's file.
 
 use crate::failure::Failure;
 use crate::file::Output;
@@ -6,7 +6,7 @@ use infonoise::journal::room;
 use std::io::Write;
 use std::path::Path;
 
-/// The journal's file, if one is wanted, and the record that goes to it next.
+/// The journal's file, if one is wanted, and a buffer for the next record.
 pub struct Log<'p> {
     file: Option<Output<'p>>,
     /// Room for the record of any call on a batch.
@@ -35,7 +35,7 @@ impl<'p> Log<'p> {
         }
     }
 
-    /// Puts the file in its place.
+    /// Renames the file to its final name.
     pub fn finish(self) -> Result<(), Failure> {
         self.file.map_or(Ok(()), Output::finish)
     }

@@ -1,8 +1,8 @@
-//! The program `infonoise`: a thin way into infonoise from a shell.
+//! The program `infonoise`: the library as shell commands.
 //!
-//! Every command is a file of its own; none holds a formula of the method.
-//! Exit codes: 0, 1 for a replay that ends elsewhere, 2 for what is refused,
-//! with one line on stderr.
+//! Each command has a file; none contains a formula of the method. Exit codes: 0 for
+//! success, 1 for a replay whose digest differs, 2 for any other error, with one line
+//! on stderr.
 
 // `!(x >= low)` also refuses NaN.
 #![allow(clippy::neg_cmp_op_on_partial_ord)]
@@ -14,7 +14,7 @@ mod grid;
 mod inspect;
 mod journal;
 mod json;
-mod known;
+mod known_mmse;
 mod log;
 mod picture;
 mod plot;
@@ -47,7 +47,8 @@ enum Command {
     Plot(plot::Arguments),
 }
 
-/// Output whose reader may leave (`| head`): the work, and its files, go on.
+/// Standard output. If its reader closes it (`| head`), the command still completes and
+/// writes its files.
 struct Stdout(StdoutLock<'static>);
 
 impl Write for Stdout {

@@ -1,5 +1,5 @@
-//! The picture of a schedule: panels over a logarithmic sigma axis, each with
-//! its legend beside it, where it hides nothing.
+//! The picture of a schedule: panels over a logarithmic sigma axis, each with its
+//! legend at its side, outside the plot.
 
 use crate::failure::Failure;
 use crate::text::{general, short};
@@ -11,11 +11,11 @@ use plotters::prelude::*;
 use std::ops::Range;
 use std::vec::IntoIter;
 
-/// Lengths in points, of which a picture makes pixels.
+/// Lengths in points; a [`Scale`] converts them to pixels.
 const WIDTH: u32 = 1100;
 const TITLE: u32 = 50;
 const PANEL: u32 = 380;
-/// Room for the legend.
+/// Width of the legend.
 const SIDE: u32 = 210;
 
 const GREEN: RGBColor = RGBColor(0, 158, 115);
@@ -23,7 +23,7 @@ const BLUE: RGBColor = RGBColor(0, 114, 178);
 const ORANGE: RGBColor = RGBColor(213, 94, 0);
 const GREY: RGBColor = RGBColor(110, 110, 110);
 
-/// Pixels to a point: what every length and every letter is multiplied by.
+/// Pixels per point: the factor on every length and every font size.
 #[derive(Clone, Copy)]
 pub struct Scale(pub u32);
 
@@ -50,13 +50,13 @@ type Area<DB> = DrawingArea<DB, Shift>;
 
 /// The density between two refreshes.
 pub struct Span {
-    /// The steps in which it was drawn from.
+    /// The steps during which it was in force.
     pub steps: Range<u64>,
     /// Per unit ln sigma, one for each bin.
     pub density: Vec<f64>,
-    /// Its median and its pivot, 0 for none.
+    /// Its median.
     pub median: f64,
-    /// The pivot behind it, 0 for none.
+    /// The pivot in force with it, 0 for none.
     pub pivot: f64,
 }
 
@@ -73,8 +73,8 @@ pub struct Picture {
     rate: Vec<f64>,
     gate: Vec<f64>,
     pivot: f64,
-    /// The course of the run, where a journal tells it.
-    course: Vec<Span>,
+    /// The densities over the run, if a journal has them.
+    history: Vec<Span>,
 }
 
 /// The width of a bin in ln sigma.
@@ -84,11 +84,11 @@ pub fn bin_width(profile: &Profile) -> f64 {
 }
 
 impl Picture {
-    /// What a schedule says of itself.
-    pub fn new(name: &str, reader: &StateRef<'_>, course: Vec<Span>, scale: Scale) -> Result<Self, Failure> {
+    /// The picture of a schedule without its run.
+    pub fn new(name: &str, reader: &StateRef<'_>, history: Vec<Span>, scale: Scale) -> Result<Self, Failure> {
         let mut curves = vec![0.0; profile_len(reader.bins())];
         let (config, report, profile) = (reader.config()?, reader.report(), reader.profile(&mut curves)?);
-        // What a fresh schedule of this configuration draws from.
+        // The density of a fresh schedule of this configuration.
         let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
         let table = (config.baseline == Baseline::Table).then_some(reader.tables().1);
         let fresh = Scheduler::init_with(&mut words, &config, 0, None, table)?;
@@ -106,13 +106,13 @@ impl Picture {
             rate: if ready { rate.collect() } else { Vec::new() },
             gate: profile.gate.to_vec(),
             pivot: report.pivot,
-            course,
+            history,
         })
     }
 
     /// Width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
-        let panels = if self.course.is_empty() { 2 } else { 3 };
+        let panels = if self.history.is_empty() { 2 } else { 3 };
         (WIDTH * self.scale.0, (TITLE + PANEL * panels) * self.scale.0)
     }
 
@@ -120,32 +120,32 @@ impl Picture {
         self.edges[0]..self.edges[self.edges.len() - 1]
     }
 
-    /// A curve over the bins as stairs.
+    /// A curve that is constant in each bin.
     fn stairs(&self, values: &[f64]) -> Vec<(f64, f64)> {
         let stair = |(k, &y): (usize, &f64)| [(self.edges[k], y), (self.edges[k + 1], y)];
         values.iter().enumerate().flat_map(stair).collect()
     }
 }
 
-/// Draws everything.
+/// Draws the picture.
 pub fn draw<DB: DrawingBackend>(root: &Area<DB>, picture: &Picture) -> Drawn<DB> {
     let scale = picture.scale;
     root.fill(&WHITE)?;
     let (title, panels) = root.split_vertically(scale.px(TITLE as i32));
     title.draw(&Text::new(picture.title.clone(), scale.place(80, 16), scale.font(21)))?;
-    let panels = panels.split_evenly((if picture.course.is_empty() { 2 } else { 3 }, 1));
+    let panels = panels.split_evenly((if picture.history.is_empty() { 2 } else { 3 }, 1));
     for (i, panel) in panels.iter().enumerate() {
         let (plot, side) = panel.split_horizontally(scale.px((WIDTH - SIDE) as i32));
         match i {
             0 => density(&plot, &side, picture)?,
             1 => rate(&plot, &side, picture)?,
-            _ => course(&plot, &side, picture)?,
+            _ => history(&plot, &side, picture)?,
         }
     }
     root.present()
 }
 
-/// Where the draws go.
+/// The panel of the densities.
 fn density<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Picture) -> Drawn<DB> {
     let scale = picture.scale;
     let top = 1.08 * picture.density.iter().chain(&picture.baseline).fold(0.0f64, |a, &b| a.max(b));
@@ -171,12 +171,12 @@ fn density<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Pictu
     )
 }
 
-/// Why they go there.
+/// The panel of rate and gate.
 fn rate<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Picture) -> Drawn<DB> {
     let scale = picture.scale;
     let gated: Vec<f64> = picture.rate.iter().zip(&picture.gate).map(|(rate, gate)| rate * gate).collect();
     let highest = |values: &[f64]| values.iter().fold(0.0f64, |a, &b| a.max(b));
-    // A loss floor below the gate must not flatten what the draws follow.
+    // The scale follows the gated rate, so that a loss floor below the gate does not flatten it.
     let top = 1.08 * highest(&picture.rate).min(6.0 * highest(&gated)).max(1e-12);
     let ready = !picture.rate.is_empty();
     let top = if ready { top } else { 1.0 };
@@ -211,21 +211,21 @@ fn rate<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Picture)
     legend(side, scale, &keys)
 }
 
-/// How the draws moved.
-fn course<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Picture) -> Drawn<DB> {
+/// The panel of the density over the steps.
+fn history<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Picture) -> Drawn<DB> {
     let scale = picture.scale;
-    let (first, last) = match picture.course.as_slice() {
+    let (first, last) = match picture.history.as_slice() {
         [first, .., last] => (first.steps.start, last.steps.end),
         [only] => (only.steps.start, only.steps.end),
         [] => return Ok(()),
     };
-    let mut values: Vec<f64> = picture.course.iter().flat_map(|span| span.density.iter().copied()).collect();
+    let mut values: Vec<f64> = picture.history.iter().flat_map(|span| span.density.iter().copied()).collect();
     values.sort_by(f64::total_cmp);
-    // A few sharp bins must not darken all others.
+    // A few high bins must not make all others dark.
     let top = values[((values.len() - 1) as f64 * 0.999) as usize].max(1e-12);
     let mut chart = margins(plot, scale).build_cartesian_2d(first..last, sigma_axis(picture.sigmas()))?;
-    for span in &picture.course {
-        // Neighbours of one shade are one rectangle: an SVG has a line for each.
+    for span in &picture.history {
+        // Neighbours of the same shade become one rectangle, to keep an SVG short.
         let shades: Vec<f64> = span.density.iter().map(|value| (value / top * 100.0).round()).collect();
         let mut first = 0;
         for run in shades.chunk_by(|a, b| a == b) {
@@ -236,10 +236,10 @@ fn course<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Pictur
         }
     }
     let line = |of: fn(&Span) -> f64| -> Vec<(u64, f64)> {
-        let spans = picture.course.iter().filter(|span| of(span) > 0.0);
+        let spans = picture.history.iter().filter(|span| of(span) > 0.0);
         spans.flat_map(|span| [(span.steps.start, of(span)), (span.steps.end, of(span))]).collect()
     };
-    // Dark below white: the brightest bins hide neither.
+    // A white line on a dark one is visible on bins of any brightness.
     chart.draw_series(LineSeries::new(line(|span| span.median), scale.line(BLACK, 4)))?;
     chart.draw_series(LineSeries::new(line(|span| span.median), scale.line(WHITE, 2)))?;
     chart.draw_series(DashedLineSeries::new(
@@ -257,7 +257,7 @@ fn course<DB: DrawingBackend>(plot: &Area<DB>, side: &Area<DB>, picture: &Pictur
     style.y_label_formatter(&sigma_label);
     style.x_desc("optimizer steps").y_desc("noise level sigma (data units)").draw()?;
 
-    // The colours, from 0 at the bottom to the top.
+    // The colour scale, from 0 at the bottom.
     let (left, upper, height) = (4, 46, 180);
     for i in 0..scale.px(height) {
         let y = scale.px(upper + height) - i;
@@ -327,12 +327,12 @@ fn sigma_axis(range: Range<f64>) -> WithKeyPoints<LogCoord<f64>> {
     range.log_scale().with_key_points(ticks)
 }
 
-/// Round values between two sigmas, at most about a dozen, and the two.
+/// Round values between two sigmas, at most about a dozen, and the two sigmas.
 fn ticks(low: f64, high: f64) -> Vec<f64> {
     let decades = (high / low).log10();
     let mut round: Vec<f64> = Vec::new();
     if decades < 0.3 {
-        // So narrow an axis is almost linear.
+        // An axis as narrow as this is almost linear.
         let power = 10f64.powf((high - low).log10().floor());
         let step = [0.2, 0.5, 1.0].map(|x| x * power).into_iter().find(|step| (high - low) / step <= 6.0);
         let step = step.unwrap_or(2.0 * power);
@@ -360,13 +360,13 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
     ticks
 }
 
-/// The label of a tick: as many digits as neighbours need to differ.
+/// The label of a tick, with enough digits to differ from its neighbours.
 fn label(sigma: f64, range: &Range<f64>) -> String {
     let digits = 3 + (0.3 / (range.end / range.start).log10()).log10().max(0.0).ceil() as usize;
     general(sigma, digits.min(9))
 }
 
-/// How a line of a legend is marked.
+/// The symbol of a line in a legend.
 enum Key {
     Line(RGBAColor),
     Thin(RGBAColor),

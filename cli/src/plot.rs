@@ -11,7 +11,7 @@ use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
 use plotters::style::{FontStyle, register_font};
 use std::path::PathBuf;
 
-/// Draws a schedule: its density, and the rate and gate behind it.
+/// Draws a schedule: its density, rate and gate.
 ///
 /// For a journal also the density over the steps of the run, as a heat map.
 #[derive(Args)]
@@ -23,14 +23,14 @@ pub struct Arguments {
     output: PathBuf,
 }
 
-/// The densities of a run, as a journal tells them.
+/// The densities of a run, from its journal.
 #[derive(Default)]
-struct Course {
+struct DensityHistory {
     spans: Vec<Span>,
 }
 
-impl Course {
-    fn see(&mut self, moment: &journal::Moment<'_>) -> Result<(), Failure> {
+impl DensityHistory {
+    fn record(&mut self, moment: &journal::Moment<'_>) -> Result<(), Failure> {
         if !matches!(moment.event, None | Some(Event::Stepped(Step::Refreshed))) {
             return Ok(());
         }
@@ -76,20 +76,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some("png") => false,
         _ => return Err(Failure::at(output, "the name of a picture must end in .svg or .png")),
     };
-    let mut course = Course::default();
+    let mut history = DensityHistory::default();
     let source = Source::open(&arguments.state)?;
     let words = if source.is_journal() {
-        journal::execute(source, |moment| course.see(moment))?.words
+        journal::execute(source, |moment| history.record(moment))?.words
     } else {
         file::state(source)?.words
     };
     let reader = StateRef::open(&words)?;
-    // PNG at two pixels to a point: the font backend sets letters on whole pixels.
+    // PNG has two pixels per point, since the font backend places letters on whole pixels.
     let scale = Scale(if svg { 1 } else { 2 });
     let name = arguments.state.file_name().unwrap_or_default().to_string_lossy();
-    let picture = Picture::new(&name, &reader, course.spans(reader.report().steps), scale)?;
+    let picture = Picture::new(&name, &reader, history.spans(reader.report().steps), scale)?;
     let failed = |error: &dyn std::fmt::Display| Failure::at(output, format!("cannot be drawn: {error}"));
-    // SVG needs it as well, to know how wide its words are.
+    // SVG needs the font as well, for the width of its words.
     register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
         .map_err(|_| failed(&"the font is damaged"))?;
     let size = picture.size();

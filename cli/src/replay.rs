@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// Executes a journal again and compares every digest in it.
 ///
 /// Exit code 0: all agree; 1: one differs, and its step is named; 2: the file is
-/// damaged. A half-written record at the end is left out, with a warning.
+/// damaged. An incomplete record at the end is left out, with a warning.
 #[derive(Args)]
 pub struct Arguments {
     /// A journal.
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if let Some(output) = &mut output {
         output.put(|file| writeln!(file, "step,draw,sigma"))?;
     }
-    // Drawn on stderr, and only on a terminal.
+    // The progress bar goes to stderr, and only if that is a terminal.
     let length = std::fs::metadata(path).map_or(0, |data| data.len());
     let bar = ProgressBar::new(length).with_style(
         ProgressStyle::with_template("{bar:40} {percent}%  step {msg}  {eta} left")

@@ -1,7 +1,7 @@
 //! `infonoise simulate`: a schedule adapting to a known mmse, without training.
 
 use crate::failure::Failure;
-use crate::known::Known;
+use crate::known_mmse::KnownMmse;
 use crate::log::Log;
 use crate::settings::Settings;
 use crate::text::{bars, short};
@@ -16,8 +16,9 @@ use std::path::PathBuf;
 
 /// Runs a schedule on data whose mmse is known, to choose settings without training.
 ///
-/// The errors scatter around the known mmse: they begin at three times it, fall
-/// towards it, and each bin's share a random factor between two refreshes.
+/// The errors vary around the known mmse: they start at three times the mmse and fall
+/// towards it, and the errors of a bin have a common random factor between two
+/// refreshes.
 #[derive(Args)]
 pub struct Arguments {
     /// two-point, gaussian:DEVIATION, mixture:WIDTH (each also without its
@@ -49,7 +50,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// A line of the course of the run.
+/// A line of the output during the run.
 struct Moment {
     report: Report,
     distance: f64,
@@ -80,9 +81,9 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             return Err(Failure::at(journal, "cannot be the snapshot and the journal: choose two names"));
         }
     }
-    // Before the run, not after it.
-    arguments.save.as_deref().map_or(Ok(()), file::spare_journal)?;
-    let known = Known::new(&arguments.profile)?;
+    // Checked before the run, not after it.
+    arguments.save.as_deref().map_or(Ok(()), file::refuse_journal)?;
+    let known = KnownMmse::new(&arguments.profile)?;
     let config = arguments.settings.config(known.preset)?;
     known.check(&arguments.profile, &config)?;
     let channel = known.channel()?;

@@ -1,4 +1,4 @@
-//! Tables: CSV files of numbers, refused by line and column.
+//! Tables: CSV files of numbers; errors name line and column.
 
 use crate::failure::Failure;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub struct Table {
 pub fn read(path: &Path, names: &[&str], optional: &[&str]) -> Result<Table, Failure> {
     let text = String::from_utf8(crate::file::Source::open(path)?.read()?);
     let text = text.map_err(|_| Failure::at(path, "is not UTF-8 text: write it as CSV"))?;
-    // Spreadsheets write a byte order mark; blank lines count, but say nothing.
+    // Spreadsheets write a byte order mark. Blank lines are skipped, but counted.
     let lines = text.trim_start_matches('\u{feff}').lines().zip(1u64..);
     let mut lines = lines.filter(|(line, _)| !line.trim().is_empty());
     let (header, first) = lines.next().unwrap_or(("", 1));

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers as text for people.
 
 /// `x` with at most `digits` significant digits, as `%g` prints it.
 pub fn general(x: f64, digits: usize) -> String {
@@ -39,7 +39,7 @@ pub fn ranges(bins: &[usize]) -> String {
     parts.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
-/// A row of bars, the highest of `highest`; at most 96 characters, neighbours merged.
+/// A row of bars relative to `highest`, at most 96 characters; neighbours are merged.
 pub fn bars(values: &[f64], highest: f64) -> String {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let merged = values.len().div_ceil(96);

@@ -1,4 +1,4 @@
-//! What can go wrong, as one small enum.
+//! The errors, as one small enum.
 //!
 //! ```
 //! use infonoise::Config;
@@ -12,7 +12,7 @@
 
 use core::fmt;
 
-/// What a field holds or must hold, as messages write it.
+/// The value of a field or of a bound, as messages write it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
     /// A number.
@@ -56,9 +56,9 @@ pub struct ConfigError {
     pub index: Option<u32>,
     /// The value that was given.
     pub value: Value,
-    /// What it must be, for example `at most window =`.
+    /// The relation that must hold, for example `at most window =`.
     pub must: &'static str,
-    /// The bound, unless `must` says it all.
+    /// The bound, unless `must` already names it.
     pub bound: Option<Value>,
     /// What to do about it.
     pub remedy: &'static str,
@@ -108,8 +108,8 @@ impl core::error::Error for ConfigError {}
 
 const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-/// Writes `x` with at most seven significant digits. `core::fmt` would bring
-/// its panics and its tables into the static library.
+/// Writes `x` with at most seven significant digits. `core::fmt` would add its panics
+/// and its tables to the static library.
 fn number(x: f64, put: &mut impl FnMut(&str)) {
     if !x.is_finite() {
         return put(if x.is_nan() {
@@ -130,7 +130,7 @@ fn number(x: f64, put: &mut impl FnMut(&str)) {
     while digits > 0.0 && digits < 999_999.95 {
         (digits, exponent) = (digits * 10.0, exponent - 1);
     }
-    // Seven digits, the first before the point and times 10^exponent.
+    // Seven digits d: the number is d.dddddd * 10^exponent.
     let mut rest = (digits + 0.5) as u32;
     let mut unit = 1_000_000;
     let scientific = !(-5..16).contains(&exponent);
@@ -171,7 +171,7 @@ pub enum Error {
     NotAState,
     /// The block was written on a machine of the other byte order.
     ForeignEndian,
-    /// The block was written by another layout version: this one.
+    /// The block was written by another layout version, which is given.
     WrongLayout(u64),
     /// The block's content contradicts itself.
     Corrupt,
@@ -187,19 +187,19 @@ pub enum Error {
     NotReady,
     /// f32 cannot hold that many distinct sigmas.
     GridTooFine,
-    /// The bytes do not begin as a snapshot does.
+    /// The bytes do not begin with a snapshot's magic number.
     NotASnapshot,
     /// The bytes of a snapshot or of a record end early.
     Truncated,
-    /// The snapshot was written by another snapshot version: this one.
+    /// The snapshot was written by another snapshot version, which is given.
     SnapshotVersion(u32),
     /// The snapshot's length is not what its dimensions need.
     SnapshotSize,
     /// A checksum does not match its bytes.
     Checksum,
-    /// The bytes do not begin as a journal does.
+    /// The bytes do not begin with a journal's magic number.
     NotAJournal,
-    /// The journal was written by another journal version: this one.
+    /// The journal was written by another journal version, which is given.
     JournalVersion(u32),
     /// A record of a journal cannot be read, or does not fit what came before.
     Record,

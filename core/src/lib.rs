@@ -19,19 +19,21 @@
 //!
 //! | folder | what it holds |
 //! |---|---|
-//! | `config` | what the trainer must say, its bounds, and the same as plain words |
-//! | `method` | the mathematics, one file for each idea; `method/refresh.rs` reads in the order of the specification |
-//! | `hot` | what runs for every sigma and every error: draw, bin lookup, ring |
-//! | `state` | the block: where everything lies, the draw table, the digest |
-//! | `persist` | what leaves the block: a schedule as a [`snapshot`], a run as a [`journal`] that [`Recorder`] writes and [`replay`] executes |
-//! | `inspect` | what a block can be asked: [`Report`], [`Profile`], [`diagnose`], [`coordinate`] |
+//! | `config` | the configuration, its bounds, and its raw record for the C ABI |
+//! | `method` | the mathematics, one file for each concept; `method/refresh.rs` follows
+//! the order of the specification |
+//! | `hot` | the code that runs for each sigma and each error: draw, bin lookup, ring |
+//! | `state` | the block: its layout, the draw table, the digest |
+//! | `persist` | portable bytes: a schedule as a [`snapshot`], a run as a [`journal`]
+//! that [`Recorder`] writes and [`replay`] executes |
+//! | `inspect` | queries: [`Report`], [`Profile`], [`diagnose`], [`coordinate`] |
 //!
-//! [`Scheduler`] is the way in, [`StateRef`] the same block for reading.
+//! Start with [`Scheduler`]; [`StateRef`] reads the same block without changing it.
 //!
 //! No unsafe, no allocation, no panic in release builds, no platform maths:
 //! the same inputs give the same bits on every target.
 
-// One test sets the float control register, so only the shipped code can forbid it.
+// Unsafe code is forbidden except in tests, one of which sets the float control register.
 #![cfg_attr(not(test), no_std, forbid(unsafe_code))]
 // Written as they read in docs/specification.md: `!(x >= low)` also refuses NaN.
 #![allow(clippy::neg_cmp_op_on_partial_ord)]

@@ -1,8 +1,8 @@
-//! Numbers that come out the same on every target and in every float mode.
+//! Arithmetic that gives the same bits on every target and in every float mode.
 //!
 //! `exp`, `ln` and `erfc` come from `libm`, never from the platform. Host
 //! programs may run with flush-to-zero and denormals-are-zero set (XLA does),
-//! so whatever could be subnormal is decided on bits, never by arithmetic.
+//! so code that may meet a subnormal number decides by its bits, never by arithmetic.
 
 #[test]
 fn example() {
@@ -67,8 +67,8 @@ pub fn f32_to_f64(x: f32) -> f64 {
     }
 }
 
-/// A non-negative f64 as the f32 that a ring stores: below 2^-126 (-0 too) it is
-/// +0, beyond the range of f32 (or NaN) there is none.
+/// A non-negative f64 as the f32 that a ring stores: +0 below 2^-126 (and for -0), none
+/// for NaN or beyond the range of f32.
 #[inline]
 pub fn f64_to_loss(x: f64) -> Option<f32> {
     if x.to_bits() << 1 < SMALLEST_F32 << 1 {
@@ -78,42 +78,42 @@ pub fn f64_to_loss(x: f64) -> Option<f32> {
     if y.is_finite() { Some(y) } else { None }
 }
 
-/// What a ring stores of an error that needs no conversion: [`f64_to_loss`] of it,
-/// none if it is negative.
+/// The f32 that a ring stores of an error that needs no conversion: as [`f64_to_loss`],
+/// and none if it is negative.
 #[inline]
 pub fn f32_to_loss(x: f32) -> Option<f32> {
     if is_normal(x.to_bits()) { Some(x) } else { odd_f32_to_loss(x) }
 }
 
-/// Whether an f32 of these bits is positive, finite and not subnormal, as nearly
-/// all errors are: a ring stores it as it is.
+/// Whether an f32 of these bits is positive, finite and not subnormal. Nearly all
+/// errors are, and a ring then stores them unchanged.
 #[inline(always)]
 pub fn is_normal(bits: u32) -> bool {
     const SMALLEST: u32 = f32::MIN_POSITIVE.to_bits();
     bits.wrapping_sub(SMALLEST) < f32::INFINITY.to_bits() - SMALLEST
 }
 
-/// [`f32_to_loss`] of anything else.
+/// [`f32_to_loss`] of any other f32.
 #[cold]
 #[inline(never)]
 pub fn odd_f32_to_loss(x: f32) -> Option<f32> {
-    // Signs are read off the bits: denormals-are-zero hides small ones.
+    // Signs are read from the bits: denormals-are-zero would hide small negative ones.
     if x.to_bits() > (-0.0f32).to_bits() { None } else { f64_to_loss(f32_to_f64(x)) }
 }
 
-/// A small count as f64: by way of u32 it is one instruction, from usize six.
+/// A small count as f64. The conversion from u32 is one instruction, from usize six.
 #[inline]
 pub fn real(count: usize) -> f64 {
     f64::from(count as u32)
 }
 
-/// Element `i`, or 0 past the end: an index that cannot panic.
+/// Element `i`, or 0 past the end; cannot panic.
 #[inline]
 pub fn at(values: &[f64], i: usize) -> f64 {
     values.get(i).copied().unwrap_or(0.0)
 }
 
-/// Copies what fits: `copy_from_slice` panics where lengths differ.
+/// Copies as many elements as fit; unlike `copy_from_slice` it cannot panic.
 #[inline]
 pub fn copy<T: Copy>(to: &mut [T], from: &[T]) {
     for (to, &from) in to.iter_mut().zip(from) {
@@ -142,7 +142,7 @@ pub fn peak(values: &[f64]) -> (usize, f64) {
     best
 }
 
-/// `values` scaled to sum 1, in place; left alone if the sum is not positive.
+/// Scales `values` to sum 1, in place; leaves them unchanged if the sum is not positive.
 pub fn normalise(values: &mut [f64]) {
     let total = sum(values);
     if total > 0.0 {
@@ -152,8 +152,8 @@ pub fn normalise(values: &mut [f64]) {
     }
 }
 
-/// Standard normal mass between `low` and `high`, from the tail on the far side
-/// of the mean, where nothing cancels.
+/// Standard normal mass between `low` and `high`. Of the two tails it takes the one
+/// that does not contain the mean, where no digits cancel.
 pub fn normal_mass(low: f64, high: f64) -> f64 {
     if low > 0.0 { normal_cdf(-low) - normal_cdf(-high) } else { normal_cdf(high) - normal_cdf(low) }
 }

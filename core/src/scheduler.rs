@@ -1,4 +1,4 @@
-//! The scheduler: three verbs on a borrowed block.
+//! The scheduler: sample, observe and step on a borrowed block.
 //!
 //! ```
 //! use infonoise::{state_words, Config, Phase, Scheduler};
@@ -33,7 +33,7 @@ use crate::method::grid::Grid;
 use crate::method::guard::Hold;
 use crate::method::rate::{Rate, log_errors};
 use crate::method::refresh::refresh;
-use crate::persist::bytes::Doubles;
+use crate::persist::bytes::F64Values;
 use crate::persist::snapshot;
 use crate::state::block::{self, Header, Hot, LAYOUT, MAGIC, Summary, ViewMut, fresh_header, state_words};
 use bytemuck::Zeroable;
@@ -43,7 +43,7 @@ use bytemuck::Zeroable;
 pub enum Step {
     /// No refresh was due (or the scheduler is frozen).
     Counted,
-    /// A refresh is due, but a bin is short of losses.
+    /// A refresh is due, but a bin has too few losses.
     Waiting,
     /// The sampler was refreshed.
     Refreshed,
@@ -51,8 +51,8 @@ pub enum Step {
     Held(Hold),
 }
 
-/// A scheduler on the caller's words. Dropping it loses nothing: the block is
-/// the scheduler, this is a way to work on it.
+/// A scheduler on the caller's words. The block holds the whole state and this type
+/// only borrows it, so dropping it loses nothing.
 pub struct Scheduler<'s> {
     block: ViewMut<'s>,
 }
@@ -61,9 +61,8 @@ impl<'s> Scheduler<'s> {
     /// Writes a fresh block into `words` and borrows it.
     ///
     /// # Errors
-    /// `Config` (the configuration, or a table baseline without its table),
-    /// `TooSmall` if `words` is shorter than `state_words(bins, window)`.
-    /// Nothing is written then.
+    /// `Config`; `Table` for a table baseline without its table; `TooSmall` if `words`
+    /// is shorter than `state_words(bins, window)`. Nothing is written then.
     pub fn init(words: &'s mut [u64], config: &Config, seed: u64) -> Result<Self, Error> {
         Self::init_with(words, config, seed, None, None)
     }
@@ -72,7 +71,7 @@ impl<'s> Scheduler<'s> {
     /// the K masses of a `Baseline::Table`.
     ///
     /// # Errors
-    /// Also `Length` and `Config` for tables that cannot be used.
+    /// As [`Scheduler::init`]; also `Length` and `Table` for tables that cannot be used.
     pub fn init_with(
         words: &'s mut [u64],
         config: &Config,
@@ -95,7 +94,7 @@ impl<'s> Scheduler<'s> {
         weight: Option<&[f64]>,
         baseline: Option<&[f64]>,
     ) -> Result<(), Error> {
-        init(words, config, seed, weight.map(Doubles::Own), baseline.map(Doubles::Own))
+        init(words, config, seed, weight.map(F64Values::Slice), baseline.map(F64Values::Slice))
     }
 
     /// Writes the schedule of a snapshot into `words` and borrows it.
@@ -137,7 +136,7 @@ impl<'s> Scheduler<'s> {
         StateRef { block: self.block.view() }
     }
 
-    /// Whether the block is what [`Scheduler::init_with`] makes of its
+    /// Whether the block equals what [`Scheduler::init_with`] writes for its
     /// configuration, its tables and this seed.
     pub fn is_fresh(&self, seed: u64) -> bool {
         let (block, header) = (&self.block, &self.block.header);
@@ -160,10 +159,10 @@ impl<'s> Scheduler<'s> {
         self.sample_shard(sigma, 0, 1)
     }
 
-    /// Draws the slice of `rank` out of a global batch of `world * n` sigmas,
-    /// n = `sigma.len()`, equal on every rank. The concatenation over the ranks
-    /// is what one process would have drawn, and every replica's stream ends at
-    /// the same place (docs/specification.md#shards).
+    /// Draws the slice of `rank` in a global batch of `world * n` sigmas, with n =
+    /// `sigma.len()` equal on every rank. The concatenation over the ranks is what one
+    /// process would have drawn, and every replica's stream ends at the same place
+    /// (docs/specification.md#shards).
     ///
     /// # Errors
     /// `Argument` unless rank < world and world * n <= 2^32; `Corrupt`.
@@ -171,8 +170,8 @@ impl<'s> Scheduler<'s> {
         sample(&mut self.block.hot(), sigma, rank, world)
     }
 
-    /// [`Scheduler::open`] and [`Scheduler::sample_shard`] in one, which looks at
-    /// no more of the block than it needs.
+    /// [`Scheduler::open`] and [`Scheduler::sample_shard`] in one call, which reads
+    /// only the sections that it needs.
     ///
     /// # Errors
     /// As the two.
@@ -181,7 +180,7 @@ impl<'s> Scheduler<'s> {
         sample(&mut Hot::new(words)?, sigma, rank, world)
     }
 
-    /// Takes per-sample, unweighted errors in the objective's own space. May be
+    /// Takes per-sample, unweighted errors (squared) in the objective's own space. May be
     /// called any number of times between two steps. Returns how many pairs
     /// were rejected: sigma off the grid, error negative or not finite
     /// (docs/specification.md#observation).
@@ -207,8 +206,8 @@ impl<'s> Scheduler<'s> {
         observe(&mut self.block.hot(), sigma, error, mask)
     }
 
-    /// [`Scheduler::open`] and [`Scheduler::observe_masked`] in one, which looks at
-    /// no more of the block than it needs.
+    /// [`Scheduler::open`] and [`Scheduler::observe_masked`] in one call, which reads
+    /// only the sections that it needs.
     ///
     /// # Errors
     /// As the two.
@@ -232,8 +231,8 @@ impl<'s> Scheduler<'s> {
         if self.block.header.count_step() { due(&mut self.block) } else { Ok(Step::Counted) }
     }
 
-    /// [`Scheduler::open`] and [`Scheduler::step`] in one: where no refresh is due
-    /// it looks at the head of the block alone.
+    /// [`Scheduler::open`] and [`Scheduler::step`] in one call, which reads only the
+    /// header of the block where no refresh is due.
     ///
     /// # Errors
     /// As the two.
@@ -247,24 +246,24 @@ impl<'s> Scheduler<'s> {
         self.block.header.frozen = frozen.into();
     }
 
-    /// Changes what may change while running: cadence, rate, gate, pivot,
-    /// guard, ceiling, smoothing, coverage, emphasis, counts; and, if given, the
-    /// weight table. It takes effect at the next refresh.
+    /// Changes the fields that are not fixed at init (cadence, EMA rate, gate, pivot,
+    /// guard, ceiling, smoothing, coverage, emphasis, counts) and, if given, the weight
+    /// table. It takes effect at the next refresh.
     ///
     /// # Errors
     /// `Config` names a field that is invalid, or fixed at init (grid, window,
     /// objective, sigma_data, reduction, endpoint, draw, baseline); `Length`;
     /// `Corrupt`. Nothing has changed then.
     pub fn reconfigure(&mut self, config: &Config, weight: Option<&[f64]>) -> Result<(), Error> {
-        self.reconfigure_from(config, weight.map(Doubles::Own))
+        self.reconfigure_from(config, weight.map(F64Values::Slice))
     }
 
-    /// As [`Scheduler::reconfigure`], from a table that lies anywhere.
+    /// As [`Scheduler::reconfigure`], with a table in any form.
     #[inline(never)]
     pub(crate) fn reconfigure_from(
         &mut self,
         config: &Config,
-        weight: Option<Doubles<'_>>,
+        weight: Option<F64Values<'_>>,
     ) -> Result<(), Error> {
         self.check_change(config, weight.as_ref())?;
         if let Some(table) = weight {
@@ -284,7 +283,7 @@ impl<'s> Scheduler<'s> {
     }
 
     #[inline(never)]
-    fn check_change(&self, config: &Config, weight: Option<&Doubles<'_>>) -> Result<(), Error> {
+    fn check_change(&self, config: &Config, weight: Option<&F64Values<'_>>) -> Result<(), Error> {
         let old = Config::from_record(&self.block.header.config);
         let old = old.as_ref().map_err(|_| Error::Corrupt)?;
         check_change(old, config, self.block.baseline, weight, None)
@@ -314,14 +313,14 @@ impl<'s> Scheduler<'s> {
     }
 }
 
-/// [`Scheduler::init_with`] from tables that lie anywhere, without borrowing.
+/// [`Scheduler::init_with`] from tables in any form, without borrowing the block.
 #[inline(never)]
 pub(crate) fn init(
     words: &mut [u64],
     config: &Config,
     seed: u64,
-    weight: Option<Doubles<'_>>,
-    baseline: Option<Doubles<'_>>,
+    weight: Option<F64Values<'_>>,
+    baseline: Option<F64Values<'_>>,
 ) -> Result<(), Error> {
     config.check()?;
     let (bins, window) = (config.bins as usize, config.window as usize);
@@ -329,7 +328,7 @@ pub(crate) fn init(
     let words = words.get_mut(..state_words(bins, window)).ok_or(Error::TooSmall)?;
     words.fill(0);
     let (low, high) = config.ends();
-    // The ends that count are the f32 ones; the block says so.
+    // The method uses the ends rounded to f32, so the block stores those.
     let config = Config { sigma_min: low.into(), sigma_max: high.into(), ..*config };
     let header = Header {
         magic: MAGIC,
@@ -368,7 +367,7 @@ pub(crate) fn init(
     install(words, &config)
 }
 
-/// The first sampler, from which none has moved.
+/// Installs the first sampler; its change of the CDF is 0.
 #[inline(never)]
 fn install(words: &mut [u64], config: &Config) -> Result<(), Error> {
     match &mut ViewMut::new(words) {
@@ -384,14 +383,14 @@ fn install(words: &mut [u64], config: &Config) -> Result<(), Error> {
 #[cold]
 #[inline(never)]
 fn due_in(words: &mut [u64]) -> Result<Step, Error> {
-    // By reference: a moved view would be on the stack twice.
+    // By reference: a view passed by value would be on the stack twice.
     match &mut ViewMut::new(words) {
         Ok(block) => due(block),
         Err(error) => Err(*error),
     }
 }
 
-/// A step at which a refresh is due.
+/// The part of a step at which a refresh is due.
 fn due(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let (least, window) = (block.header.config.min_count, block.header.config.window);
     if block.marks.iter().any(|mark| mark.count(window) < least) {
@@ -605,8 +604,8 @@ mod tests {
             bad[word] ^= 1 << 62;
             caught += usize::from(Scheduler::attach(&mut bad).is_err());
         }
-        // Counters, the RNG and report fields may hold anything, and a mean loss
-        // of 2 is as plausible as one of 0.
+        // Counters, the RNG and report fields may hold any value, and a mean loss of 2
+        // is as valid as one of 0.
         assert!(caught > 500, "{caught}");
     }
 }

@@ -1,4 +1,4 @@
-//! Recorded runs, executed again: whatever was called, the digests agree.
+//! Recorded runs, executed again: the digests agree for any sequence of calls.
 
 use infonoise::journal::{self, Record, Sigmas, is_torn};
 use infonoise::recent_draws::recent_words;
@@ -149,7 +149,7 @@ proptest! {
         prop_assert!(replayed.draws >= run.sigmas.len() as u64);
     }
 
-    /// Bytes that are nearly a journal never panic and never lead anywhere.
+    /// Bytes that are nearly a journal cause no panic and no access out of bounds.
     #[test]
     fn any_bytes_are_refused_or_replayed(at in 0usize..4000, flips in prop::collection::vec(any::<u8>(), 1..9), cut in 0usize..4000, seal: bool) {
         let mut words = vec![0; state_words(16, 8)];
@@ -168,7 +168,7 @@ proptest! {
     }
 }
 
-/// Makes every checksum right again, as far as the lengths still lead.
+/// Corrects every checksum, up to the first record whose length is damaged.
 fn reseal(log: &mut [u8]) {
     let sum = crc32fast::hash(&log[..20]).to_le_bytes();
     log[20..24].copy_from_slice(&sum);
@@ -252,12 +252,12 @@ fn tables_start_with_the_run_and_foreign_starts_are_images() {
         Record::Start { seed: 3, weight: Some(_), baseline: Some(_), .. }
     ));
     assert_eq!(replay(&log).unwrap().differs, None);
-    // Another seed than the block's, or a coverage that came after the baseline.
+    // A seed other than the block's, or a coverage set after the baseline was drawn up.
     let mut words = vec![0; state_words(16, 8)];
     let mut scheduler = Scheduler::init(&mut words, &base(Draw::Independent), 3).unwrap();
     assert!(scheduler.is_fresh(3) && !scheduler.is_fresh(4));
     scheduler.reconfigure(&Config { coverage: 0.9, ..base(Draw::Independent) }, None).unwrap();
-    // Log-uniform is even already: coverage leaves it as it is.
+    // Log-uniform has equal masses already, so coverage does not change it.
     assert!(scheduler.is_fresh(3));
     let config = Config { baseline: Baseline::LogNormal, ..base(Draw::Independent) };
     let mut words = vec![0; state_words(16, 8)];

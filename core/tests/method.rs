@@ -1,5 +1,5 @@
-//! The method against exact answers: docs/specification.md#numbers-to-hit, and what must
-//! not change when the units do.
+//! The method against exact answers (docs/specification.md#numbers-to-hit), and what
+//! must not depend on units.
 
 use infonoise::{
     Config, Emphasis, Endpoint, Objective, Pivot, PivotRule, Report, Scheduler, profile_len, state_words,

@@ -1,5 +1,5 @@
-//! Simulated training runs: errors around a known mmse that fall towards it,
-//! with noise on the means of the bins. The density must find the exact one.
+//! Simulated training runs: errors fall towards a known mmse, with noise on the means
+//! of the bins. The density must converge to the exact one.
 
 use infonoise::{Config, Objective, Report, Scheduler, Warning, state_words};
 use infonoise_simulation::{
@@ -34,7 +34,7 @@ impl Shape {
     }
 }
 
-/// Every shape that a run must follow.
+/// Every channel on which a run must converge.
 fn shapes() -> [Shape; 10] {
     use Kind::*;
     let levels: Vec<f64> = (0..8).map(|i| -1.0 + 2.0 * f64::from(i) / 7.0).collect();

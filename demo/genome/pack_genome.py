@@ -1,4 +1,4 @@
-"""Rebuild the packed genome beside this script from its FASTA file.
+"""Rebuild the packed genome in this folder from its FASTA file.
 
 The sequence is NC_008253.1, Escherichia coli 536, complete genome (NCBI RefSeq, 4,938,920 bases).
 Debian's package `bowtie-examples` holds the FASTA:
@@ -10,7 +10,7 @@ Debian's package `bowtie-examples` holds the FASTA:
 Format: A C G T = 0 1 2 3, four bases a byte, the first base in the two low bits, the last byte padded
 with A. Two bits cannot hold an ambiguity code such as N, so every run of other letters is packed as A
 and written out in the metadata as [start, letters]; nothing is lost and nothing is guessed. This
-genome has none (the file beside this script says `"other_letters": []`).
+genome has none (the file in this folder says `"other_letters": []`).
 """
 
 import argparse
@@ -54,7 +54,7 @@ def pack(sequence):
 
 
 def unpack(packed, length):
-    """The bases as uint8 0..3, the runs of other letters still standing as A."""
+    """The bases as uint8 0..3, with runs of other letters as A."""
     octets = np.frombuffer(packed, np.uint8)
     return ((octets[:, None] >> np.array([0, 2, 4, 6], np.uint8)) & 3).reshape(-1)[:length]
 

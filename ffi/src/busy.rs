@@ -1,7 +1,7 @@
 //! Debug builds only: catches two threads inside one block.
 //!
-//! A few process-wide slots hold the addresses that are being worked on. When
-//! all are taken the check is skipped: it finds mistakes, it is not a lock.
+//! A few process-wide slots hold the addresses of the blocks in use. When all slots are
+//! taken the check is skipped: it finds mistakes, it is not a lock.
 
 use crate::{State, Status};
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -19,12 +19,12 @@ impl Drop for Claim {
     }
 }
 
-/// Claims a block, or says that another thread has it.
+/// Claims a block, or returns an error if another thread has it.
 pub fn claim(state: *const State) -> Result<Claim, Status> {
     let address = state as usize;
     let free = SLOTS.iter().find(|slot| slot.compare_exchange(0, address, SeqCst, SeqCst).is_ok());
     let claim = Claim(free);
-    // After claiming, so that of two threads at least one sees the other.
+    // Checked after claiming, so that at least one of two threads sees the other.
     let holders = SLOTS.iter().filter(|slot| slot.load(SeqCst) == address).count();
     if free.is_some() && holders > 1 { Err(Status::INFONOISE_BUSY) } else { Ok(claim) }
 }

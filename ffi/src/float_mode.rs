@@ -1,7 +1,7 @@
-//! The float control register: every call runs rounding to nearest, with
-//! subnormals and without traps, whatever its host has set, and gives the host's
-//! setting back. The core decides subnormals on bits and would not need the flush
-//! bits; rounding has no such remedy.
+//! The float control register. Every call runs with rounding to nearest, with
+//! subnormals and without traps, whatever the host has set, and restores the host's
+//! setting. The core decides by bits what could be subnormal, so it does not depend on
+//! the flush bits; it does depend on the rounding mode.
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "s390x"))]
 pub use register::FloatMode;
@@ -13,7 +13,7 @@ pub use unknown::FloatMode;
 mod register {
     use core::arch::asm;
 
-    /// Puts the host's register back when it is dropped.
+    /// Restores the host's register when it is dropped.
     pub struct FloatMode(Option<Register>);
 
     impl FloatMode {
@@ -44,7 +44,7 @@ mod register {
         pub type Register = u32;
         /// Traps masked, rounding to nearest, no flush-to-zero.
         pub const DEFAULT: u32 = 0x1f80;
-        /// The rest are flags of what has happened.
+        /// The control bits; the others are flags of past exceptions.
         pub const CONTROL: u32 = 0xffc0;
 
         #[inline(always)]
@@ -107,7 +107,7 @@ mod register {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "s390x")))]
 mod unknown {
-    /// Trusts the host on other processors.
+    /// On other processors the host's mode is used unchanged.
     pub struct FloatMode;
 
     impl FloatMode {

@@ -1,13 +1,13 @@
-//! What a block can be asked: report, profile, diagnosis, digest.
+//! Queries: report, profile, diagnosis, digest.
 
-use crate::memory::{self, Sized32, input, opened, optional, output, reader, sized_out};
+use crate::memory::{self, Sized32, input, opened, optional, output, reader, write_struct};
 use crate::{State, Status, status};
 use infonoise::{Mismatch, Profile, Report, Schedule, ScheduleKind};
 
-/// The K curves of a schedule. Point the members that you want at arrays, leave the
-/// others NULL, and set `bins` to the number of bins that they have room for. An
-/// estimate is worked out in `error`, `rate`, `target` and `density`, so it needs these
-/// four.
+/// The curves of a schedule over its K bins. Point the members that you want to arrays,
+/// leave the others NULL, and set `bins` to the number of bins that the arrays have
+/// room for. An estimate works in `error`, `rate`, `target` and `density`, so it needs
+/// these four.
 #[repr(C)]
 pub struct ProfileRecord {
     /// `sizeof` this struct, set by `INFONOISE_PROFILE_INIT`.
@@ -47,14 +47,14 @@ pub enum ProfileKind {
     Estimated = 1,
 }
 
-/// How far a schedule is from what the losses ask for.
+/// How far a schedule is from the target.
 #[repr(C)]
 pub struct MismatchRecord {
     /// `sizeof` this struct, set by `INFONOISE_MISMATCH_INIT`.
     pub struct_size: u32,
     /// In: room in `emphasis`; out: K. May be 0 where `emphasis` is NULL.
     pub bins: u32,
-    /// Between realised emphasis and target, 0 to 1.
+    /// Total variation between realised emphasis and target, 0 to 1.
     pub total_variation: f64,
     /// 5 % quantile of the target.
     pub band_low: f64,
@@ -64,7 +64,8 @@ pub struct MismatchRecord {
     pub inside_band: f64,
     /// Share of its draws off the grid.
     pub off_grid: f64,
-    /// Share of the budget wasted, against the density that the losses ask for.
+    /// Share of the training budget that is wasted, compared with the density that the
+    /// target gives.
     pub wasted: f64,
     /// Realised emphasis, masses of bins (K), or NULL.
     pub emphasis: *mut f64,
@@ -82,7 +83,7 @@ pub unsafe extern "C" fn infonoise_report_get(
 ) -> Status {
     status(|| {
         let value = unsafe { reader(state, bytes)? }.report();
-        unsafe { sized_out(report, value) }
+        unsafe { write_struct(report, value) }
     })
 }
 
@@ -139,11 +140,11 @@ unsafe fn curves_of<'a>(record: &ProfileRecord, bins: usize) -> Result<Profile<'
 }
 
 /// How far an existing schedule (`infonoise_schedule_kind` with its numbers a and b, or
-/// a `table` of K masses) is from what the losses ask for: from `target`, K masses (of
-/// an estimated profile, say), or, where that is NULL, from the target in force.
+/// a `table` of K masses) is from the target: from `target`, K masses (of an estimated
+/// profile, for example), or from the target in force where `target` is NULL.
 ///
-/// Errors: those of a state; STRUCT_SIZE; ARGUMENT (no such kind, numbers or masses that
-/// make no sense); NULL (kind table without table); NOT_READY (no target in force yet);
+/// Errors: those of a state; STRUCT_SIZE; ARGUMENT (no such kind, invalid numbers or
+/// masses); NULL (kind table without table); NOT_READY (no target in force yet);
 /// TOO_SMALL (`emphasis` has no room).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_diagnose(
@@ -187,13 +188,13 @@ pub unsafe extern "C" fn infonoise_diagnose(
     })
 }
 
-/// The table behind the draws, to draw elsewhere (in a kernel, say) with the same
-/// bits. `threshold` receives K + 1 numbers from 0 to 2^32, `edge` K + 1, `slope` K;
-/// each may be NULL. Word u of 0 to 2^32 - 1 falls into the one bin k with
-/// `threshold[k] <= u < threshold[k + 1]` and stands for the sigma
-/// `edge[k] + (float)(u - threshold[k]) * slope[k]`: in float, product and sum
-/// rounded each, never fused. If that is not below `edge[k + 1]`, it is the largest
-/// float that is.
+/// The table of the draws, to draw elsewhere (in a GPU kernel, for example) with the
+/// same bits. `threshold` receives K + 1 numbers from 0 to 2^32, `edge` K + 1, `slope`
+/// K; each may be NULL. Word u of 0 to 2^32 - 1 falls into the one bin k with
+/// `threshold[k] <= u < threshold[k + 1]` and gives the sigma
+/// `edge[k] + (float)(u - threshold[k]) * slope[k]`, in float, with product and sum
+/// each rounded, never fused. If that is not below `edge[k + 1]`, sigma is the largest
+/// float below it.
 ///
 /// Errors: those of a state.
 #[unsafe(no_mangle)]
@@ -220,7 +221,7 @@ pub unsafe extern "C" fn infonoise_sampler_get(
     })
 }
 
-/// A number that two equal schedules share, on every platform.
+/// The digest: a number that is the same for equal schedules, on every platform.
 ///
 /// Errors: those of a state.
 #[unsafe(no_mangle)]

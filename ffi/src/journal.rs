@@ -1,8 +1,8 @@
-//! Journals: the verbs that leave records, and their replay. This file alone is
-//! `include/infonoise_journal.h`.
+//! Journals: calls that write records, and their replay. `include/infonoise_journal.h`
+//! is generated from this file.
 
 use crate::memory::{
-    self, Sized32, input, opened_mut, optional, output, reader, scheduler, sized_in, sized_out,
+    self, Sized32, input, opened_mut, optional, output, read_struct, reader, scheduler, write_struct,
 };
 use crate::{State, Status, size, status};
 use core::ffi::c_void;
@@ -59,14 +59,14 @@ pub struct EventRecord {
 }
 unsafe impl Sized32 for EventRecord {}
 
-/// The memory of a journal or of its replay, all of it the caller's; no part may
+/// The memory of a journal or of its replay. The caller owns all of it, and no part may
 /// overlap another. A replay needs no `record`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct RecorderRecord {
     /// `sizeof` this struct, set by `INFONOISE_RECORDER_INIT`.
     pub struct_size: u32,
-    /// Keeps the words whole; 0.
+    /// Padding; 0.
     pub reserved: u32,
     /// The schedule.
     pub state: *mut State,
@@ -78,28 +78,28 @@ pub struct RecorderRecord {
     pub recent_bytes: usize,
     /// Buffer for one record.
     pub record: *mut c_void,
-    /// Its room.
+    /// Bytes of `record`.
     pub record_bytes: usize,
-    /// Out: bytes that a call wrote to `record`, or read; 0 where it failed.
+    /// Out: bytes that a call wrote to `record` or read from it; 0 if it failed.
     pub used: usize,
 }
 unsafe impl Sized32 for RecorderRecord {}
 
-/// Bytes of `recent` that remember the last `page` draws: at least a global batch
-/// and what is drawn ahead of its observations. 0 if `page` is 0 or above 2^28.
+/// Bytes that `recent` needs for the last `page` draws: at least a global batch and
+/// what is drawn before it is observed. 0 if `page` is 0 or above 2^28.
 #[unsafe(no_mangle)]
 pub extern "C" fn infonoise_recent_bytes(page: u32) -> usize {
     if page == 0 || page > 1 << 28 { 0 } else { 8 * recent_words(page as usize) }
 }
 
-/// Room that suffices for the record of any one call on n pairs, except
+/// Bytes that are enough for the record of any call on n pairs, except
 /// `infonoise_journal_begin`.
 #[unsafe(no_mangle)]
 pub extern "C" fn infonoise_record_bytes(n: usize) -> usize {
     journal::room(n)
 }
 
-/// Room that suffices for `infonoise_journal_begin`; 0 if the block holds no
+/// Bytes that are enough for `infonoise_journal_begin`; 0 if the block holds no
 /// scheduler.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_journal_begin_bytes(state: *const State, bytes: usize) -> usize {
@@ -109,9 +109,10 @@ pub unsafe extern "C" fn infonoise_journal_begin_bytes(state: *const State, byte
     })
 }
 
-/// Begins the journal of a run with an empty memory of `page` draws. `record` then
-/// holds its first `used` bytes, to be written to a file. A block that is fresh from
-/// `seed` starts the journal by its configuration, any other by its snapshot.
+/// Begins the journal of a run, with recent draws of `page` sigmas, none so far.
+/// `record` then holds the first `used` bytes of the file. If the block has just been
+/// initialised with `seed`, the journal starts with its configuration, otherwise with
+/// its snapshot.
 ///
 /// Errors: STRUCT_SIZE; those of a state; ARGUMENT (page); TOO_SMALL (`recent_bytes`,
 /// or `record_bytes` below `infonoise_journal_begin_bytes`).
@@ -137,7 +138,7 @@ pub unsafe extern "C" fn infonoise_journal_begin(
 ///
 /// Errors of this and the next five: as without `journal_`; STRUCT_SIZE,
 /// NOT_A_JOURNAL (`recent`), TOO_SMALL (`record_bytes` below
-/// `infonoise_record_bytes(n)`, n being 0 but for observe).
+/// `infonoise_record_bytes(n)`, where n is 0 except for observe).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_journal_sample(
     recorder: *mut RecorderRecord,
@@ -153,8 +154,8 @@ pub unsafe extern "C" fn infonoise_journal_sample(
     }
 }
 
-/// As `infonoise_observe_masked`, n at most 2^28. Sigmas that `recent` remembers are
-/// stored by their number in the stream, others as they are.
+/// As `infonoise_observe_masked`, n at most 2^28. Sigmas that are in `recent` are
+/// stored by their number in the stream of draws, others by value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_journal_observe(
     recorder: *mut RecorderRecord,
@@ -189,17 +190,17 @@ pub unsafe extern "C" fn infonoise_journal_step(
             }
             let (_, used) = journal.step(state, out)?;
             if !report.is_null() {
-                tell(state, report)?;
+                write_report(state, report)?;
             }
             Ok(used)
         })
     }
 }
 
-/// Apart from the step, whose stack it would deepen.
+/// A function of its own: inlined, it would increase the stack of the step.
 #[inline(never)]
-unsafe fn tell(state: &Scheduler<'_>, report: *mut Report) -> Result<(), Status> {
-    unsafe { sized_out(report, state.report()) }
+unsafe fn write_report(state: &Scheduler<'_>, report: *mut Report) -> Result<(), Status> {
+    unsafe { write_struct(report, state.report()) }
 }
 
 /// As `infonoise_set_frozen`.
@@ -224,7 +225,7 @@ pub unsafe extern "C" fn infonoise_journal_reconfigure(
 ) -> Status {
     unsafe {
         recorded(recorder, &mut |journal, state, out| {
-            let config = Config::from_record(&sized_in(config)?).map_err(Error::Config)?;
+            let config = Config::from_record(&read_struct(config)?).map_err(Error::Config)?;
             let bins = state.reader().bins();
             let weight = if weight.is_null() { None } else { Some(input(weight, bins)?) };
             Ok(journal.reconfigure(state, &config, weight, out)?)
@@ -232,18 +233,18 @@ pub unsafe extern "C" fn infonoise_journal_reconfigure(
     }
 }
 
-/// Records the digest as it is now, for a replay to compare with: at the end of a
+/// Records the present digest, which a replay compares with its own: at the end of a
 /// run, or wherever a proof is wanted.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_journal_digest(recorder: *mut RecorderRecord) -> Status {
     unsafe { recorded(recorder, &mut |journal, state, out| Ok(journal.digest(state, out)?)) }
 }
 
-/// Bytes that the replay of a journal needs for its `state` and its `recent`, by the
+/// Bytes that the replay of a journal needs for its `state` and its `recent`, from the
 /// journal's first `head_bytes` bytes.
 ///
 /// Errors: NULL; TRUNCATED (pass more bytes), NOT_A_JOURNAL, JOURNAL_VERSION, CHECKSUM,
-/// RECORD; what `infonoise_load` refuses.
+/// RECORD; the errors of `infonoise_load`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_replay_needs(
     head: *const c_void,
@@ -284,12 +285,13 @@ pub unsafe extern "C" fn infonoise_replay_begin(
     }
 }
 
-/// Executes the record that `record` begins with; `used` receives its length, `event`,
-/// unless NULL, what it did. `record_bytes` may reach beyond the record.
+/// Executes the record at the start of `record`. `used` receives its length and
+/// `event`, unless NULL, what it did. More bytes may follow the record.
 ///
-/// Errors: those of a state; NOT_A_JOURNAL, STRUCT_SIZE; TRUNCATED (the record goes on:
-/// pass more bytes, or see `infonoise_journal_is_torn`), CHECKSUM, RECORD; DIFFERS where
-/// the digests do not agree: `used` and `event` are set then, and the replay may go on.
+/// Errors: those of a state; NOT_A_JOURNAL, STRUCT_SIZE; TRUNCATED (the record is
+/// longer: pass more bytes, or see `infonoise_journal_is_torn`), CHECKSUM, RECORD;
+/// DIFFERS if the digests are not equal: `used` and `event` are set then, and the
+/// replay may continue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_replay_next(
     recorder: *mut RecorderRecord,
@@ -310,7 +312,7 @@ pub unsafe extern "C" fn infonoise_replay_next(
             recorder.used = used;
             let value = event_record(&done, state);
             if !event.is_null() {
-                sized_out(event, value)?;
+                write_struct(event, value)?;
             }
             if value.expected == value.found { Ok(()) } else { Err(Status::INFONOISE_DIFFERS) }
         })
@@ -353,11 +355,11 @@ fn event_record(event: &Event, state: &Scheduler<'_>) -> EventRecord {
     }
 }
 
-/// Copies n remembered draws from number `first` on: after a `sampled` event, its
-/// global batch. Only `recent` is used.
+/// Copies n draws from number `first` on out of `recent`: after a `sampled` event, for
+/// example, its global batch.
 ///
-/// Errors: NULL, MISALIGNED, STRUCT_SIZE, TOO_SMALL, NOT_A_JOURNAL; ARGUMENT if one of
-/// them is no longer remembered.
+/// Errors: NULL, MISALIGNED, STRUCT_SIZE, TOO_SMALL, NOT_A_JOURNAL; ARGUMENT if
+/// `recent` no longer holds one of them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_journal_draws(
     recorder: *const RecorderRecord,
@@ -366,7 +368,7 @@ pub unsafe extern "C" fn infonoise_journal_draws(
     n: usize,
 ) -> Status {
     status(|| {
-        let recorder = unsafe { sized_in(recorder)? };
+        let recorder = unsafe { read_struct(recorder)? };
         let recent = Recent::open(unsafe { memory::any_words_mut(recorder.recent, recorder.recent_bytes)? })?;
         let sigma = unsafe { output(sigma, n)? };
         let last = first.wrapping_add((n as u64).wrapping_sub(1));
@@ -383,7 +385,8 @@ pub unsafe extern "C" fn infonoise_journal_draws(
 }
 
 /// 1 if `rest`, the bytes of a file after its last whole record, are what an
-/// interrupted write leaves: cut them off. 0 if they are damage, or a whole record.
+/// interrupted write leaves; they can be cut off. 0 if they are damaged, or a whole
+/// record.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_journal_is_torn(rest: *const c_void, rest_bytes: usize) -> u32 {
     match unsafe { memory::bytes_in(rest, rest_bytes) } {
@@ -392,7 +395,7 @@ pub unsafe extern "C" fn infonoise_journal_is_torn(rest: *const c_void, rest_byt
     }
 }
 
-/// Runs `body` on the caller's recorder, with `used` at 0 unless it succeeds.
+/// Runs `body` on the caller's recorder and sets `used` to 0 unless it succeeds.
 unsafe fn with(
     recorder: *mut RecorderRecord,
     body: impl FnOnce(&mut RecorderRecord) -> Result<(), Status>,
@@ -405,10 +408,10 @@ unsafe fn with(
     })
 }
 
-/// A verb that leaves a record: returns the record's length.
+/// A call that writes a record and returns the record's length.
 type Verb<'v> = dyn FnMut(&mut Recorder<'_>, &mut Scheduler<'_>, &mut [u8]) -> Result<usize, Status> + 'v;
 
-/// Runs a recorded verb on a block and its journal.
+/// Runs a recorded call on a block and its journal.
 unsafe fn recorded(recorder: *mut RecorderRecord, verb: &mut Verb<'_>) -> Status {
     unsafe {
         with(recorder, |recorder| {

@@ -6,9 +6,9 @@ use infonoise::EntropicTime;
 use infonoise::{Coordinate, coordinate};
 
 /// Fills `sigma` with n >= 2 noise levels for a sampler, equally spaced in
-/// entropic time with the given power (1 is usual, 0 for token data at few
-/// steps), from sigma_max down to sigma_min. Append 0 yourself. `gated` 0 uses
-/// the bare rate.
+/// entropic time with the given power (1 is usual, 0 for token data at few steps), from
+/// sigma_max down to sigma_min (19). It does not append 0. `gated` 0 uses the rate
+/// without the gate.
 ///
 /// Errors: those of a state; NOT_READY before the first refresh; ARGUMENT
 /// (n < 2, |power| > 64, gated > 1); GRID_TOO_FINE.
@@ -31,11 +31,11 @@ pub unsafe extern "C" fn infonoise_info_grid(
     })
 }
 
-/// Maps n sigmas to entropic time: the share of the information (weighted by
-/// sigma^power, gated or not) that lies below each, 0 at sigma_min, 1 at
-/// sigma_max. `time` may be `sigma`.
+/// Maps n sigmas to entropic time (14): the share of the information (weighted by
+/// sigma^power, gated or not) below each sigma, from 0 at sigma_min to 1 at sigma_max.
+/// `time` may be `sigma`.
 ///
-/// Errors: as `infonoise_info_grid`, GRID_TOO_FINE apart; ARGUMENT for NaN.
+/// Errors: as `infonoise_info_grid`, except GRID_TOO_FINE; ARGUMENT for NaN.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_to_entropic_time(
     state: *const State,
@@ -49,8 +49,8 @@ pub unsafe extern "C" fn infonoise_to_entropic_time(
     unsafe { entropic(state, bytes, power, gated, sigma, time, n, |map, sigma| map.at(sigma)) }
 }
 
-/// The inverse: the sigmas at which entropic time has the n values `time` of
-/// 0 to 1. `sigma` may be `time`.
+/// The inverse of `infonoise_to_entropic_time`: the sigmas at which entropic time has
+/// the n values `time`, 0 to 1. `sigma` may be `time`.
 ///
 /// Errors: as `infonoise_to_entropic_time`.
 #[unsafe(no_mangle)]

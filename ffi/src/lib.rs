@@ -1,15 +1,15 @@
 //! # infonoise: the C ABI
 //!
-//! Caller-owned memory, nothing to free, no global state: a state is a block
-//! of `infonoise_state_bytes(config)` bytes, 8-aligned, that you may copy,
-//! store and send as you like. One block serves one thread at a time.
+//! The caller owns all memory, nothing needs to be freed, and there is no global state.
+//! A state is a block of `infonoise_state_bytes(config)` bytes, 8-aligned, that may
+//! be copied, stored and sent. One block serves one thread at a time.
 //!
-//! `include/infonoise.h` is generated from this crate, except for `journal.rs`,
-//! which is `include/infonoise_journal.h`.
+//! `include/infonoise_journal.h` is generated from `journal.rs`, `include/infonoise.h`
+//! from the other files.
 //!
-//! Every function returns an `infonoise_status`, tolerates NULL by returning
-//! `INFONOISE_NULL`, and changes nothing unless it returns `INFONOISE_OK`.
-//! Arrays of n elements may be NULL where n is 0.
+//! A function that can fail returns an `infonoise_status`. It returns `INFONOISE_NULL`
+//! for a NULL pointer, and changes nothing unless it returns `INFONOISE_OK`. Arrays of
+//! n elements may be NULL where n is 0.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![allow(clippy::missing_safety_doc, reason = "the pointer rules above hold for every function")]
@@ -20,7 +20,7 @@ mod float_mode;
 mod memory;
 mod text;
 
-// In the order in which the header is read.
+// The order of the header.
 mod setup;
 
 mod tables;
@@ -46,12 +46,12 @@ pub use status::*;
 pub use tables::*;
 pub use verbs::*;
 
-/// The version of this ABI: within one, functions and structs are only ever added.
+/// The version of this ABI. Within a version, functions and structs are only added.
 pub const INFONOISE_ABI_VERSION: u32 = 2;
 const _: () = assert!(INFONOISE_ABI_VERSION == infonoise::ABI_VERSION);
 
-/// A schedule: `infonoise_state_bytes(config)` bytes of the caller's, 8-aligned, that may
-/// be copied, stored and sent.
+/// A schedule: `infonoise_state_bytes(config)` bytes of the caller's memory, 8-aligned,
+/// that may be copied, stored and sent.
 pub struct State(());
 
 /// Runs `body` in the standard float mode and turns its error into a status.
@@ -63,7 +63,7 @@ fn status(body: impl FnOnce() -> Result<(), Status>) -> Status {
     }
 }
 
-/// As [`status`], for functions that return a size: 0 stands for every error.
+/// As [`status`], for functions that return a size: 0 for every error.
 fn size(body: impl FnOnce() -> Result<usize, Status>) -> usize {
     let _mode = float_mode::FloatMode::standard();
     body().unwrap_or(0)
@@ -78,14 +78,14 @@ pub extern "C" fn infonoise_abi_version() -> u32 {
 #[cfg(not(feature = "std"))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // Release builds cannot get here: a test holds the archive to it.
+    // Release builds cannot reach this; a test checks that the archive does not contain it.
     loop {
         core::hint::spin_loop();
     }
 }
 
-/// Unoptimised `core` refers to it although nothing here unwinds. Release builds
-/// do not have it, so only they link beside other Rust libraries.
+/// Unoptimised `core` refers to it although nothing here unwinds. Release builds do not
+/// define it, so only they link together with other Rust libraries.
 /// cbindgen:ignore
 #[cfg(all(debug_assertions, not(feature = "std")))]
 #[unsafe(no_mangle)]

@@ -1,10 +1,10 @@
-//! From C pointers to Rust slices: every check on a pointer is here.
+//! Converts C pointers to Rust slices; all checks of pointers are here.
 
 use crate::{State, Status};
 use core::ffi::c_void;
 use infonoise::{RawConfig, Report, Scheduler, StateRef, state_words};
 
-/// No block is larger, so no slice over one need be.
+/// No block is larger, so no slice over a block needs to be.
 const LARGEST_STATE: usize = state_words(256, 4096);
 /// No struct of this ABI will be larger.
 const LARGEST_STRUCT: u32 = 4096;
@@ -23,7 +23,7 @@ fn check<T>(pointer: *const T, n: usize) -> Result<(), Status> {
     Ok(())
 }
 
-/// n elements to read; NULL is fine for none.
+/// n elements for reading; NULL is allowed where n is 0.
 pub unsafe fn input<'a, T>(pointer: *const T, n: usize) -> Result<&'a [T], Status> {
     if n == 0 {
         return Ok(&[]);
@@ -32,7 +32,7 @@ pub unsafe fn input<'a, T>(pointer: *const T, n: usize) -> Result<&'a [T], Statu
     Ok(unsafe { core::slice::from_raw_parts(pointer, n) })
 }
 
-/// n elements to write; NULL is fine for none.
+/// n elements for writing; NULL is allowed where n is 0.
 pub unsafe fn output<'a, T>(pointer: *mut T, n: usize) -> Result<&'a mut [T], Status> {
     if n == 0 {
         return Ok(&mut []);
@@ -41,7 +41,7 @@ pub unsafe fn output<'a, T>(pointer: *mut T, n: usize) -> Result<&'a mut [T], St
     Ok(unsafe { core::slice::from_raw_parts_mut(pointer, n) })
 }
 
-/// n elements to write, or none where NULL says that they are not wanted.
+/// n elements for writing, or none where the pointer is NULL because they are not wanted.
 pub unsafe fn optional<'a, T>(pointer: *mut T, n: usize) -> Result<&'a mut [T], Status> {
     if pointer.is_null() { Ok(&mut []) } else { unsafe { output(pointer, n) } }
 }
@@ -50,21 +50,21 @@ fn words_in(bytes: usize) -> usize {
     (bytes / 8).min(LARGEST_STATE)
 }
 
-/// The words of a block, to write.
+/// The words of a block, for writing.
 pub unsafe fn words_mut<'a>(state: *mut State, bytes: usize) -> Result<&'a mut [u64], Status> {
     let state = state.cast::<u64>();
     check(state, 1)?;
     unsafe { output(state, words_in(bytes)) }
 }
 
-/// The words of any memory, to write: a journal's has no largest size.
+/// The words of any memory, for writing; that of a journal has no largest size.
 pub unsafe fn any_words_mut<'a>(memory: *mut c_void, bytes: usize) -> Result<&'a mut [u64], Status> {
     let memory = memory.cast::<u64>();
     check(memory, 1)?;
     unsafe { output(memory, bytes / 8) }
 }
 
-/// The bytes of a snapshot or a journal, to read.
+/// The bytes of a snapshot or a journal, for reading.
 pub unsafe fn bytes_in<'a>(data: *const c_void, bytes: usize) -> Result<&'a [u8], Status> {
     if data.is_null() {
         return Err(Status::INFONOISE_NULL);
@@ -72,7 +72,7 @@ pub unsafe fn bytes_in<'a>(data: *const c_void, bytes: usize) -> Result<&'a [u8]
     unsafe { input(data.cast::<u8>(), bytes) }
 }
 
-/// The scheduler in a block, to read.
+/// The scheduler in a block, for reading.
 #[inline(never)]
 pub unsafe fn reader<'a>(state: *const State, bytes: usize) -> Result<StateRef<'a>, Status> {
     let state = state.cast::<u64>();
@@ -80,17 +80,17 @@ pub unsafe fn reader<'a>(state: *const State, bytes: usize) -> Result<StateRef<'
     Ok(StateRef::open(unsafe { input(state, words_in(bytes))? })?)
 }
 
-/// What [`reader`] found, by reference: a moved one is on the stack twice.
+/// The result of [`reader`] by reference: passed by value it would be on the stack twice.
 pub fn opened<'r, 'a>(state: &'r Result<StateRef<'a>, Status>) -> Result<&'r StateRef<'a>, Status> {
     state.as_ref().map_err(|status| *status)
 }
 
-/// What [`scheduler`] found, likewise.
+/// The result of [`scheduler`] by reference, for the same reason.
 pub fn opened_mut<'r, 'a>(state: &'r mut Result<Claimed<'a>, Status>) -> Result<&'r mut Claimed<'a>, Status> {
     state.as_mut().map_err(|status| *status)
 }
 
-/// A scheduler in a block, to work on; in debug builds, claimed.
+/// A scheduler in a block, for writing; claimed in debug builds.
 pub struct Claimed<'a> {
     scheduler: Scheduler<'a>,
     #[cfg(debug_assertions)]
@@ -110,7 +110,7 @@ impl core::ops::DerefMut for Claimed<'_> {
     }
 }
 
-/// The scheduler in a block, to work on.
+/// The scheduler in a block, for writing.
 #[inline(never)]
 pub unsafe fn scheduler<'a>(state: *mut State, bytes: usize) -> Result<Claimed<'a>, Status> {
     #[cfg(debug_assertions)]
@@ -148,7 +148,7 @@ pub unsafe fn check_size<T: Sized32>(pointer: *const T) -> Result<u32, Status> {
 }
 
 /// Reads a struct of the ABI.
-pub unsafe fn sized_in<T: Sized32 + Copy>(pointer: *const T) -> Result<T, Status> {
+pub unsafe fn read_struct<T: Sized32 + Copy>(pointer: *const T) -> Result<T, Status> {
     unsafe {
         check_size(pointer)?;
         Ok(pointer.read())
@@ -156,7 +156,7 @@ pub unsafe fn sized_in<T: Sized32 + Copy>(pointer: *const T) -> Result<T, Status
 }
 
 /// Writes a struct of the ABI, keeping the caller's `struct_size`.
-pub unsafe fn sized_out<T: Sized32>(pointer: *mut T, value: T) -> Result<(), Status> {
+pub unsafe fn write_struct<T: Sized32>(pointer: *mut T, value: T) -> Result<(), Status> {
     unsafe {
         let theirs = check_size(pointer)?;
         pointer.write(value);

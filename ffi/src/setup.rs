@@ -1,6 +1,6 @@
-//! Configurations and blocks: checking, making, reading back, changing.
+//! Configurations and blocks: checking, initialising, reading back, changing.
 
-use crate::memory::{self, copy_curve, opened, output, reader, scheduler, sized_in, sized_out};
+use crate::memory::{self, copy_curve, opened, output, read_struct, reader, scheduler, write_struct};
 use crate::tables::{refused, table};
 use crate::{State, Status, size, status, text};
 use core::ffi::c_char;
@@ -18,7 +18,7 @@ fn config_of(record: &RawConfig) -> Result<Config, Status> {
 pub unsafe extern "C" fn infonoise_config_init(config: *mut RawConfig, preset: u32) -> Status {
     status(|| {
         let preset = Preset::from_code(preset).ok_or(Status::INFONOISE_ARGUMENT)?;
-        unsafe { sized_out(config, Config::preset(preset).to_record()) }
+        unsafe { write_struct(config, Config::preset(preset).to_record()) }
     })
 }
 
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn infonoise_config_check(
 ) -> Status {
     let mut text = unsafe { text_in(message, message_bytes) };
     status(|| {
-        let record = unsafe { sized_in(config)? };
+        let record = unsafe { read_struct(config)? };
         Config::from_record(&record).map(|_| ()).map_err(|error| refused(error.into(), &mut text))
     })
 }
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn infonoise_config_check(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_state_bytes(config: *const RawConfig) -> usize {
     size(|| {
-        let config = config_of(&unsafe { sized_in(config)? })?;
+        let config = config_of(&unsafe { read_struct(config)? })?;
         Ok(8 * state_words(config.bins as usize, config.window as usize))
     })
 }
@@ -52,8 +52,8 @@ pub unsafe extern "C" fn infonoise_state_bytes(config: *const RawConfig) -> usiz
 /// Writes a fresh scheduler into `state`.
 ///
 /// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL; TABLE for
-/// baseline `table`, whose masses `infonoise_init_with` takes. The block is
-/// untouched then.
+/// baseline `table`, whose masses `infonoise_init_with` takes. The block is unchanged
+/// then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_init(
     state: *mut State,
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn infonoise_init_with(
     baseline: *const f64,
 ) -> Status {
     status(|| {
-        let config = config_of(&unsafe { sized_in(config)? })?;
+        let config = config_of(&unsafe { read_struct(config)? })?;
         let (weight, baseline) = unsafe { (table(weight, config.bins)?, table(baseline, config.bins)?) };
         let words = unsafe { memory::words_mut(state, bytes)? };
         #[cfg(debug_assertions)]
@@ -91,8 +91,8 @@ pub unsafe extern "C" fn infonoise_init_with(
 }
 
 /// Checks a block completely: header, configuration, every index and table.
-/// Worth a call on memory that came from elsewhere; the other functions stay
-/// inside the block whatever it holds.
+/// Call it on memory from an untrusted source; the other functions access only the
+/// block, whatever it holds.
 ///
 /// Errors: those of a state.
 #[unsafe(no_mangle)]
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn infonoise_validate(state: *const State, bytes: usize) -
     status(|| Ok(unsafe { reader(state, bytes)? }.validate()?))
 }
 
-/// Reads the configuration back; the grid's ends are the f32 ones.
+/// Reads the configuration back; the grid's ends are rounded to f32.
 ///
 /// Errors: those of a state, STRUCT_SIZE.
 #[unsafe(no_mangle)]
@@ -111,7 +111,7 @@ pub unsafe extern "C" fn infonoise_config_get(
 ) -> Status {
     status(|| {
         let record = unsafe { reader(state, bytes)? }.config()?.to_record();
-        unsafe { sized_out(config, record) }
+        unsafe { write_struct(config, record) }
     })
 }
 
@@ -133,8 +133,8 @@ pub unsafe extern "C" fn infonoise_tables_get(
     })
 }
 
-/// Changes what may change while running (cadence, rate, gate, pivot, guard,
-/// ceiling, smoothing, coverage, emphasis, counts) and, unless `weight` is NULL,
+/// Changes the fields that are not fixed at init (cadence, EMA rate, gate, pivot,
+/// guard, ceiling, smoothing, coverage, emphasis, counts) and, unless `weight` is NULL,
 /// the table of `bins` weights. It takes effect at the next refresh.
 ///
 /// Errors: those of a state; STRUCT_SIZE; INVALID_CONFIG for a field that is
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn infonoise_reconfigure(
     weight: *const f64,
 ) -> Status {
     status(|| {
-        let config = config_of(&unsafe { sized_in(config)? })?;
+        let config = config_of(&unsafe { read_struct(config)? })?;
         let mut state = unsafe { scheduler(state, bytes)? };
         let bins = state.reader().bins() as u32;
         let weight = unsafe { table(weight, bins)? };
@@ -156,8 +156,8 @@ pub unsafe extern "C" fn infonoise_reconfigure(
     })
 }
 
-/// Checks whether `infonoise_reconfigure` would take `config` and `weight`, and
-/// unless `baseline` is NULL whether the state has those masses: they are fixed at
+/// Checks whether `infonoise_reconfigure` would accept `config` and `weight`, and,
+/// unless `baseline` is NULL, whether the state has those masses, which are fixed at
 /// init. `message` as in `infonoise_tables_check`.
 ///
 /// Errors: as `infonoise_reconfigure`; TABLE.
@@ -173,18 +173,18 @@ pub unsafe extern "C" fn infonoise_reconfigure_check(
 ) -> Status {
     let mut text = unsafe { text_in(message, message_bytes) };
     status(|| {
-        let record = unsafe { sized_in(config)? };
+        let record = unsafe { read_struct(config)? };
         let state = unsafe { reader(state, bytes) };
         let state = opened(&state)?;
         let new = Config::from_record(&record).map_err(|error| refused(error.into(), &mut text))?;
-        // Tables have the length that the configuration says once it has the state's.
+        // The tables have K entries of `config`, which is the state's K once that is checked.
         state.check_change(&new, None, None).map_err(|error| refused(error, &mut text))?;
         let (weight, baseline) = unsafe { (table(weight, new.bins)?, table(baseline, new.bins)?) };
         state.check_change(&new, weight, baseline).map_err(|error| refused(error, &mut text))
     })
 }
 
-/// The caller's message buffer as an empty text; NULL is one without room.
+/// The caller's message buffer as an empty text; NULL is a buffer of no bytes.
 pub(crate) unsafe fn text_in<'a>(message: *mut c_char, bytes: usize) -> text::Text<'a> {
     let room = if message.is_null() { 0 } else { bytes };
     text::Text::new(unsafe { output(message.cast::<u8>(), room) }.unwrap_or_default())

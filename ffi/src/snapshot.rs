@@ -14,8 +14,8 @@ pub unsafe extern "C" fn infonoise_snapshot_bytes(state: *const State, bytes: us
     })
 }
 
-/// Writes the snapshot of a block: portable (little-endian, any processor), with a
-/// checksum, good for checkpoints.
+/// Writes the snapshot of a block for a checkpoint: portable (little-endian, any
+/// processor), with a checksum.
 ///
 /// Errors: those of a state; TOO_SMALL (`snapshot_bytes`).
 #[unsafe(no_mangle)]
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn infonoise_save(
         if snapshot.is_null() {
             return Err(Status::INFONOISE_NULL);
         }
-        // No more than is needed, whatever the caller says that there is.
+        // Only the bytes that are needed, even if the caller has more.
         let room = snapshot_bytes.min(snapshot::bytes(256, 4096));
         Ok(state.save(unsafe { output(snapshot.cast::<u8>(), room)? })?)
     })
@@ -76,8 +76,8 @@ pub unsafe extern "C" fn infonoise_load(
     })
 }
 
-/// The version that wrote a block (its layout), a snapshot or a journal, by its first
-/// 16 bytes (12 suffice for a snapshot or a journal); 0 if they are of none of them.
+/// The version of a block (its layout), a snapshot or a journal, from its first 16
+/// bytes (12 are enough for a snapshot or a journal); 0 for anything else.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_version_of(data: *const c_void, data_bytes: usize) -> u32 {
     let Ok(data) = (unsafe { memory::bytes_in(data, data_bytes) }) else { return 0 };

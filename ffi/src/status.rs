@@ -1,4 +1,4 @@
-//! What a call returns, and the words for every number.
+//! The statuses, and the names of every code.
 
 use crate::text::c_name;
 use core::ffi::{CStr, c_char};
@@ -40,7 +40,7 @@ pub enum Status {
     INFONOISE_GRID_TOO_FINE = 11,
     /// A pointer is not aligned: blocks are 8-aligned.
     INFONOISE_MISALIGNED = 12,
-    /// A struct's `struct_size` is not one that this library knows.
+    /// A struct's `struct_size` is not one that this library supports.
     INFONOISE_STRUCT_SIZE = 13,
     /// Another thread is working on the block (debug builds).
     INFONOISE_BUSY = 14,
@@ -62,12 +62,12 @@ pub enum Status {
     INFONOISE_JOURNAL_VERSION = 22,
     /// A record cannot be read, or does not fit what came before it.
     INFONOISE_RECORD = 23,
-    /// A replay does not agree with the digest that the journal holds.
+    /// The digest of a replay differs from the journal's.
     INFONOISE_DIFFERS = 24,
 }
 
 /// The one table from errors of the core to statuses, and from statuses to their text: the
-/// core's own sentence, or, for what only C can do wrong, the one given here.
+/// core's sentence, or the one given here for an error that only the C ABI has.
 macro_rules! statuses {
     (
         core { $($status:ident = $variant:ident $(($filler:expr))?,)* }
@@ -77,7 +77,7 @@ macro_rules! statuses {
             fn from(error: Error) -> Self {
                 match error {
                     $(Error::$variant { .. } => Status::$status,)*
-                    // `Error` may grow; what is unknown here is as bad as corrupt.
+                    // `Error` may get new members; one that is unknown here is reported as corrupt.
                     _ => Status::INFONOISE_CORRUPT,
                 }
             }
@@ -140,7 +140,7 @@ pub extern "C" fn infonoise_status_message(status: u32) -> *const c_char {
     text(status).as_ptr()
 }
 
-/// Whose names `infonoise_name` gives: those of the enum of the same name.
+/// The enum whose names `infonoise_name` returns.
 #[repr(u32)]
 #[derive(Clone, Copy)]
 pub enum NameKind {
@@ -174,8 +174,8 @@ pub enum NameKind {
     ScheduleKind = 13,
 }
 
-/// The name of a number (`code`) of an enum (`infonoise_name_kind`), as every binding
-/// spells it; "unknown" where there is none. Never NULL.
+/// The name of a `code` of an enum (`infonoise_name_kind`), as every binding spells it;
+/// "unknown" for any other code. Never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn infonoise_name(kind: u32, code: u32) -> *const c_char {
     macro_rules! names {

@@ -1,18 +1,18 @@
-//! The caller's tables before they are used, and the masses of named schedules.
+//! Checks of the caller's tables, and the masses of named schedules.
 
-use crate::memory::{input, output, sized_in};
+use crate::memory::{input, output, read_struct};
 use crate::text::Text;
 use crate::{Status, status};
 use core::ffi::c_char;
 use infonoise::{Config, Error, RawConfig, Schedule, ScheduleKind};
 
-/// K numbers, or none where NULL says that there is no table.
+/// K numbers, or none for NULL, which means no table.
 pub(crate) unsafe fn table<'a>(pointer: *const f64, bins: u32) -> Result<Option<&'a [f64]>, Status> {
     if pointer.is_null() { Ok(None) } else { unsafe { input(pointer, bins as usize) }.map(Some) }
 }
 
-/// The status of an error whose message, if it has one, goes to the caller. Never inlined:
-/// each copy would bring the printing of numbers along.
+/// The status of an error; its message, if it has one, is written to the caller's
+/// buffer. Never inlined, since each copy would include the printing of numbers.
 #[cold]
 #[inline(never)]
 pub(crate) fn refused(error: Error, text: &mut Text<'_>) -> Status {
@@ -38,20 +38,20 @@ pub unsafe extern "C" fn infonoise_tables_check(
 ) -> Status {
     let mut text = unsafe { crate::setup::text_in(message, message_bytes) };
     status(|| {
-        let record = unsafe { sized_in(config)? };
+        let record = unsafe { read_struct(config)? };
         let config = Config::from_record(&record).map_err(|error| refused(error.into(), &mut text))?;
         let (weight, baseline) = unsafe { (table(weight, config.bins)?, table(baseline, config.bins)?) };
         config.check_tables(weight, baseline).map_err(|error| refused(error, &mut text))
     })
 }
 
-/// The share of a schedule's draws in each bin of the grid of `config`; what is
-/// missing to 1 falls off the grid. The schedule is an `infonoise_schedule_kind` with
-/// its numbers a and b, or a `table` of `bins` masses; `masses` has room for n numbers
-/// and receives `bins`.
+/// The share of a schedule's draws in each bin of the grid of `config`; if they sum to
+/// less than 1, the rest of the draws is off the grid. The schedule is an
+/// `infonoise_schedule_kind` with its numbers a and b, or a `table` of `bins` masses;
+/// `masses` has room for n numbers and receives `bins`.
 ///
 /// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG, TOO_SMALL (n is below
-/// `bins`), ARGUMENT (no such kind, numbers that make no sense).
+/// `bins`), ARGUMENT (no such kind, invalid numbers).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_schedule_masses(
     config: *const RawConfig,
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn infonoise_schedule_masses(
     n: usize,
 ) -> Status {
     status(|| {
-        let config = Config::from_record(&unsafe { sized_in(config)? }).map_err(Error::Config)?;
+        let config = Config::from_record(&unsafe { read_struct(config)? }).map_err(Error::Config)?;
         let kind = ScheduleKind::from_code(kind).ok_or(Status::INFONOISE_ARGUMENT)?;
         let bins = config.bins as usize;
         let table = match kind {

@@ -1,4 +1,4 @@
-//! Text for C: names with their 0, and messages into a caller's buffer.
+//! Text for C: 0-terminated names, and messages in a caller's buffer.
 
 /// A `&'static CStr` of a `const` &str.
 macro_rules! c_name {
@@ -20,7 +20,7 @@ macro_rules! c_name {
 }
 pub(crate) use c_name;
 
-/// A buffer that is 0-terminated after every piece, cut where it is full.
+/// A buffer that is 0-terminated after every piece; text that does not fit is cut.
 pub struct Text<'a> {
     buffer: &'a mut [u8],
     used: usize,
@@ -35,7 +35,7 @@ impl<'a> Text<'a> {
         Text { buffer, used: 0 }
     }
 
-    /// Appends what fits.
+    /// Appends as much as fits.
     pub fn put(&mut self, piece: &str) {
         for &byte in piece.as_bytes() {
             let Some([slot, end]) = self.buffer.get_mut(self.used..).and_then(|rest| rest.first_chunk_mut())

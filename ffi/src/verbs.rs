@@ -1,6 +1,6 @@
-//! The verbs of training: sample, observe, step, and all three in one.
+//! The calls of a training step: sample, observe, step, and all three in one.
 
-use crate::memory::{self, input, output, scheduler, sized_out};
+use crate::memory::{self, input, output, scheduler, write_struct};
 use crate::{State, Status, status};
 use infonoise::{Report, Scheduler, StateRef};
 
@@ -17,8 +17,8 @@ pub unsafe extern "C" fn infonoise_sample(
     unsafe { infonoise_sample_shard(state, bytes, sigma, n, 0, 1) }
 }
 
-/// Draws the n sigmas of `rank` out of a global batch of `world * n`: the
-/// ranks' slices, concatenated, are what one process would have drawn.
+/// Draws the n sigmas of `rank` in a global batch of `world * n`. The concatenated
+/// slices of all ranks are what one process would have drawn.
 ///
 /// Errors: those of a state; ARGUMENT unless rank < world and
 /// world * n <= 2^32.
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn infonoise_observe_masked(
     })
 }
 
-// Apart from its callers, whose stack it would deepen.
+// A function of its own: inlined, it would increase the stack of its callers.
 #[inline(never)]
 unsafe fn observe(
     words: &mut [u64],
@@ -121,20 +121,20 @@ unsafe fn step(words: &mut [u64], report: *mut Report) -> Result<(), Status> {
     }
     unsafe { memory::check_size(report)? };
     Scheduler::step_in(words)?;
-    unsafe { tell(words, report) }
+    unsafe { write_report(words, report) }
 }
 
-/// Apart from the step, whose stack it would deepen.
+/// A function of its own: inlined, it would increase the stack of the step.
 #[inline(never)]
-unsafe fn tell(words: &[u64], report: *mut Report) -> Result<(), Status> {
-    unsafe { sized_out(report, StateRef::report_in(words)?) }
+unsafe fn write_report(words: &[u64], report: *mut Report) -> Result<(), Status> {
+    unsafe { write_struct(report, StateRef::report_in(words)?) }
 }
 
-/// observe, step and sample in one call: the errors of this batch in, the
-/// sigmas of the next out. `next_sigma` may be `sigma`. `mask`, `rejected` and
-/// `report` may be NULL.
+/// observe, step and sample in one call: takes the errors of this batch and draws the
+/// sigmas of the next. `next_sigma` may be `sigma`. `mask`, `rejected` and `report` may
+/// be NULL.
 ///
-/// Errors: as the three. Nothing has changed then, unless the block is CORRUPT.
+/// Errors: as those three. Nothing has changed then, unless the block is CORRUPT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_advance(
     state: *mut State,
@@ -153,7 +153,7 @@ pub unsafe extern "C" fn infonoise_advance(
         #[cfg(debug_assertions)]
         let _busy = crate::busy::claim(state)?;
         StateRef::probe(words)?;
-        // Refuse before anything is changed.
+        // Checked before anything is changed.
         unsafe { output(next_sigma, next_n)? };
         if !report.is_null() {
             unsafe { memory::check_size(report)? };

@@ -1,8 +1,8 @@
 //! Channels: noise on data whose mmse is known, for runs without training.
 //!
-//! A channel is a function from sigma to the mmse per dimension. [`exact`] is
-//! the schedule that an endless run on it settles at, [`Errors`] the errors
-//! that a denoiser getting better would pass.
+//! A channel is a function from sigma to the mmse per dimension. [`exact`] is the
+//! schedule that an infinite run on it converges to, [`Errors`] the errors of a
+//! denoiser that improves during the run.
 //!
 //! ```
 //! use infonoise::{state_words, Config, Scheduler};
@@ -86,11 +86,11 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// A table of logarithms, rising in sigma.
+    /// A table of logarithms, in ascending order of sigma.
     ///
     /// # Errors
-    /// `Length` if the two differ, `Argument` unless there are at least two
-    /// points, all finite, and sigma rises.
+    /// `Length` if the lengths differ, `Argument` unless there are at least two points,
+    /// all finite, in ascending order of sigma.
     ///
     /// ```
     /// use infonoise_simulation::Table;
@@ -110,13 +110,13 @@ impl<'a> Table<'a> {
         Ok(Table { ln_sigma, ln_mmse })
     }
 
-    /// The mmse at `sigma`; the outermost lines go on beyond the table.
+    /// The mmse at `sigma`; beyond the table the first or last line is extended.
     pub fn mmse(&self, sigma: f64) -> f64 {
         let x = ln(sigma);
         let at = |values: &[f64], i: usize| values[i];
         let last = self.ln_sigma.len() - 2;
         let (low, high) = (at(self.ln_sigma, 0), at(self.ln_sigma, last + 1));
-        // Exact for an even table, a start for any other.
+        // Exact for evenly spaced points, a first guess for others.
         let mut i = (((x - low) / (high - low) * (last + 1) as f64) as usize).min(last);
         while i < last && at(self.ln_sigma, i + 1) <= x {
             i += 1;
@@ -130,24 +130,24 @@ impl<'a> Table<'a> {
     }
 }
 
-/// What an endless run without noise settles at.
+/// The schedule that an infinite run without noise converges to.
 #[derive(Clone, Debug)]
 pub struct Exact {
     /// The report after its one refresh: pivot, rule, quantiles.
     pub report: Report,
-    /// Why that refresh would be held, if it would.
+    /// The reason if that refresh would be held.
     pub hold: Hold,
     /// pi, masses of the bins, coverage included.
     pub density: Vec<f64>,
 }
 
-/// What an endless run without noise settles at: one refresh on the mmse
-/// averaged over each bin as the draws fall there (evenly in sigma).
+/// The schedule that an infinite run without noise converges to: one refresh on the
+/// mmse averaged over each bin, uniformly in sigma as the draws are.
 ///
 /// # Errors
 /// As [`Scheduler::init`].
 pub fn exact(config: &Config, mmse: &dyn Fn(f64) -> f64) -> Result<Exact, Error> {
-    // The guard speaks apart, so that there are curves even where it holds.
+    // The guard is asked separately, so that there are curves even where it holds.
     let guarded = one_refresh(config, mmse)?;
     if let (Step::Held(hold), _, _) = guarded {
         let (_, report, density) = one_refresh(&Config { guard: false, ..*config }, mmse)?;
@@ -175,7 +175,7 @@ fn one_refresh(config: &Config, mmse: &dyn Fn(f64) -> f64) -> Result<(Step, Repo
 /// pi, the masses of the sampler in force.
 pub fn density(state: &StateRef<'_>) -> Vec<f64> {
     let mut masses = vec![0.0; state.bins()];
-    // A sound block has a valid configuration; else the masses stay 0.
+    // A valid block has a valid configuration; otherwise the masses stay 0.
     let _ = state.profile_into(&mut Profile { density: &mut masses, ..Profile::default() }, false);
     masses
 }
@@ -185,8 +185,8 @@ pub fn total_variation(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
 }
 
-/// Errors around a known mmse: they begin at three times it and fall towards
-/// it, and each bin's share a factor that [`Errors::redraw`] changes.
+/// Errors around a known mmse: they start at three times the mmse and fall towards it,
+/// and those of a bin have a common factor that [`Errors::redraw`] changes.
 #[derive(Clone, Debug)]
 pub struct Errors {
     rng: Xoshiro256PlusPlus,
@@ -208,7 +208,7 @@ impl Errors {
         errors
     }
 
-    /// Draws the bins' factors anew: log-normal, mean 1.
+    /// Draws new factors for the bins: log-normal, mean 1.
     pub fn redraw(&mut self) {
         for factor in &mut self.factors {
             // A standard normal number as a sum of uniforms, good to 6 deviations.
@@ -218,8 +218,8 @@ impl Errors {
         }
     }
 
-    /// The errors at `sigma` in the objective's space, when the share `done` of
-    /// the training is over.
+    /// The errors at `sigma` in the objective's space, after the share `done` of the
+    /// training.
     pub fn fill(
         &self,
         objective: Objective,
@@ -279,11 +279,11 @@ mod tests {
 
     #[test]
     fn modes_meet_their_limits() {
-        // Without width two points; far above the modes their whole variance.
+        // Width 0 is two points; at high noise the mmse is the whole variance.
         assert!((two_modes(1e-6)(0.7) - two_point(0.7)).abs() < 1e-6);
         assert!((two_modes(0.2)(1e4) - 1.04).abs() < 1e-6);
         assert!((two_modes(0.2)(0.01) - gaussian(0.2)(0.01)).abs() < 1e-9);
-        // One point has nothing to learn; far apart, the noise decides nothing.
+        // One point leaves no error, and neither do points far apart.
         assert_eq!(points(&[3.0], 1.0), 0.0);
         assert!(two_point(0.05) < 1e-80);
     }
@@ -296,7 +296,7 @@ mod tests {
         for (x, y) in ln_sigma.iter().zip(&ln_mmse) {
             assert!((table.mmse(x.exp()).ln() - y).abs() < 1e-6 * y.abs().max(1.0));
         }
-        // A power law goes on beyond its points.
+        // A power law is extended beyond its points.
         let line = Table::new(&[0.0, 1.0], &[0.0, 2.0]).unwrap();
         for sigma in [0.1, 1.5, 40.0] {
             assert!((line.mmse(sigma) / (sigma * sigma) - 1.0).abs() < 1e-12);

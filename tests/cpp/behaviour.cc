@@ -1,4 +1,4 @@
-// What infonoise.hpp promises, where exceptions are on.
+// The documented behaviour of infonoise.hpp, with exceptions.
 //
 //   behaviour FOLDER   writes FOLDER/run.journal and prints its last digest
 #include "check.h"
@@ -60,7 +60,7 @@ void train(Verbs& verbs, int steps, std::size_t batch = 256) {
   }
 }
 
-// Through the C ABI, byte for byte the same block.
+// The C ABI gives the same block, byte for byte.
 void equals_the_c_abi() {
   const Config config = quick();
   Scheduler scheduler(config, 11);
@@ -155,7 +155,7 @@ void equals_the_c_abi() {
   CHECK(found.inside_band == mismatch.inside_band && found.off_grid == mismatch.off_grid);
   CHECK(found.band_low == mismatch.band_low && found.band_high == mismatch.band_high);
   CHECK(std::memcmp(found.emphasis.data(), emphasis, sizeof emphasis) == 0);
-  // Its own density is off by the coverage at most, a share of .02.
+  // Its own density differs from the target by at most the coverage, a share of .02.
   CHECK(scheduler.diagnose(infonoise::Schedule::table(scheduler.profile().density)).total_variation < 0.03);
   std::ostringstream line;
   line << found;
@@ -174,7 +174,7 @@ void is_a_value() {
   const std::uint64_t digest = one.digest();
   Scheduler moved = std::move(one);
   CHECK(moved.digest() == digest);
-  // Every call on what was moved from is refused, none crashes.
+  // Every call on a moved-from scheduler is refused; none crashes.
   std::vector<float> sigma(4, 1), error(4, 1);
   const char* text = "moved from";
   REFUSED(INFONOISE_NULL, text, one.sample(4));
@@ -303,14 +303,14 @@ void records(const std::string& folder) {
   const std::string path = folder + "/run.journal", other = folder + "/other.journal";
   Scheduler plain(quick(), 4);
   Journal journal = Journal::create(path, Scheduler(quick(), 4));
-  // A file that exists is refused, and the scheduler stays the caller's.
+  // A file that exists is refused, and the caller keeps the scheduler.
   Scheduler kept(quick(), 4);
-  REFUSED(infonoise::file_error, "go on with it by resume", Journal::create(path, std::move(kept)));
+  REFUSED(infonoise::file_error, "continue it with resume", Journal::create(path, std::move(kept)));
   CHECK(kept.digest() == plain.digest());
   REFUSED(infonoise::file_error, "No such file", Journal::create(folder + "/no/run.journal", std::move(kept)));
   REFUSED(INFONOISE_ARGUMENT, "page = 0 must be from 1 to 2^28", Journal::create(folder + "/x", std::move(kept), 0));
 
-  // The verbs do what the scheduler's do.
+  // The calls do what the scheduler's do.
   const auto everything = [](auto& verbs, const Config& config) {
     train(verbs, 60);
     verbs.reconfigure(Config(config).refresh_every(3).weight(std::vector<double>(64, 2)));
@@ -357,7 +357,8 @@ void records(const std::string& folder) {
   large.n = 1ull << 32, large.world = 1;
   REFUSED(INFONOISE_ARGUMENT, "larger page", replay.draws(large));
 
-  // Torn anywhere in the last record: left out. Damaged elsewhere: named by its byte.
+  // A record torn at any byte at the end is left out. For damage elsewhere the error
+  // names the byte.
   const std::string whole = read(path);
   for (std::size_t cut : {1u, 5u, 27u}) {
     write(other, whole.substr(0, whole.size() - cut));
@@ -382,7 +383,7 @@ void records(const std::string& folder) {
   write(other, "");
   REFUSED(INFONOISE_TRUNCATED, "is empty, nothing was recorded", Replay::open(other));
   REFUSED(infonoise::file_error, "No such file", Replay::open(folder + "/none"));
-  // One run's digests over another's errors: a difference, with its step.
+  // The errors of one run with the digests of another: the error names the step of the difference.
   std::remove(other.c_str());
   {
     Journal forged = Journal::create(other, Scheduler(quick(), 4));
@@ -401,17 +402,17 @@ void records(const std::string& folder) {
   Replay differs = Replay::open(other);
   REFUSED(INFONOISE_DIFFERS, "differs at step 20: its digest is ", differs.finish());
   CHECK(differs.steps() == 20 && differs.digests() == 0);
-  differs.finish();  // it may go on
+  differs.finish();  // it may continue
   CHECK(differs.digests() == 1);
   differs.close();
   REFUSED(INFONOISE_NOT_A_JOURNAL, "this replay is closed: begin another", differs.next());
-  // A replayed schedule can be moved out and trained on.
+  // A replayed schedule can be moved out, and training continued with it.
   const std::uint64_t last = plain.digest();
   Scheduler taken = std::move(replay.scheduler());
   CHECK(taken.digest() == last);
 }
 
-// A journal of a block in memory of this program is the journal of a scheduler, byte for byte.
+// The journal of a block in this program's memory equals that of a scheduler, byte for byte.
 void records_a_block(const std::string& folder) {
   const std::string path = folder + "/block.journal", other = folder + "/scheduler.journal";
   Scheduler scheduler(quick(), 4);
@@ -450,7 +451,7 @@ void resumes(const std::string& folder) {
   {
     Journal journal = Journal::create(path, Scheduler(quick(), 4));
     train(journal, 23);
-    // Nothing waits in a buffer: whoever reads the file now finds every step.
+    // There is no buffer: the file contains every step now.
     Replay sofar = Replay::open(path);
     sofar.finish();
     CHECK(sofar.steps() == 23 && sofar.digests() == 1 && sofar.torn_bytes() == 0);
@@ -469,7 +470,7 @@ void resumes(const std::string& folder) {
     CHECK(aside.size() == journal.cut_bytes() && aside.find(lost.substr(lost.size() - 2000)) != std::string::npos);
     train(journal, 30);
     CHECK(journal.scheduler().digest() == whole.digest());
-    // Assigned to, a journal closes first; moved, it goes on.
+    // A journal closes before another is assigned to it; a moved one continues.
     Journal moved = std::move(journal);
     moved.step();
     whole.step();
@@ -478,7 +479,7 @@ void resumes(const std::string& folder) {
   Replay replay = Replay::open(path);
   replay.finish();
   CHECK(replay.scheduler().digest() == whole.digest());
-  // At the end of a closed journal there is nothing to cut; elsewhere it never was.
+  // At the end of a closed journal nothing is cut; a state that never was in it is refused.
   const std::size_t size = read(path).size();
   {
     Journal journal = Journal::resume(path, Scheduler::load(snapshot));
@@ -492,12 +493,12 @@ void resumes(const std::string& folder) {
   late.finish();
   CHECK(late.scheduler().digest() == whole.digest());
   REFUSED(INFONOISE_ARGUMENT, "never was where this schedule is", Journal::resume(path, Scheduler(quick(), 5)));
-  // Right from the start, too.
+  // Also from the start of the journal.
   Journal from_start = Journal::resume(path, Scheduler(quick(), 4));
   CHECK(from_start.cut_bytes() > 0);
 }
 
-// No file can grow beyond so many bytes: what a full disk does, without a privilege.
+// Limits the size of files, which acts as a full disk and needs no privilege.
 struct RoomFor {
   explicit RoomFor(rlim_t bytes) {
     std::signal(SIGXFSZ, SIG_IGN);
@@ -511,7 +512,8 @@ struct RoomFor {
 };
 
 // A second crash after the same checkpoint, a forked child, a path without a file, and
-// a beginning that did not fit: nothing is lost, and nothing is in the way.
+// a first record that did not fit on the disk: no record is lost, and no file prevents
+// a new journal.
 void leaves_nothing_behind(const std::string& folder) {
   const std::string path = folder + "/twice.journal";
   std::vector<std::uint8_t> snapshot;
@@ -573,7 +575,7 @@ void prints_points_in_every_locale() {
   REFUSED(INFONOISE_TRUNCATED, "the snapshot is empty", Scheduler::load({}));
 }
 
-// A full disk: the call that meets it says so, and no record follows the gap.
+// A full disk: the call that fails reports it, and no record follows the gap.
 // tests/test_journal.py tries every byte.
 void notices_a_full_disk(const std::string& folder) {
   const std::string path = folder + "/full.journal";
@@ -585,12 +587,12 @@ void notices_a_full_disk(const std::string& folder) {
     REFUSED(infonoise::file_error, "full.journal: File too large", train(journal, 20));
   }
   REFUSED(INFONOISE_NOT_A_JOURNAL, "closed", journal.step());
-  // No part of a record is left.
+  // No part of a record remains.
   CHECK(read(path).size() <= 10000);
   Replay replay = Replay::open(path);
   replay.finish();
   CHECK(replay.torn_bytes() == 0 && replay.position() == read(path).size());
-  // A resume that fails changes nothing, and leaves no file beside the journal.
+  // A resume that fails changes nothing and leaves no other file.
   const std::string before = read(path);
   try {
     const RoomFor limit(100);
@@ -603,7 +605,7 @@ void notices_a_full_disk(const std::string& folder) {
   CHECK(read(path) == before && access((path + ".cut-3").c_str(), F_OK) != 0);
   Journal again = Journal::resume(path, Scheduler::load(snapshot));
   CHECK(again.cut_bytes() > 1000);
-  // The digest of a close, too.
+  // The same for the digest that close records.
   {
     const RoomFor limit(read(path).size() + 27);
     REFUSED(infonoise::file_error, "full.journal: File too large", again.close());

@@ -1,4 +1,4 @@
-// Ends a test program where something does not hold.
+// Ends a test program if a condition does not hold.
 #pragma once
 #include <cstdlib>
 #include <iostream>

@@ -1,4 +1,4 @@
-// What the snippets of the documentation take for granted.
+// Declarations that the snippets of the documentation use.
 #include <infonoise/cuda.hpp>
 #include <infonoise/journal.hpp>
 

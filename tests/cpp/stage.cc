@@ -1,5 +1,5 @@
-// What Stage and Sampler promise wherever they run: on the stand-in, or, compiled by
-// nvcc, on a GPU.
+// The documented behaviour of Stage and Sampler, on the stand-in or, compiled by nvcc,
+// on a GPU.
 #include "stage.h"
 
 using infonoise::Scheduler;
@@ -9,7 +9,7 @@ using infonoise::cuda::Stage;
 
 namespace {
 
-// Whatever the delays, the digests are those of a host loop with the same lag.
+// With any delays, the digests are those of a host loop with the same lag.
 void is_the_late_host_loop(unsigned seed) {
   const Stream stream;
   Digests last;
@@ -39,7 +39,7 @@ __global__ void draw_kernel(sampler_ref draw, const std::uint32_t* word, float* 
 }
 #endif
 
-// All words' sigmas, drawn where the table is.
+// The sigmas of all words, drawn on the device.
 std::vector<float> drawn(sampler_ref draw, const std::vector<std::uint32_t>& words, cudaStream_t stream) {
   std::vector<float> sigma(words.size());
 #if defined(__CUDACC__)
@@ -121,7 +121,7 @@ void observes_what_a_kernel_drew() {
   CHECK(host.report().refreshes > 3 && host.report().draws == 0);
 }
 
-// Copies and kernels are on their way when their buffers go.
+// Copies and kernels are still running when their buffers are freed.
 void may_end_with_work_in_flight() {
   const Stream stream;
   const Buffer d_error(pairs);
@@ -147,7 +147,7 @@ int main(int argc, char** argv) try {
     standin::start(standin::Way::threads, seed, seed % 4 * 40);
 #else
   (void)argc, (void)argv;
-  { Stage first(Scheduler(quick(), 5), pairs); }  // says what is wrong where there is no GPU
+  { Stage first(Scheduler(quick(), 5), pairs); }  // reports the error if there is no GPU
   for (unsigned seed = 0; seed < 20; ++seed) {
 #endif
     is_the_late_host_loop(seed);

@@ -1,5 +1,5 @@
-// What the programs about infonoise/cuda.hpp share. They run on the stand-in of
-// tests/cpp/cuda, or, compiled by nvcc, on a GPU.
+// Shared by the test programs of infonoise/cuda.hpp. They run on the stand-in of
+// tests/cpp/cuda or, compiled by nvcc, on a GPU.
 #include "check.h"
 #include <infonoise/cuda.hpp>
 #include <infonoise/journal.hpp>
@@ -13,8 +13,9 @@ constexpr std::size_t pairs = 64;
 
 inline infonoise::Config quick() { return infonoise::Config().warmup_steps(12).refresh_every(5).min_count(2).bins(16); }
 
-// A denoiser's error: products alone, which no compiler fuses, so that the host and the
-// device compute the same bits. It differs from batch to batch, so that order counts.
+// A denoiser's error, from products only, which no compiler fuses, so that host and
+// device compute the same bits. It differs between batches, so that their order
+// matters.
 #if defined(__CUDACC__)
 __host__ __device__
 #endif
@@ -80,7 +81,7 @@ const infonoise::Scheduler& scheduler_of(const Verbs& verbs) {
   else return verbs.scheduler();
 }
 
-// A loop on the host alone that hands errors over `lag` batches late; the digest after
+// A loop on the host that observes errors `lag` batches late; returns the digest after
 // each step.
 template <typename Verbs>
 Digests plain(Verbs& verbs, const Run& run) {

@@ -1,5 +1,5 @@
-// What Stage promises and only the stand-in can show: when it waits, what each failure
-// of the runtime does, what it costs; and snapshots, journals and ranks.
+// The behaviour of Stage that only the stand-in can show: when it waits, what each
+// failure of the runtime does, what it costs; also snapshots, journals and ranks.
 //
 //   stage_standin FOLDER   writes FOLDER/stage.journal; prints the cost of a step
 #include "stage.h"
@@ -42,7 +42,7 @@ void waits_only_for_what_is_late() {
       for (std::uint64_t step = 0; step < 60; ++step) {
         errors(stage.sample(stream), d_error, pairs, scale_of(step), stream);
         stage.observe(d_error, stream, mask_of(step, pairs));
-        // Of each batch: sigmas, kernel, errors, event.
+        // For each batch: sigmas, kernel, errors, event.
         while (standin::queued() > 4 * behind) standin::run(1);
         stage.step();
         digests.push_back(stage.scheduler().digest());
@@ -53,14 +53,14 @@ void waits_only_for_what_is_late() {
       const bool in_time = behind <= lag;
       CHECK(stage.waits() == (in_time ? 0 : 60 - lag));
       CHECK(standin::calls("cudaEventSynchronize") == stage.waits() && standin::calls("cudaDeviceSynchronize") == 0);
-      // An event that is not ready is no error, and leaves none.
+      // An event that is not ready is not an error, and sets none in the runtime.
       CHECK(standin::last_error() == cudaSuccess);
       stage.drain();
     }
   }
 }
 
-// Four calls a step, and no byte more than the sigmas and the errors.
+// Four calls a step, and no copies except the sigmas and the errors.
 void costs_four_calls() {
   standin::start(standin::Way::at_once);
   const Stream stream;
@@ -95,7 +95,7 @@ void costs_four_calls() {
             << sampler_ns / steps << " ns\n";
 }
 
-// A run that goes on where a call failed.
+// A run that continues after a failed call.
 template <typename Call>
 auto retried(unsigned& failures, Call call) {
   for (;;) {
@@ -103,7 +103,7 @@ auto retried(unsigned& failures, Call call) {
       return call();
     } catch (const infonoise::Error& error) {
       CHECK(error.status() == infonoise::cuda_error);
-      // It was reported, and is not there to be found again.
+      // It was reported, and the runtime's last error is cleared.
       CHECK(standin::last_error() == cudaSuccess);
       ++failures;
     }
@@ -153,7 +153,7 @@ void survives_every_failure() {
       CHECK(standin::alive() == 0);
     }
   }
-  // What frees may fail, and then nothing is left to do: no exception leaves a destructor.
+  // Calls that free may fail; no exception leaves a destructor.
   for (const char* name : {"cudaFree", "cudaFreeHost", "cudaEventDestroy", "cudaDeviceSynchronize", "cudaSetDevice"}) {
     standin::start(standin::Way::at_once);
     standin::fail(name, 0, cudaErrorIllegalAddress);
@@ -163,7 +163,7 @@ void survives_every_failure() {
   standin::start(standin::Way::at_once);
   standin::fail("cudaHostAlloc", 0, cudaErrorMemoryAllocation);
   REFUSED(infonoise::cuda_error, "cudaHostAlloc: out of memory (cudaErrorMemoryAllocation, 2)", fresh());
-  // Refused before anything is taken.
+  // Refused before the scheduler is taken over.
   Scheduler mine(quick(), 5);
   standin::fail("cudaEventCreateWithFlags", 2, cudaErrorMemoryAllocation);
   REFUSED(infonoise::cuda_error, "cudaEventCreateWithFlags", Stage(std::move(mine), pairs));
@@ -198,7 +198,7 @@ void refuses_misuse() {
   REFUSED(INFONOISE_NULL, "moved from", sampler.update(moved.scheduler(), stream));
 }
 
-// A checkpoint changes nothing, and a run that goes on from it is the same run.
+// A checkpoint changes nothing, and a run that continues from it is the same run.
 void goes_on_from_every_step() {
   standin::start(standin::Way::threads, 3, 30);
   {
@@ -215,7 +215,7 @@ void goes_on_from_every_step() {
       CHECK(std::equal(part.begin(), part.end(), expected.begin() + static_cast<std::ptrdiff_t>(step)));
       snapshot = stage.save();
       CHECK(infonoise::cuda::load_scheduler(snapshot).digest() == stage.scheduler().digest());
-      // Saving changed nothing here, either.
+      // Saving does not change this stage either.
       run.steps = 60;
       part = staged(stage, run, stream, d_error, std::min<std::size_t>(step + 7, 60));
       CHECK(part.empty() || part.back() == expected.back());
@@ -242,7 +242,7 @@ void goes_on_from_every_step() {
   CHECK(standin::alive() == 0);
 }
 
-// The schedule's journal, resumed with what was in flight; another program replays it.
+// The schedule's journal, resumed with the batches in flight; another program replays it.
 void records_a_journal(const std::string& path) {
   standin::start(standin::Way::threads, 4, 30);
   const Stream stream;
@@ -272,7 +272,7 @@ void records_a_journal(const std::string& path) {
   std::cout << stage.scheduler().digest() << '\n';
 }
 
-// Three ranks, their errors gathered as an all-gather would, are one process.
+// Three ranks, whose errors are gathered as by an all-gather, equal one process.
 void ranks_are_one_process() {
   standin::start(standin::Way::at_once);
   const Stream stream;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes every target for a number of seconds: `make fuzz` (60), `make test` (5).
-# Needs the nightly toolchain; says so and succeeds where there is none. cargo-fuzz
-# is built into target/tools on first use. What is found stays in
-# target/fuzz/corpus, what fails in target/fuzz/artifacts.
+# Needs the nightly toolchain; without one it says so and succeeds. cargo-fuzz is built
+# in target/tools on first use. New inputs are kept in target/fuzz/corpus, failing ones
+# in target/fuzz/artifacts.
 #
 #   tests/fuzz/run.sh SECONDS
 set -euo pipefail
@@ -17,7 +17,7 @@ if [ ! -x "$tools/bin/cargo-fuzz" ]; then
   cargo install -q --locked --version 0.13.2 --root "$tools" cargo-fuzz
 fi
 export PATH=$tools/bin:$PATH
-# Longer than any seed: a seed that is cut off leads nowhere.
+# Longer than any seed: a seed that is cut off is useless.
 longest=$(($(find tests/fuzz/seeds -type f -printf '%s\n' | sort -n | tail -n 1) * 2))
 for target in state_block snapshot journal calls; do
   mkdir -p "target/fuzz/corpus/$target" "target/fuzz/artifacts/$target"

@@ -1,4 +1,4 @@
-"""infonoise.Scheduler among PyTorch's tensors; tests/test_pytorch.py runs it where PyTorch is.
+"""infonoise.Scheduler with PyTorch's tensors; tests/test_pytorch.py runs it where PyTorch is installed.
 
     python torch_scheduler.py FOLDER              the checks, with examples/ on the path
     python torch_scheduler.py FOLDER RANK WORLD   a rank of the loss class, which prints its digest
@@ -57,7 +57,7 @@ def tensors():
     refused(lambda: one.observe(sigma, torch.empty(512, device="meta")), TypeError, "a tensor on meta must come to the host")
     refused(lambda: one.observe(torch.ones(3), torch.ones(3, 1)), ValueError, "same shape")
     assert one.digest() == before
-    # A noise level that bfloat16 has rounded off the grid is counted, not lost silently.
+    # A noise level that bfloat16 has rounded to a value outside the grid is counted as rejected.
     assert one.observe(torch.tensor([CONFIG.sigma_min]).bfloat16(), [1e-6]) == 1
     with infonoise.Journal(FOLDER / "torch.journal", infonoise.Scheduler(CONFIG, seed=1)) as journal:
         drawn = torch.from_numpy(journal.sample(64))
@@ -111,7 +111,7 @@ def loss_class():
     trained(one, 5, seed=3)
     trained(other, 5, seed=3)
     assert other.scheduler.digest() == one.scheduler.digest()
-    # What EDM's own class gives for these noise levels.
+    # The loss of EDM's own class at these noise levels.
     torch.manual_seed(7)
     net, images = Net(), spots(8)
     sigma = torch.from_numpy(pickle.loads(pickle.dumps(one.scheduler)).sample(8)).reshape(-1, 1, 1, 1)
@@ -125,7 +125,7 @@ def loss_class():
 
 
 def rank(number, world):
-    """A rank that trains on its own images; what the schedules see is everyone's."""
+    """A rank that trains on its own images; its schedule observes the errors of all ranks."""
     dist.init_process_group("gloo", init_method=f"file://{FOLDER / 'meet'}", rank=number, world_size=world)
     loss_fn = InfoNoiseLoss(seed=1, warmup_steps=3, refresh_every=2, min_count=1)
     trained(loss_fn, 12, seed=number)

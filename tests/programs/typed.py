@@ -1,4 +1,4 @@
-"""What a type checker knows of the package; tests/test_wheel.py lets mypy read it.
+"""A program for type checkers; tests/test_wheel.py runs mypy on it.
 
 Where a line is marked as an error, mypy must find one.
 """

@@ -1,4 +1,4 @@
-"""The method in plain float64 NumPy, written to be read beside docs/specification.md.
+"""The method in plain float64 NumPy, written to be read together with docs/specification.md.
 
 Nothing here is fast and nothing is shared with the Rust library: it is a second reading of the
 same text, so that a mistake in one of them shows as a difference. Names of configuration and

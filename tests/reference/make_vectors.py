@@ -1,6 +1,6 @@
 """Writes the golden vectors: `python make_vectors.py [directory]`, by default ../vectors.
 
-The files hold inputs and what the reference makes of them; README.md beside them explains the fields.
+The files hold inputs and the results of the reference; the README.md in their folder explains the fields.
 Every random number comes from the reference's own generator, so the files are the same each time.
 """
 
@@ -233,7 +233,7 @@ def odd_pairs(config):
 
 
 def run(name, config, seed, steps, batch, mmse, weight=None, baseline=None, frozen=range(0), calls=1):
-    """One training run of the reference, written down as a list of operations and their results."""
+    """One training run of the reference, as a list of operations and their results."""
     r, noise, ops = ref.Reference(config, seed, weight, baseline), Noise(seed + 100), []
 
     def observe(sigma, error, mask=None):

@@ -1,5 +1,5 @@
-// From Python arguments to the C ABI's, and its errors back: every conversion
-// that the module's functions share.
+// Conversions between Python arguments and the C ABI's, and of its errors, shared by
+// the module's functions.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -41,8 +41,8 @@ std::size_t bytes_of(const Array& words) {
   return 4 * words.shape(0);
 }
 
-// A row of four-byte numbers where it lies, for reading or with PyBUF_WRITABLE; false
-// where the object is not one of this format, contiguous and of one dimension.
+// A view of a row of four-byte numbers, for reading or with PyBUF_WRITABLE; false
+// unless the object has this format, is contiguous and has one dimension.
 class Row {
  public:
   Row(nb::handle array, const char* format, int flags = 0) {
@@ -94,7 +94,7 @@ T number_of(const char* field, const nb::handle& value, const char* kind) {
   return number;
 }
 
-// The kinds of name of the configuration's fields.
+// The kind of name of each choice in the configuration.
 inline constexpr std::uint32_t kind_objective = INFONOISE_NAME_KIND_OBJECTIVE,
                                kind_emphasis = INFONOISE_NAME_KIND_EMPHASIS,
                                kind_endpoint = INFONOISE_NAME_KIND_ENDPOINT, kind_pivot = INFONOISE_NAME_KIND_PIVOT,
@@ -151,8 +151,8 @@ inline const double* table_of(const std::optional<Table>& table, const char* nam
   return table->data();
 }
 
-// The record of a configuration that a block may take on with these tables; ValueError
-// names a field or an entry that is invalid or fixed at init.
+// The record of a configuration to which a block may be reconfigured with these tables;
+// ValueError names a field or an entry that is invalid or fixed at init.
 inline infonoise_config checked_for(const Words& state, const nb::object& config, const std::optional<Table>& weight,
                                     const std::optional<Table>& baseline) {
   infonoise_config record = record_of(config);
@@ -163,7 +163,7 @@ inline infonoise_config checked_for(const Words& state, const nb::object& config
   return record;
 }
 
-// Throws unless a scheduler can be made of a configuration with these tables.
+// Throws unless a scheduler can be made from a configuration with these tables.
 inline void check_tables(const nb::object& config, const std::optional<Table>& weight,
                          const std::optional<Table>& baseline) {
   infonoise_config record = checked(config);
@@ -175,7 +175,7 @@ inline void check_tables(const nb::object& config, const std::optional<Table>& w
   check(status);
 }
 
-// As check, for bytes that another version may have written.
+// As check, for bytes that may come from another version.
 inline void check(infonoise_status status, const void* data, std::size_t bytes) {
   if (status == INFONOISE_SNAPSHOT_VERSION || status == INFONOISE_JOURNAL_VERSION) {
     std::string text = std::string(message_of(status)) + " (version " +

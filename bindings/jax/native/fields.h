@@ -1,6 +1,6 @@
-// The fields of the C structs, by kind, in the structs' order: one list each,
-// from which packing, unpacking and naming are made. `make header` writes them: that of
-// the configuration from the core's table, the others from infonoise.h.
+// The fields of the C structs, by kind, in the structs' order; packing, unpacking and
+// naming use these lists. `make header` writes that of the configuration from the
+// core's table, and the others from infonoise.h.
 #pragma once
 
 #include "infonoise.h"

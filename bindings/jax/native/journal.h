@@ -1,6 +1,6 @@
-// The journals of infonoise/journal.hpp, on blocks in NumPy's memory. Each call keeps the
-// interpreter's lock: no signal handler and no other thread of Python can come between a
-// verb and its record.
+// The journals of infonoise/journal.hpp, on blocks in NumPy's memory. Each call holds
+// the interpreter's lock, so that no signal handler and no other Python thread runs
+// between a change of the schedule and its record.
 #pragma once
 
 #include <infonoise/journal.hpp>
@@ -22,15 +22,15 @@ inline Span<const std::uint8_t> span_of(const std::optional<Bytes>& mask) {
 
 using NewRow = nb::ndarray<nb::numpy, float, nb::ndim<1>>;
 
-// A new row of float32, whose numbers are not set yet.
+// A new row of float32, not initialised.
 inline NewRow new_row(std::size_t n) {
   float* const data = new float[n];
   nb::capsule owner(data, [](void* data) noexcept { delete[] static_cast<float*>(data); });
   return {data, {n}, owner};
 }
 
-// The exception of a C++ error: OSError of its errno, otherwise ValueError. A path in the
-// message may hold bytes that are no UTF-8.
+// The exception of a C++ error: OSError with its errno, otherwise ValueError. A path in
+// the message may have bytes that are not UTF-8.
 inline void raise(const Error& error) {
   if (error.status() == INFONOISE_TOO_SMALL) return PyErr_SetString(PyExc_ValueError, message_of(error.status()));
   nb::object text = nb::steal(PyUnicode_DecodeFSDefault(error.what()));
@@ -74,7 +74,7 @@ inline std::optional<NewRow> sigmas_of(Replay& replay, const Event& event) {
   }
 }
 
-// What the next record did; None at the end. `sigmas`: with the batches that were drawn.
+// What the next record did; None at the end. `sigmas`: include the batches that were drawn.
 inline std::optional<nb::dict> next_event(Replay& replay, bool sigmas) {
   const std::uint64_t start = replay.position();
   std::optional<Event> event;
@@ -116,7 +116,7 @@ inline std::optional<nb::dict> next_event(Replay& replay, bool sigmas) {
   return fields;
 }
 
-// The words of the replay's schedule where they lie, which keep the replay alive.
+// A view of the words of the replay's schedule, which keeps the replay alive.
 inline nb::ndarray<nb::numpy, std::uint32_t, nb::ndim<1>> words_of(nb::handle self) {
   Scheduler& scheduler = nb::cast<Replay&>(self).scheduler();
   auto* const words = reinterpret_cast<std::uint32_t*>(scheduler.data());
@@ -132,7 +132,7 @@ inline void define_journal(nb::module_& m) {
     }
   });
 
-  // Paths are bytes, as os.fsencode gives them: not every file's name is UTF-8.
+  // Paths are bytes, as from os.fsencode, since not every file name is UTF-8.
   nb::class_<Recorder>(m, "Recorder")
       .def_static("create",
                   [](nb::bytes path, Words state, std::uint64_t seed, const nb::object& page) {

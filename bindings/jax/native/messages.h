@@ -1,4 +1,4 @@
-// What Python's and JAX's calls say and check beyond the C ABI.
+// Messages and checks that the Python and JAX calls add to the C ABI's.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,8 @@ inline const infonoise_state* block(const std::uint32_t* words) {
   return reinterpret_cast<const infonoise_state*>(words);
 }
 
-// A status in one sentence. C's own words name functions and memory that Python has not.
+// A status in one sentence. Some sentences of the C ABI name functions and memory that
+// do not exist in Python, so these have their own.
 inline const char* message_of(infonoise_status status) {
   switch (status) {
     case INFONOISE_TOO_SMALL:
@@ -28,8 +29,8 @@ inline const char* message_of(infonoise_status status) {
   }
 }
 
-// Whether a block may take on a configuration with these tables (null: its own): the
-// message that names the field or the entry, if not.
+// Checks whether a block may be reconfigured to a configuration with these tables
+// (null: its own). If not, the message names the field or the entry.
 inline std::optional<std::string> reconfiguration_error(const infonoise_state* state, std::size_t bytes,
                                                         const infonoise_config& config, const double* weight,
                                                         const double* baseline) {

@@ -72,9 +72,10 @@ std::size_t advance(Words state, FloatsIn sigma, FloatsIn error, Floats next, st
   return rejected;
 }
 
-// advance where nothing needs converting: float32 rows of one length in, those of
-// the next batch out. None for everything else, which goes the long way, where the
-// errors are named. By the buffer protocol: nb::ndarray costs ten times as much.
+// advance for arguments that need no conversion: takes float32 rows of equal length,
+// returns the sigmas of the next batch. Returns None for all others; the general path
+// then handles them and reports their errors. Uses the buffer protocol, since
+// nb::ndarray costs ten times as much.
 nb::object advance_rows(nb::handle state, nb::handle sigma, nb::handle error) {
   Row words(state, "I", PyBUF_WRITABLE), sigmas(sigma, "f"), errors(error, "f");
   if (!words || !sigmas || !errors || sigmas.length() != errors.length()) return nb::none();
@@ -125,7 +126,7 @@ nb::dict profile(WordsIn state, std::uint32_t which) {
   return fields;
 }
 
-// `name` is how the schedule is called in messages.
+// `name` is the name of the schedule in messages.
 void check_schedule(infonoise_status status, const std::string& name) {
   if (status == INFONOISE_ARGUMENT) {
     std::string text = "schedule " + name +
@@ -177,7 +178,7 @@ nb::bytes save(WordsIn state) {
   return nb::bytes(snapshot.data(), snapshot.size());
 }
 
-// The uint32 words that a snapshot's block takes.
+// How many uint32 words the block of a snapshot needs.
 std::size_t snapshot_words(nb::bytes snapshot) {
   std::size_t bytes = 0;
   check(infonoise_snapshot_state_bytes(snapshot.data(), snapshot.size(), &bytes), snapshot.data(), snapshot.size());
@@ -207,7 +208,7 @@ void snap(Floats sigma, Words index, FloatsIn table) {
   }
 }
 
-// The code behind a name in a report.
+// The code of a name in a report.
 std::uint32_t report_code(const std::string& field, const std::string& value) {
 #define NAME(name, kind) \
   if (field == #name) return code_of(#name, kind, nb::str(value.c_str()));
@@ -218,7 +219,7 @@ std::uint32_t report_code(const std::string& field, const std::string& value) {
   throw nb::value_error((field + " holds no code").c_str());
 }
 
-// The names behind the codes of a report's field.
+// The names of the codes of a report's field, by code.
 nb::tuple report_names(const std::string& field) {
   nb::list names;
 #define NAME(name, kind) \

@@ -1,7 +1,7 @@
 // XLA custom calls over the C ABI. State is uint32[..., N]; every other operand
-// has the same leading dimensions, over which the handlers loop (that is what
-// vmap's "broadcast_all" needs). State operand and state result are aliased, so
-// the copy below happens only where XLA did not honour that.
+// has the same leading dimensions, over which the handlers loop, as vmap's
+// "broadcast_all" requires. State operand and state result are aliased, so the copy
+// below happens only where XLA did not alias them.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +61,7 @@ ffi::Error for_each_state(const char* call, U32 state, ffi::Result<U32> next, Bo
   return ffi::Error::Success();
 }
 
-// A table of doubles as its bits; a span of another length stands for none.
+// A table of doubles, passed as its bits; a span of any other length means no table.
 inline const double* table_of(ffi::Span<const std::int64_t> words, const infonoise_config& record) {
   return words.size() == record.bins ? reinterpret_cast<const double*>(words.begin()) : nullptr;
 }
@@ -95,7 +95,7 @@ inline ffi::Error sample(U32 state, U32 rank, std::uint32_t world, ffi::Result<U
   });
 }
 
-// A batch of pairs for each state, with a mask or without.
+// A batch of pairs for each state, with or without a mask.
 struct Pairs {
   const float* sigma;
   const float* error;
@@ -162,7 +162,7 @@ inline ffi::Error reconfigure(U32 state, ffi::Span<const std::int64_t> config, f
   if (config.size() * 8 != sizeof(record)) return failure("reconfigure", INFONOISE_STRUCT_SIZE);
   std::memcpy(&record, config.begin(), sizeof(record));
   const double *table = table_of(weight, record), *masses = table_of(baseline, record);
-  // Before anything is changed, so that the field is named.
+  // Checked before anything is changed, for a message that names the field.
   Rows rows(state);
   for (std::size_t i = 0; i < rows.count; ++i) {
     const std::uint32_t* words = state.typed_data() + i * rows.length;
@@ -174,7 +174,7 @@ inline ffi::Error reconfigure(U32 state, ffi::Span<const std::int64_t> config, f
   });
 }
 
-// sigma is overwritten by the nearest entries; index receives theirs.
+// Overwrites sigma by the nearest entries of the table; index receives their indices.
 inline ffi::Error snap(F32 sigma, F32 table, ffi::Result<F32> snapped, ffi::Result<U32> index) {
   Rows rows(sigma), tables(table);
   if (snapped->element_count() != sigma.element_count() || index->element_count() != sigma.element_count() ||
@@ -197,7 +197,7 @@ inline ffi::Error snap(F32 sigma, F32 table, ffi::Result<F32> snapped, ffi::Resu
 inline constexpr std::size_t kCounts = 0 INFONOISE_REPORT_FIELDS(INFONOISE_ONE, INFONOISE_ONE, INFONOISE_NONE);
 inline constexpr std::size_t kReals = 0 INFONOISE_REPORT_FIELDS(INFONOISE_NONE, INFONOISE_NONE, INFONOISE_ONE);
 
-// The report inside jit: codes and counts as uint32 (saturated), the rest f32.
+// The report inside jit: codes and counts as uint32 (saturated), all other fields as f32.
 inline ffi::Error report(U32 state, ffi::Result<U32> counts, ffi::Result<F32> reals) {
   Rows rows(state);
   if (counts->element_count() != rows.count * kCounts || reals->element_count() != rows.count * kReals) {

@@ -1,4 +1,4 @@
-//! Files that are read, and files that are refused.
+//! Files that the program reads, and files that it refuses.
 
 use crate::{block_of, folder, infonoise, line, quick, refusal, snapshot_of, trained, write};
 use infonoise::{Config, Scheduler, StateRef, state_words};
@@ -128,7 +128,7 @@ fn settings_are_refused_with_their_bounds() {
 
 #[test]
 fn a_reader_that_leaves_does_not_end_the_work() {
-    let saved = folder("leaves").join("state.img");
+    let saved = folder("leaves").join("state.snapshot");
     let mut child = Command::new(env!("CARGO_BIN_EXE_infonoise"))
         .args(["simulate", "--profile", "gaussian", "--steps", "500", "--save"])
         .arg(&saved)
@@ -147,7 +147,7 @@ fn the_poor_bins_of_a_waiting_schedule_are_named() {
     let config = Config { warmup_steps: 1, ..quick() };
     let mut words = vec![0; state_words(64, 64)];
     let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
-    // Bins 0, 1, 2 and 40 stay short.
+    // Bins 0, 1, 2 and 40 have too few losses.
     let centres: Vec<f64> = (0..64).map(|k| scheduler.reader().centre(k)).collect();
     for k in (3..64).filter(|&k| k != 40) {
         scheduler.observe(&[centres[k] as f32; 20], &[1e-6; 20]).unwrap();
@@ -182,7 +182,7 @@ fn a_held_schedule_says_why_and_what_to_do() {
 #[test]
 fn a_pipe_will_do() {
     let folder = folder("pipe");
-    let path = write(&folder, "state.img", snapshot_of(&trained(&quick(), 30)));
+    let path = write(&folder, "state.snapshot", snapshot_of(&trained(&quick(), 30)));
     let (direct, piped) = (line(&format!("grid {path} -n 4")), {
         let command = format!("cat {path} | {} grid /dev/stdin -n 4", env!("CARGO_BIN_EXE_infonoise"));
         std::process::Command::new("sh").args(["-c", &command]).output().unwrap()
@@ -212,7 +212,7 @@ fn what_is_read_or_recorded_is_never_written_over() {
         );
     }
     assert!(refusal(&format!("plot {journal} -o {link}")).ends_with("is the input: write to another file"));
-    // Another run's journal is not written over either, whatever writes.
+    // No command overwrites another run's journal either.
     let another = write(&folder, "another.svg", &whole);
     let saved = folder.join("saved").display().to_string();
     assert_eq!(line(&format!("simulate --profile gaussian --steps 30 --save {saved}")).code, 0);
@@ -225,7 +225,7 @@ fn what_is_read_or_recorded_is_never_written_over() {
     }
     assert!(std::fs::read(&another).unwrap() == whole);
     assert!(std::fs::read(&journal).unwrap() == whole);
-    // A replay that fails leaves the old output as it was, and nothing beside it.
+    // A replay that fails leaves the old output unchanged and no other file.
     let (damaged, output) =
         (write(&folder, "bad.journal", &whole[..whole.len() / 2 - 1]), write(&folder, "old.csv", "old"));
     std::fs::write(&damaged, [&whole[..2000], &[9; 400], &whole[2400..]].concat()).unwrap();

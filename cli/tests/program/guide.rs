@@ -1,4 +1,4 @@
-//! docs/cli.md shows what the program does: its examples are run and compared.
+//! Runs the examples of docs/cli.md and compares their output.
 
 use crate::folder;
 use std::process::Command;
@@ -18,7 +18,7 @@ fn examples(text: &str) -> Vec<(String, Vec<String>)> {
     examples
 }
 
-/// Whether lines are what is shown, where `...` stands for any number of them.
+/// Whether the lines are as shown, where `...` is any number of lines.
 fn shown(lines: &[&str], shown: &[String]) -> bool {
     match shown.split_first() {
         None => lines.is_empty(),

@@ -100,17 +100,16 @@ fn a_torn_tail_is_dropped_with_a_warning() {
         let end = run.starts[whole] + kept;
         let (path, done) = replay(&folder, &run.log[..end], "");
         assert_eq!(done.code, 0, "{}", done.err);
-        let warning =
-            format!("infonoise: {path}: ends in a half-written record, {kept} bytes were dropped\n");
+        let warning = format!("infonoise: {path}: ends in an incomplete record, {kept} bytes were dropped\n");
         assert!(done.err.starts_with(&warning), "{}", done.err);
         assert!(done.out.contains(&format!(": {} steps, ", (whole - 1) / 3)), "{}", done.out);
     }
-    // Zeros are what a file system leaves behind a lost write.
+    // A file system may leave zeros in the place of a lost write.
     let mut zeros = run.log.clone();
     zeros.extend([0; 3000]);
     let (_, done) = replay(&folder, &zeros, "--json");
     assert_eq!((done.code, done.json()["torn_bytes"].as_u64()), (0, Some(3000)));
-    // A whole number of records is no tear.
+    // A file that ends after a record is not torn.
     let (_, done) = replay(&folder, &run.log[..run.starts[4]], "");
     assert_eq!(done.code, 0);
     assert!(done.err.contains("holds no digest, so nothing was compared") && !done.err.contains("dropped"));
@@ -128,7 +127,7 @@ fn damage_in_the_middle_is_named_by_its_place() {
         assert!(message.starts_with(&place), "{message}");
         assert_eq!(refusal(&format!("inspect {path}")), message);
     }
-    // Records that are sound, but not of this run: one is missing.
+    // Valid records that do not fit this run: one is missing.
     let mut joined = run.log[..run.starts[1]].to_vec();
     joined.extend(&run.log[run.starts[2]..]);
     let path = write(&folder, "joined.journal", &joined);

@@ -1,4 +1,4 @@
-//! The program as a user meets it: real files, real processes, exit codes.
+//! The program as a user runs it: real files, real processes, exit codes.
 
 mod files;
 mod guide;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// What a finished process left.
+/// Exit code and output of a finished process.
 struct Done {
     code: i32,
     out: String,
@@ -41,7 +41,7 @@ fn line(arguments: &str) -> Done {
     infonoise(arguments.split_whitespace())
 }
 
-/// The refusal that a line of arguments meets: exit code 2, one line, no output.
+/// Runs a line of arguments that must be refused: exit code 2, one line on stderr, no output.
 fn refusal(arguments: &str) -> String {
     let done = line(arguments);
     assert_eq!((done.code, done.out.as_str()), (2, ""), "{arguments}: {}", done.err);
@@ -49,7 +49,7 @@ fn refusal(arguments: &str) -> String {
     done.err.strip_prefix("infonoise: ").expect("names the program").trim_end().to_owned()
 }
 
-/// An empty folder of a test's own.
+/// An empty folder for one test.
 fn folder(test: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = std::fs::remove_dir_all(&path);

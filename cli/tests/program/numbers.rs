@@ -1,4 +1,4 @@
-//! What is printed against what the core computes.
+//! The printed numbers, compared with those of the core.
 
 use crate::{folder, line, numbers, quick, refusal, snapshot_of, trained, write};
 use infonoise::coordinate::from_sigma;
@@ -117,7 +117,7 @@ fn simulated_schedules_find_the_exact_density() {
 #[test]
 fn simulations_repeat_and_leave_what_they_saw() {
     let folder = folder("repeat");
-    let path = folder.join("state.img");
+    let path = folder.join("state.snapshot");
     let path = path.to_str().unwrap();
     let run = |seed: u32| {
         line(&format!("simulate --profile gaussian --steps 600 --seed {seed} --json --save {path}")).json()

@@ -1,4 +1,4 @@
-//! Pictures: whole, labelled, and not blank.
+//! Pictures: complete, labelled, and not blank.
 
 use crate::{folder, line, quick, refusal, snapshot_of, trained, write};
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ fn png(path: &Path) -> (u32, u32, HashSet<[u8; 3]>) {
 #[test]
 fn a_state_has_two_panels() {
     let folder = folder("state_picture");
-    let path = write(&folder, "state.img", snapshot_of(&trained(&quick(), 60)));
+    let path = write(&folder, "state.snapshot", snapshot_of(&trained(&quick(), 60)));
     let (vector, raster) = (folder.join("out.svg"), folder.join("out.PNG"));
     assert_eq!(line(&format!("plot {path} -o {}", vector.display())).code, 0);
     assert_eq!(line(&format!("plot {path} -o {}", raster.display())).code, 0);
@@ -44,8 +44,8 @@ fn a_state_has_two_panels() {
     let (width, height, colours) = png(&raster);
     assert_eq!((width, height), (2200, 1620));
     assert!(colours.contains(&[0, 158, 115]) && colours.contains(&[0, 0, 0]) && colours.len() > 20);
-    // Nothing to say about a rate before the first refresh.
-    let fresh = write(&folder, "fresh.img", snapshot_of(&trained(&quick(), 3)));
+    // There is no rate before the first refresh.
+    let fresh = write(&folder, "fresh.snapshot", snapshot_of(&trained(&quick(), 3)));
     assert_eq!(line(&format!("plot {fresh} -o {}", vector.display())).code, 0);
     assert!(svg(&vector).contains("no refresh yet"));
 }
@@ -71,7 +71,7 @@ fn a_journal_has_a_heat_map_too() {
 #[test]
 fn other_kinds_of_picture_are_refused() {
     let folder = folder("kinds");
-    let path = write(&folder, "state.img", snapshot_of(&trained(&quick(), 3)));
+    let path = write(&folder, "state.snapshot", snapshot_of(&trained(&quick(), 3)));
     assert!(
         refusal(&format!("plot {path} -o out.pdf")).starts_with("out.pdf: the name of a picture must end in")
     );

@@ -11,12 +11,12 @@ const SIGMA_FLOOR: f64 = 1.0 / (1u64 << 60) as f64;
 const SIGMA_CEILING: f64 = (1u64 << 60) as f64;
 /// 2^-20: the narrowest bin in ln sigma, eight f32 steps.
 const NARROWEST_BIN: f64 = 1.0 / (1u64 << 20) as f64;
-/// A log-normal baseline with less of its mass on the grid is a mistake.
+/// A log-normal baseline with a smaller share of its mass on the grid is refused.
 const LEAST_ON_GRID: f64 = 1e-9;
-/// Step counts stay exact in an f64 and never overflow a u64.
+/// Step counts up to this are exact in an f64, and sums of two fit in a u64.
 const STEPS_CEILING: f64 = (1u64 << 48) as f64;
 
-/// Refuses a value outside `low` to `high`, both allowed.
+/// Refuses a value outside `low` to `high`; both bounds are allowed.
 #[inline(never)]
 fn from(
     field: &'static str,
@@ -35,7 +35,7 @@ fn from(
     }
 }
 
-/// Refuses a value that is not above `low` or beyond `high`.
+/// Refuses a value unless `low` < value <= `high`.
 #[inline(never)]
 fn above(
     field: &'static str,
@@ -59,7 +59,7 @@ macro_rules! bounds {
     };
 }
 
-/// Whether a row of the field table stays as it was at init.
+/// Whether a field keeps the value that it had at init.
 macro_rules! is_fixed {
     (fixed) => {
         true
@@ -72,7 +72,7 @@ macro_rules! is_fixed {
 macro_rules! rules {
     ($($(#[doc = $doc:literal])+ $when:ident $name:ident: $type:ident = $default:expr, $bounds:tt;)+) => {
         impl Config {
-            /// The bounds that hold whatever the other fields say.
+            /// Checks the bounds that do not depend on other fields.
             #[allow(clippy::unnecessary_cast, reason = "some fields are f64 already")]
             fn check_bounds(&self) -> Result<(), ConfigError> {
                 $(bounds!(stringify!($name), self.$name, $bounds);)+
@@ -97,12 +97,12 @@ fn fixed(field: &'static str, new: Value, old: Value) -> ConfigError {
 }
 
 impl Config {
-    /// Both grid ends as the f32 that the method uses.
+    /// Both grid ends, rounded to the f32 values that the method uses.
     pub fn ends(&self) -> (f32, f32) {
         (self.sigma_min as f32, self.sigma_max as f32)
     }
 
-    /// The same configuration with the grid's ends as the f32 that the method uses.
+    /// The same configuration with the grid's ends rounded to f32, as the method uses them.
     pub(crate) fn with_f32_ends(&self) -> Config {
         let (low, high) = self.ends();
         Config { sigma_min: low.into(), sigma_max: high.into(), ..*self }
@@ -121,8 +121,8 @@ impl Config {
         if high <= low {
             return too_narrow("above sigma_min =", "swap them, or widen the grid");
         }
-        // Each bin then spans at least eight f32 steps, so edges are distinct
-        // and no cell of the bin table needs a long search.
+        // With this each bin spans at least eight f32 steps: edges are distinct, and no
+        // cell of the bin table needs a long search.
         if ln(high) - ln(low) < f64::from(self.bins) * NARROWEST_BIN {
             return too_narrow(
                 "well above sigma_min =",
@@ -167,7 +167,7 @@ impl Config {
         Ok(())
     }
 
-    /// Whether a running schedule of this configuration may take on `new`.
+    /// Whether a running schedule of this configuration may be reconfigured to `new`.
     ///
     /// # Errors
     /// The first field that differs although it is fixed at init: the grid,

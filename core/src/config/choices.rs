@@ -1,13 +1,13 @@
 //! The choices: fields of the configuration that have names instead of numbers.
 
-/// Gives a `repr(u32)` enum its code, its name and the way back.
+/// Gives a `repr(u32)` enum its codes and names, and the conversion from a code.
 macro_rules! coded {
     ($kind:ident { $($variant:ident = $name:literal),+ $(,)? }) => {
         impl $kind {
             /// Every value, in the order of its code.
             pub const ALL: &[$kind] = &[$($kind::$variant),+];
 
-            /// The number that stands for it in the C ABI and in the block.
+            /// Its code in the C ABI and in the block.
             #[inline]
             pub const fn code(self) -> u32 {
                 self as u32
@@ -62,24 +62,24 @@ pub enum Objective {
 }
 coded!(Objective { X0 = "x0", Edm = "edm", Epsilon = "epsilon", Velocity = "velocity", V = "v" });
 
-/// What follows the target density rho (docs/specification.md#emphasis).
+/// What equals the target rho (docs/specification.md#emphasis).
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emphasis {
-    /// The realised emphasis pi w does (16): pi is proportional to rho / w.
+    /// The realised emphasis, density times weight: pi is proportional to rho / w (16).
     Target = 0,
-    /// The draws do: pi = rho, whatever the weight.
+    /// The density of the draws: pi = rho, whatever the weight.
     Samples = 1,
 }
 coded!(Emphasis { Target = "target", Samples = "samples" });
 
-/// Where the data's information ends: decides which pivot rule makes sense.
+/// How the information behaves at low noise; this decides which pivot rule applies.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Real-valued data: the rate grows without end towards low noise.
+    /// Real-valued data: the rate grows without bound towards low noise.
     Continuous = 0,
-    /// Data on finitely many points: the rate dies below a critical sigma.
+    /// Data on finitely many points: the rate vanishes below a critical sigma.
     Discrete = 1,
 }
 coded!(Endpoint { Continuous = "continuous", Discrete = "discrete" });
@@ -125,13 +125,13 @@ pub enum Baseline {
 }
 coded!(Baseline { LogUniform = "loguniform", LogNormal = "lognormal", Table = "table" });
 
-/// How the words behind the draws are made.
+/// How the random words of the draws are made.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Draw {
     /// One random word for each sigma.
     Independent = 0,
-    /// One random word for each global batch, the golden-ratio sequence after it.
+    /// One random word for each global batch; the golden-ratio sequence continues from it.
     Stratified = 1,
 }
 coded!(Draw { Independent = "independent", Stratified = "stratified" });

@@ -1,17 +1,18 @@
-//! The field table: every field of the configuration, once.
+//! The field table: the only list of the configuration's fields.
 
 /// Calls the macro `$use` with the 25 fields, in the order of `infonoise_config`
-/// of the C ABI: the numbers of 32 bits first, a new field of the same width last.
+/// of the C ABI: first the fields of 32 bits, then those of 64. A new field goes after
+/// the others of its width.
 ///
-/// A row is `fixed` or `free` (whether it stays as it was at init), name, type,
-/// default and, in brackets, the bounds that hold whatever the other fields say:
-/// `from low to high` takes both ends, `above low to high` the upper one alone,
-/// then the remedy. A type of 32 bits that is no number is a choice or a switch.
+/// A row says `fixed` (cannot change after init) or `free`, then name, type, default
+/// and, in brackets, the bounds that do not depend on other fields: `from low to high`
+/// includes both ends, `above low to high` only the upper one; the remedy follows. A
+/// 32-bit type that is not a number is a choice or a switch.
 ///
-/// Made from it: [`Config`](crate::Config) and its default, [`RawConfig`](crate::RawConfig),
-/// the conversions between them, bounds and what a running schedule may change; by
-/// `make header` the struct of the C header and the lists of the C++ and Python
-/// bindings; the command line's `--set`.
+/// The table generates [`Config`](crate::Config) and its default, [`RawConfig`](crate::RawConfig),
+/// the conversions between them, the bounds, the list of what a running schedule may
+/// change, and the command line's `--set`. `make header` generates from it the struct
+/// of the C header and the lists of the C++ and Python bindings.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! config_fields {
@@ -19,13 +20,13 @@ macro_rules! config_fields {
         $use! {
             /// Bins of the log-sigma grid, K: 8 to 256.
             fixed bins: u32 = 64, [from 8.0 to 256.0, "64 serves most grids"];
-            /// Losses that each bin remembers, B: 8 to 4096.
+            /// Losses kept in each bin's ring, B: 8 to 4096.
             fixed window: u32 = 256, [from 8.0 to 4096.0, "256 serves most trainers"];
             /// The space of the errors passed to `observe`.
             fixed objective: Objective = Objective::X0, [];
             /// 0: errors are means over dimensions; d: they are sums over d dimensions.
             fixed reduction_dim: u32 = 0, [];
-            /// What follows the target.
+            /// What equals the target: density times weight, or the density.
             free emphasis: Emphasis = Emphasis::Target, [];
             /// Continuous or discrete data.
             fixed endpoint: Endpoint = Endpoint::Continuous, [];
@@ -39,7 +40,7 @@ macro_rules! config_fields {
             free smoothing: u32 = 0, [from 0.0 to 64.0, "0 to 2 passes are usual"];
             /// What the warm-up draws from.
             fixed baseline: Baseline = Baseline::LogUniform, [];
-            /// Losses that every bin must hold before a refresh, N_min: at most `window`.
+            /// Losses that every bin must hold before a refresh, N_min; at most `window`.
             free min_count: u32 = 50, [from 1.0 to 4294967295.0, "50 losses a bin are usual"];
             /// Independent or stratified draws.
             fixed draw: Draw = Draw::Independent, [];
@@ -56,11 +57,11 @@ macro_rules! config_fields {
             /// Standard deviation of the data per dimension; 0 = estimate. Required by objective `edm`.
             fixed sigma_data: f64 = 0.0,
                 [from 0.0 to SIGMA_CEILING, "pass the data's standard deviation per dimension, or 0 to estimate it"];
-            /// c, for pivot `fixed`.
+            /// Sigma of the pivot, c, for pivot `fixed`.
             free pivot_value: f64 = 0.0, [];
-            /// p of the onset rules.
+            /// Threshold p of the onset rules (18).
             free onset_threshold: f64 = 0.002, [above 0.0 to 1.0, "the paper's is 0.002"];
-            /// n of the gate (17).
+            /// Exponent n of the gate (17).
             free gate_exponent: f64 = 3.0, [above 0.0 to 64.0, "the paper's is 3"];
             /// Share of the draws spread evenly over the bins.
             free coverage: f64 = 0.02,

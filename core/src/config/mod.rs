@@ -1,7 +1,7 @@
-//! The configuration: what the trainer must say, checked in one place.
+//! The configuration: what the trainer declares, checked in one place.
 //!
-//! The fields stand once, in the table of `fields.rs`; the choices among names in
-//! `choices.rs`; the rules in `check.rs` and, for the caller's tables, in `tables.rs`.
+//! `fields.rs` is the table of fields, `choices.rs` has the choices among names,
+//! `check.rs` the rules, and `tables.rs` the rules for the caller's tables.
 //!
 //! ```
 //! use infonoise::{Config, Objective};
@@ -20,7 +20,7 @@ pub(crate) use choices::coded;
 pub use choices::{Baseline, Draw, Emphasis, Endpoint, Objective, Pivot, Preset};
 
 use crate::error::Error;
-use crate::persist::bytes::Doubles;
+use crate::persist::bytes::F64Values;
 
 macro_rules! config {
     ($($(#[doc = $doc:literal])+ $when:ident $name:ident: $type:ident = $default:expr, $bounds:tt;)+) => {
@@ -98,11 +98,12 @@ impl Config {
     /// ([`crate::Scheduler::init_with`]), and the configuration itself.
     ///
     /// # Errors
-    /// `Config`; `Length` for tables of another length than K; `Table` names the entry
-    /// that cannot be used, or says that baseline `table` and a table go together.
+    /// `Config`; `Length` for a table whose length is not K; `Table` names the entry
+    /// that cannot be used, or says that baseline `table` needs a table and only it
+    /// takes one.
     pub fn check_tables(&self, weight: Option<&[f64]>, baseline: Option<&[f64]>) -> Result<(), Error> {
         self.check()?;
-        let (weight, baseline) = (weight.map(Doubles::Own), baseline.map(Doubles::Own));
+        let (weight, baseline) = (weight.map(F64Values::Slice), baseline.map(F64Values::Slice));
         tables::check_tables(self, weight.as_ref(), baseline.as_ref())
     }
 }

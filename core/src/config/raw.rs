@@ -1,4 +1,4 @@
-//! The record: a configuration as plain words, for the block and the C ABI.
+//! The raw record: a configuration as plain numbers, for the block and the C ABI.
 //!
 //! ```
 //! use infonoise::Config;
@@ -96,7 +96,7 @@ macro_rules! record {
             $($(#[doc = $doc])+ pub $name: stored_as!($type),)+
         }
 
-        /// How many fields of the record are narrow.
+        /// How many fields of the record have 32 bits.
         const NARROW: usize = 1 $(+ (size_of::<stored_as!($type)>() == 4) as usize)+;
         const _: () = {
             let widths = [4, $(size_of::<stored_as!($type)>()),+];
@@ -119,7 +119,7 @@ macro_rules! record {
             /// Reads and checks a record; `struct_size` is left to the caller.
             ///
             /// # Errors
-            /// As [`Config::check`], and for codes that no enum knows.
+            /// As [`Config::check`], and a code that its enum does not have.
             pub fn from_record(record: &RawConfig) -> Result<Self, ConfigError> {
                 let config = Config {
                     $($name: <$type as Field<stored_as!($type)>>::read(stringify!($name), record.$name)?),+
@@ -141,8 +141,8 @@ const WIDE: usize = (size_of::<RawConfig>() - 4 * NARROW) / 8;
 struct Parts([u32; NARROW], [u64; WIDE]);
 
 impl RawConfig {
-    /// The u32 fields and the bits of the 64-bit fields, in the struct's order:
-    /// what byte order is about.
+    /// The u32 fields and the bits of the 64-bit fields, in the struct's order, for
+    /// code that must write them in a fixed byte order.
     pub(crate) fn parts(&self) -> ([u32; NARROW], [u64; WIDE]) {
         let Parts(narrow, wide) = bytemuck::must_cast(*self);
         (narrow, wide)

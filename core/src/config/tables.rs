@@ -3,14 +3,14 @@
 
 use crate::config::{Baseline, Config};
 use crate::error::{ConfigError, Error};
-use crate::persist::bytes::Doubles;
+use crate::persist::bytes::F64Values;
 
 #[test]
 fn example() {
     let mut weight = [1.0; 64];
     weight[17] = -1.0;
     assert_eq!(
-        check_tables(&Config::DEFAULT, Some(&Doubles::Own(&weight)), None).unwrap_err().to_string(),
+        check_tables(&Config::DEFAULT, Some(&F64Values::Slice(&weight)), None).unwrap_err().to_string(),
         "weight[17] = -1 must be above 0: it is the factor on the error at that bin's centre"
     );
 }
@@ -18,7 +18,7 @@ fn example() {
 /// An entry of a table that cannot be used.
 #[cold]
 #[inline(never)]
-fn refused(
+fn table_error(
     field: &'static str,
     index: usize,
     value: f64,
@@ -34,7 +34,7 @@ fn refused(
 ///
 /// # Errors
 /// `Length`, `Table`.
-pub fn check_weight(table: &Doubles<'_>, bins: usize) -> Result<(), Error> {
+pub fn check_weight(table: &F64Values<'_>, bins: usize) -> Result<(), Error> {
     if table.len() != bins {
         return Err(Error::Length);
     }
@@ -49,21 +49,28 @@ pub fn check_weight(table: &Doubles<'_>, bins: usize) -> Result<(), Error> {
     } else {
         ("above", 0.0)
     };
-    refused("weight", k, w, must, bound, "it is the factor on the error at that bin's centre")
+    table_error("weight", k, w, must, bound, "it is the factor on the error at that bin's centre")
 }
 
 /// Checks a caller's table of baseline masses.
 ///
 /// # Errors
 /// `Length`, `Table`.
-pub fn check_baseline(config: &Config, table: &Doubles<'_>) -> Result<(), Error> {
+pub fn check_baseline(config: &Config, table: &F64Values<'_>) -> Result<(), Error> {
     const FIELD: &str = "baseline_table";
     if table.len() != config.bins as usize {
         return Err(Error::Length);
     }
     if let Some((k, mass)) = table.iter().enumerate().find(|(_, mass)| !(*mass >= 0.0 && mass.is_finite())) {
         let must = if mass.is_finite() { "at least" } else { "finite and at least" };
-        return refused(FIELD, k, mass, must, 0.0, "it is the mass that the warm-up draws from in that bin");
+        return table_error(
+            FIELD,
+            k,
+            mass,
+            must,
+            0.0,
+            "it is the mass that the warm-up draws from in that bin",
+        );
     }
     let largest = table.iter().fold(0.0, f64::max);
     if largest < f64::MIN_POSITIVE {
@@ -76,22 +83,22 @@ pub fn check_baseline(config: &Config, table: &Doubles<'_>) -> Result<(), Error>
         if let Some(k) = table.iter().position(|mass| mass == 0.0) {
             let remedy =
                 "a bin without mass never fills, and no refresh would run; set coverage, 0.02 is usual";
-            return refused(FIELD, k, 0.0, "above", 0.0, remedy);
+            return table_error(FIELD, k, 0.0, "above", 0.0, remedy);
         }
     }
     Ok(())
 }
 
-/// Checks the tables that a schedule of `config`, checked before, starts with.
+/// Checks the tables that a schedule of `config` starts with; `config` is checked already.
 ///
 /// # Errors
-/// `Length`; `Table` names the bad entry, or says that baseline `table` and a
-/// table of masses go together.
+/// `Length`; `Table` names the bad entry, or says that baseline `table` needs a table
+/// of masses and only it takes one.
 #[inline(never)]
 pub fn check_tables(
     config: &Config,
-    weight: Option<&Doubles<'_>>,
-    baseline: Option<&Doubles<'_>>,
+    weight: Option<&F64Values<'_>>,
+    baseline: Option<&F64Values<'_>>,
 ) -> Result<(), Error> {
     if let Some(table) = weight {
         check_weight(table, config.bins as usize)?;
@@ -116,8 +123,9 @@ pub fn check_tables(
     }
 }
 
-/// Checks whether a running schedule of `old` with the masses `stored` may take on
-/// `new` with these tables; without one it keeps its own.
+/// Checks whether a running schedule of `old` with the masses `stored` may be
+/// reconfigured to `new` with these tables. Without a table it keeps the one that it
+/// has.
 ///
 /// # Errors
 /// `Config` names a field that is invalid or fixed at init; `Length`; `Table` names
@@ -127,8 +135,8 @@ pub fn check_change(
     old: &Config,
     new: &Config,
     stored: &[f64],
-    weight: Option<&Doubles<'_>>,
-    baseline: Option<&Doubles<'_>>,
+    weight: Option<&F64Values<'_>>,
+    baseline: Option<&F64Values<'_>>,
 ) -> Result<(), Error> {
     new.check()?;
     old.may_become(new)?;
@@ -141,7 +149,7 @@ pub fn check_change(
         None => Ok(()),
         Some((k, (mass, &stored))) => {
             let remedy = "it is fixed at init; start a new schedule to change it";
-            refused("baseline_table", k, mass, "left at", stored, remedy)
+            table_error("baseline_table", k, mass, "left at", stored, remedy)
         }
     }
 }
@@ -153,11 +161,11 @@ mod tests {
     fn weight_message(k: usize, w: f64) -> String {
         let mut table = [1.0; 64];
         table[k] = w;
-        check_tables(&Config::DEFAULT, Some(&Doubles::Own(&table)), None).unwrap_err().to_string()
+        check_tables(&Config::DEFAULT, Some(&F64Values::Slice(&table)), None).unwrap_err().to_string()
     }
 
     fn baseline_message(config: Config, table: Option<&[f64]>) -> String {
-        let error = check_tables(&config, None, table.map(Doubles::Own).as_ref()).unwrap_err();
+        let error = check_tables(&config, None, table.map(F64Values::Slice).as_ref()).unwrap_err();
         assert!(matches!(error, Error::Table(_)), "{error:?}");
         error.to_string()
     }
@@ -197,8 +205,8 @@ mod tests {
             "baseline = loguniform must be set to table: \
              a table of masses (baseline_table) goes with that baseline alone"
         );
-        assert!(check_tables(&config, None, Some(&Doubles::Own(&[1.0; 64]))).is_ok());
-        assert_eq!(check_tables(&config, None, Some(&Doubles::Own(&[1.0; 63]))), Err(Error::Length));
+        assert!(check_tables(&config, None, Some(&F64Values::Slice(&[1.0; 64]))).is_ok());
+        assert_eq!(check_tables(&config, None, Some(&F64Values::Slice(&[1.0; 63]))), Err(Error::Length));
     }
 
     #[test]
@@ -207,7 +215,7 @@ mod tests {
         let (stored, mut other) = ([1.0; 64], [1.0; 64]);
         other[3] = 2.0;
         let change = |weight: Option<&[f64]>, baseline: Option<&[f64]>| {
-            let (weight, baseline) = (weight.map(Doubles::Own), baseline.map(Doubles::Own));
+            let (weight, baseline) = (weight.map(F64Values::Slice), baseline.map(F64Values::Slice));
             check_change(&config, &config, &stored, weight.as_ref(), baseline.as_ref())
         };
         assert_eq!(change(Some(&other), Some(&stored)), Ok(()));

@@ -1,9 +1,9 @@
 //! The bin of a sigma, without a logarithm.
 //!
 //! Positive f32 values order like their bits, and their bits grow almost like
-//! their logarithm. So cell = (bits(sigma) - bits(sigma_min)) >> shift names a
-//! first guess in a table of at least 4 K cells, and comparing edges, bit by bit,
-//! settles the rest. No float comparison: denormals-are-zero cannot matter.
+//! their logarithm. So cell = (bits(sigma) - bits(sigma_min)) >> shift gives a first
+//! guess in a table of at least 4 K cells; comparing the bits of the edges then finds
+//! the bin. No floats are compared, so denormals-are-zero has no effect.
 
 use crate::method::grid::Grid;
 use crate::state::draw_table::entries;
@@ -21,12 +21,12 @@ fn example() {
     assert_eq!(lookup.bin(f32::NAN), None);
 }
 
-/// Edges of a table of so many entries: two past a guess are looked at.
+/// Edges stored for so many entries: the lookup reads two past a guess.
 const fn edges_len(entries: usize) -> usize {
     entries + 2
 }
 
-/// Edges of a table for K = `bins`: those past the last repeat it.
+/// Edges stored for K = `bins`: those past the last repeat it.
 pub const fn edges(bins: usize) -> usize {
     edges_len(entries(bins))
 }
@@ -39,7 +39,7 @@ pub const fn cells(bins: usize) -> usize {
 /// No bin.
 pub const OFF_GRID: u16 = u16::MAX;
 
-/// A sigma this far outside an end, relatively, is clamped to it.
+/// A sigma outside the grid by at most this relative amount is clamped to the end.
 const SLACK: f64 = 1e-5;
 
 /// Finds bins in a table that lies in the block: a table of first guesses, and
@@ -50,7 +50,7 @@ pub struct BinLookup<'a> {
     table: &'a [u8],
     /// Bits of the edges.
     edges: &'a [u32],
-    /// From bits above `low` to cells.
+    /// Right shift from bits above `low` to a cell.
     shift: u32,
     /// The first edge.
     low: u32,
@@ -78,14 +78,15 @@ impl<'a> BinLookup<'a> {
         }
     }
 
-    /// Whether this is what [`BinLookup::build`] makes of `grid`.
+    /// Whether this is what [`BinLookup::build`] builds from `grid`.
     pub fn is_sound(&self, grid: &Grid) -> bool {
         self.edges.iter().enumerate().all(|(i, &bits)| bits == grid.edge(i).to_bits())
             && guesses(self.table.len(), self.edges, grid.bins()).zip(self.table).all(|(a, &b)| a == b)
     }
 
-    /// The bin of `sigma`; none if it is off the grid, negative or not finite.
-    /// Clamped if it lies a round trip outside.
+    /// The bin of `sigma`; none if it is off the grid, negative or not finite. A sigma
+    /// outside an end by no more than [`SLACK`] (the rounding of a conversion to
+    /// another coordinate and back) is clamped to it.
     #[inline]
     pub fn bin(&self, sigma: f32) -> Option<usize> {
         let bits = sigma.to_bits();
@@ -123,7 +124,7 @@ impl<'a> BinLookup<'a> {
         }
     }
 
-    /// Where the sizes are known, a mask is all that an index needs.
+    /// With sizes known at compile time, a mask replaces the bounds check of an index.
     #[inline(always)]
     fn bins_in<const ENTRIES: usize, const CELLS: usize, const EDGES: usize>(
         &self,
@@ -135,13 +136,13 @@ impl<'a> BinLookup<'a> {
         let (low, span, shift) = (self.low, self.span(), self.shift & 31);
         for (bin, &sigma) in bins.iter_mut().zip(sigmas) {
             let offset = sigma.wrapping_sub(low);
-            // Signs and NaN have the largest bits, so one comparison does.
+            // Negative numbers and NaN have the largest bits, so one comparison suffices.
             if offset >= span {
                 *bin = self.clamp(sigma).map_or(OFF_GRID, |k| k as u16);
                 continue;
             }
             let guess = usize::from(table[(offset >> shift) as usize & (CELLS - 1)]) & (ENTRIES - 1);
-            // One comparison without a branch settles nearly all.
+            // One comparison without a branch decides nearly all.
             let mut k = guess + usize::from(edges[guess + 1] <= sigma);
             if edges[k + 1] <= sigma {
                 k = search(edges, sigma);
@@ -150,8 +151,8 @@ impl<'a> BinLookup<'a> {
         }
     }
 
-    /// The bin of the upper end, which belongs to the last, and of what lies
-    /// outside: up to [`SLACK`] it is clamped.
+    /// The bin of the upper end, which belongs to the last bin, and of sigmas outside
+    /// the grid, which are clamped up to [`SLACK`].
     #[cold]
     #[inline(never)]
     fn clamp(&self, bits: u32) -> Option<usize> {
@@ -192,7 +193,7 @@ fn shift(low: u32, high: u32, cells: usize) -> u32 {
     let room = 32 - (cells as u32).saturating_sub(1).leading_zeros();
     let used = 32 - span.leading_zeros();
     let shift = used.saturating_sub(room);
-    // `room` rounds up to a power of two; one more where the table is shorter.
+    // `room` is rounded up to a power of two; shift one more where the table is shorter.
     if (span >> shift) as usize >= cells { shift + 1 } else { shift }
 }
 
@@ -228,7 +229,7 @@ mod tests {
         }
     }
 
-    /// A first guess is at most two bins short, so the search is short too.
+    /// A first guess is at most two bins too low, so the search is short.
     #[test]
     fn guesses_are_close() {
         let grid = Grid::new(&Config::DEFAULT);

@@ -1,9 +1,9 @@
-//! The draw: from words to sigmas.
+//! The draw: from 32-bit random words to sigmas.
 
 use rand_core::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// A bin as the draw needs it.
+/// What a draw needs of a bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Entry {
     /// The first word of the bin (saturated above the last bin that is drawn).
@@ -12,15 +12,15 @@ pub struct Entry {
     pub last: u32,
     /// The bin's lower edge.
     pub edge: f32,
-    /// Sigma for each word; 0 for a bin that is never drawn.
+    /// Increase of sigma from one word to the next; 0 for a bin that is never drawn.
     pub slope: f32,
     /// The largest f32 inside the bin.
     pub top: f32,
 }
 
-/// Words of a table of so many entries: the fields of all bins, one field after
-/// the other, so that an index needs no multiplication; and as many as the largest
-/// u8 reaches in the last one, so that it needs no mask.
+/// Words of a table of so many entries. The fields are stored one after the other, each
+/// for all bins, so that an index needs no multiplication; the last field has 256
+/// entries, so that a u8 index needs no mask.
 pub const fn columns(entries: usize) -> usize {
     4 * entries + 256
 }
@@ -63,22 +63,22 @@ impl Entry {
     }
 }
 
-/// The top half of a word: what a draw uses.
+/// The upper 32 bits of the generator's next output, which is what a draw uses.
 #[inline(always)]
 pub fn next_word(rng: &mut Xoshiro256PlusPlus) -> u32 {
     (rng.next_u64() >> 32) as u32
 }
 
-/// The sigmas that the next words of `rng` stand for.
+/// The sigmas of the next words of `rng`.
 #[inline(never)]
 pub fn independent(columns: &[u32], guide: &[u8], sigmas: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
-    // In a local, since the compiler cannot know that no store reaches it.
+    // In a local: otherwise the compiler must assume that a store changes it.
     let mut local = rng.clone();
     draw(columns, guide, sigmas, || next_word(&mut local));
     *rng = local;
 }
 
-/// The sigmas that `word`, `word` + `stride` and so on stand for.
+/// The sigmas of `word`, `word + stride`, `word + 2 stride` and so on.
 #[inline(never)]
 pub fn sequence(columns: &[u32], guide: &[u8], sigmas: &mut [f32], word: u32, stride: u32) {
     let mut next = word;
@@ -98,8 +98,8 @@ fn draw(words: &[u32], guide: &[u8], sigmas: &mut [f32], next: impl FnMut() -> u
     }
 }
 
-/// The draws of a table whose sizes are known: no index needs a check. Few words
-/// leave the bin that the guide names, so the processor predicts that branch.
+/// Draws from a table whose sizes are known at compile time: no index needs a check.
+/// Most words fall into the bin that the guide names, so the branch is well predicted.
 #[inline(always)]
 fn draw_all<const ENTRIES: usize, const WORDS: usize, const CELLS: usize>(
     columns: &[u32; WORDS],
@@ -116,15 +116,15 @@ fn draw_all<const ENTRIES: usize, const WORDS: usize, const CELLS: usize>(
         }
         let steps = word.wrapping_sub(columns[k]) as f32;
         let [edge, slope, top] = [2, 3, 4].map(|i| f32::from_bits(columns[i * ENTRIES + k]));
-        // One multiplication, one addition, never fused, clamped inside the bin;
-        // this way round the clamp is one instruction, minss.
+        // One multiplication and one addition, never fused, clamped inside the bin.
+        // With the arguments in this order the clamp is one instruction, minss.
         let linear = edge + steps * slope;
         *sigma = if linear < top { linear } else { top };
     }
 }
 
-/// The bin of `word` from bin `k` upwards. A sound table has one; the search ends
-/// with the table in any case.
+/// The bin of `word`, searched from bin `k` upwards. A valid table has one; in any
+/// other the search ends at the last entry.
 #[cold]
 #[inline(never)]
 fn search<const ENTRIES: usize, const WORDS: usize>(columns: &[u32; WORDS], k: usize, word: u32) -> u8 {

@@ -1,4 +1,4 @@
-//! What a training step runs for each sigma and each error: draw, bin lookup, ring.
+//! The code that runs for each sigma and each error: draw, bin lookup, ring.
 
 pub mod bin_lookup;
 pub mod draw;

@@ -1,4 +1,4 @@
-//! Observations: errors, converted to x0 space, into the rings of their bins
+//! Observations: errors are converted to x0 space and stored in the rings of their bins
 //! (docs/specification.md#observation).
 
 use crate::config::Objective;
@@ -12,8 +12,8 @@ use bytemuck::{must_cast_slice, must_cast_slice_mut};
 /// Pairs that are worked on at a time.
 const PIECE: usize = 64;
 
-/// Takes pairs of a sigma and a per-sample, unweighted error, those of a mask
-/// byte of 0 excepted; returns how many were rejected.
+/// Takes pairs of a sigma and a per-sample, unweighted error, and leaves out those
+/// whose mask byte is 0; returns how many were rejected.
 pub fn observe(
     block: &mut Hot<'_>,
     sigma: &[f32],
@@ -35,8 +35,8 @@ pub fn observe(
         puts: block.header.observations,
     };
     let rejected = if plain && mask.is_none() {
-        // In two passes over short pieces: neither loop then waits for the other,
-        // and both fit the registers. As bits, which need no float registers.
+        // Two passes over short pieces: neither loop waits for the other, and each fits
+        // in the registers. Errors are handled as bits, which need no float registers.
         let (sigma, error): (&[u32], &[u32]) = (must_cast_slice(sigma), must_cast_slice(error));
         let (mut bins, mut rejected) = ([0; PIECE], 0);
         for (sigma, error) in sigma.chunks(PIECE).zip(error.chunks(PIECE)) {
@@ -45,7 +45,7 @@ pub fn observe(
         }
         rejected
     } else {
-        // Signs are read off the bits: denormals-are-zero hides small ones.
+        // Signs are read from the bits: denormals-are-zero would hide small negative ones.
         let convert = |sigma: f32, error: f32| {
             if plain {
                 return f32_to_loss(error);

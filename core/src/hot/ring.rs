@@ -1,4 +1,4 @@
-//! The loss rings: each bin remembers its last B converted losses.
+//! The loss rings: each bin keeps its last B losses, converted to x0 space.
 
 use crate::maths::{is_normal, odd_f32_to_loss, real};
 use bytemuck::{Pod, Zeroable};
@@ -19,20 +19,20 @@ fn example() {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Mark {
-    /// The number of losses put into any ring at this one's latest.
+    /// How many losses had been put into all rings when this ring took its last one.
     pub seen: u64,
     /// The slot of the next loss, below B.
     pub head: u16,
-    /// Whether the ring has wrapped, so that all slots are filled: 0 or 1. Before
-    /// that the head counts them, which saves the hot loop a count.
+    /// Whether the ring has wrapped, so that all slots are filled: 0 or 1. Before that
+    /// `head` is their count, which saves the hot loop a counter.
     pub full: u16,
-    /// Keeps the words whole.
+    /// Padding to whole words.
     pub reserved: u32,
 }
 
 impl Mark {
-    /// The mark of a ring of `window` slots with `count` of them filled, `seen` at
-    /// its latest loss; none where they contradict each other.
+    /// The mark of a ring of `window` slots, `count` of them filled, whose last loss
+    /// was number `seen`; none where the three contradict each other.
     pub fn new(head: u32, count: u32, window: u32, seen: u64) -> Option<Self> {
         let full = count == window;
         let sound = head < window && (full || head == count);
@@ -45,8 +45,8 @@ impl Mark {
         if self.full != 0 { window } else { window.min(self.head.into()) }
     }
 
-    /// The slot of the next loss in a ring of `window` slots, over the oldest
-    /// once the ring is full. Not below `window` if the mark is nonsense.
+    /// The slot of the next loss in a ring of `window` slots; once the ring is full it
+    /// is the oldest one's. Not below `window` if the mark is invalid.
     #[inline(always)]
     fn advance(&mut self, window: u32) -> u32 {
         let (head, next) = (u32::from(self.head), u32::from(self.head) + 1);
@@ -72,7 +72,7 @@ pub struct Rings<'a> {
 }
 
 impl Rings<'_> {
-    /// Puts the bits of a loss into ring `k`; whether there is one.
+    /// Puts the bits of a loss into ring `k`; returns whether that ring exists.
     #[inline(always)]
     pub fn put(&mut self, k: usize, loss: u32) -> bool {
         let Some(mark) = self.marks.get_mut(k) else { return false };
@@ -85,11 +85,11 @@ impl Rings<'_> {
         true
     }
 
-    /// Puts the bits of errors that need no conversion, each into the ring that
-    /// `bins` names; returns how many have no ring or are not fit to be stored.
+    /// Puts the bits of errors that need no conversion, each into the ring that `bins`
+    /// names; returns how many have no ring or cannot be stored.
     #[inline(never)]
     pub fn put_all(&mut self, bins: &[u16], errors: &[u32]) -> usize {
-        // In locals, since the compiler cannot know that no store reaches them.
+        // In locals: otherwise the compiler must assume that a store changes them.
         let Rings { marks, slots, window, puts } = self;
         let mut local = Rings { marks, slots, window: *window, puts: *puts };
         let mut rejected = 0;
@@ -117,8 +117,9 @@ pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
     if filled.is_empty() { 0.0 } else { total / real(filled.len()) }
 }
 
-/// Apart from the last sum, whose order would otherwise shuffle the lanes. Four
-/// chunks a turn, since a turn costs as much as a lane.
+/// The sums of the eight lanes. A function of its own: merged with the sum over the
+/// lanes it would be compiled to shuffles. Four chunks in each iteration, since the
+/// loop itself costs as much as a lane.
 #[inline(never)]
 fn lanes(slots: &[f32]) -> [f64; 8] {
     let (mut lanes, mut rest) = ([0.0; 8], slots);

@@ -68,7 +68,7 @@ fn save(rng: &Xoshiro256PlusPlus) -> [u64; 4] {
     words
 }
 
-/// Draws `words` words that other ranks use.
+/// Advances the generator by `words` words, which other ranks use.
 fn skip(rng: &mut Xoshiro256PlusPlus, words: u64) {
     for _ in 0..words {
         rng.next_u64();

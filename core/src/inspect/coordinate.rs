@@ -1,4 +1,4 @@
-//! Coordinates: one noise level under the names that trainers use.
+//! Coordinates: the same noise level in the quantities that trainers use.
 //!
 //! sigma is the standard deviation of the noise in data units. Flow matching
 //! has t = sigma / (1 + sigma), **t = 1 is noise**, always; log-SNR is
@@ -15,7 +15,7 @@ use crate::config::coded;
 use crate::error::Error;
 use crate::maths::{exp, ln};
 
-/// A name for a noise level (docs/specification.md#coordinates).
+/// A quantity that names a noise level (docs/specification.md#coordinates).
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coordinate {
@@ -23,7 +23,7 @@ pub enum Coordinate {
     Sigma = 0,
     /// t = sigma / (1 + sigma) of flow matching: 0 is data, 1 is noise.
     FlowTime = 1,
-    /// -2 ln sigma: falls towards noise.
+    /// log-SNR, -2 ln sigma: lower is noisier.
     LogSnr = 2,
     /// ln(sigma) / 4, EDM's network input.
     CNoise = 3,
@@ -60,7 +60,7 @@ pub fn from_sigma(coordinate: Coordinate, sigma: f64) -> f64 {
     }
 }
 
-/// The sigma behind a `value` that the coordinate [contains](Coordinate::contains).
+/// The sigma of a `value` that the coordinate [contains](Coordinate::contains).
 #[inline]
 pub fn to_sigma(coordinate: Coordinate, value: f64) -> f64 {
     match coordinate {
@@ -72,8 +72,8 @@ pub fn to_sigma(coordinate: Coordinate, value: f64) -> f64 {
 }
 
 /// The entry of `table` (positive, ascending or descending) nearest to `sigma`
-/// in ln sigma, and its index; the lower index on a tie. Observe the snapped
-/// sigma, it is the one that was trained at.
+/// in ln sigma, and its index; the lower index on a tie. Observe the snapped sigma: it
+/// is the one that the model was trained at.
 ///
 /// # Errors
 /// `Argument` if `sigma` or the table is not positive, finite and monotone, or
@@ -95,7 +95,7 @@ pub fn snap(sigma: f32, table: &[f32]) -> Result<(f32, usize), Error> {
 /// [`snap`] for a batch: overwrites `sigmas`, fills `indices`.
 ///
 /// # Errors
-/// As [`snap`], and `Length` if the two differ. Nothing is written then.
+/// As [`snap`], and `Length` if the lengths differ. Nothing is written then.
 pub fn snap_all(sigmas: &mut [f32], table: &[f32], indices: &mut [u32]) -> Result<(), Error> {
     if sigmas.len() != indices.len() {
         return Err(Error::Length);
@@ -124,8 +124,8 @@ fn check_table(table: &[f32]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Nearest in ln sigma: between neighbours a and b the border is sqrt(a b), and
-/// comparing squares in f64 is exact for f32 arguments.
+/// Nearest in ln sigma: between neighbours a and b the border is sqrt(a b); squares of
+/// f32 numbers are exact in f64, so they are compared instead.
 fn nearest(sigma: f32, table: &[f32]) -> (f32, usize) {
     let wide = f64::from(sigma);
     let falling = table.first() > table.last();

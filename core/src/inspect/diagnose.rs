@@ -1,4 +1,4 @@
-//! Diagnosis: how far an existing schedule is from what the losses ask for
+//! Diagnosis: how far an existing schedule is from the target that the losses give
 //! (docs/specification.md#diagnosis).
 //!
 //! A schedule is pushed forward to sigma (6); its realised emphasis, density
@@ -9,7 +9,7 @@
 //! use infonoise::{state_words, Config, Scheduler, diagnose::Schedule};
 //! let mut words = vec![0; state_words(64, 256)];
 //! let scheduler = Scheduler::init(&mut words, &Config::DEFAULT, 0).unwrap();
-//! // A target uniform in ln sigma is what a log-uniform schedule serves.
+//! // A log-uniform schedule realises a target that is uniform in ln sigma.
 //! let schedule = Schedule::LogUniform { low: 0.002, high: 80.0 };
 //! let target = [1.0 / 64.0; 64];
 //! let found = scheduler.reader().diagnose(&schedule, Some(&target), &mut []).unwrap();
@@ -45,7 +45,7 @@ coded!(ScheduleKind {
     Cosine = "cosine", ShiftedFlow = "shifted_flow", Table = "table",
 });
 
-/// A schedule: where a trainer draws its noise levels, as a law on sigma.
+/// A schedule: the distribution of sigma that a trainer draws from.
 #[derive(Clone, Copy, Debug)]
 pub enum Schedule<'a> {
     /// ln sigma is normal.
@@ -132,8 +132,8 @@ impl<'a> Schedule<'a> {
         (below(k + 1) - below(k)).max(0.0)
     }
 
-    /// The share of the draws in each bin of the grid of `config`, K numbers; what is
-    /// missing to 1 falls off the grid.
+    /// The share of the draws in each bin of the grid of `config`, K numbers. If they
+    /// sum to less than 1, the rest of the draws is off the grid.
     ///
     /// ```
     /// use infonoise::{Config, Schedule};
@@ -143,8 +143,8 @@ impl<'a> Schedule<'a> {
     /// ```
     ///
     /// # Errors
-    /// `Config`; `Argument` or `Length` for a schedule that makes no sense, `Length`
-    /// for `masses` of another length than K. Nothing is written then.
+    /// `Config`; `Argument` or `Length` for an invalid schedule, `Length` unless
+    /// `masses` has K numbers. Nothing is written then.
     #[inline(never)]
     pub fn masses(&self, config: &Config, masses: &mut [f64]) -> Result<(), Error> {
         config.check()?;
@@ -158,8 +158,9 @@ impl<'a> Schedule<'a> {
     }
 }
 
-/// Masses of the bins, one by one: a function, since none of them is stored. Dynamic,
-/// since none of this is hot and each kind would be compiled again.
+/// Masses of the bins, by index: a function, since they are not stored. It is dynamic
+/// because speed does not matter here and a generic one would be compiled once for each
+/// kind.
 type Masses<'m> = &'m dyn Fn(usize) -> f64;
 
 /// Sum of the masses of the bins, in ascending order.
@@ -202,7 +203,7 @@ fn quantile(grid: &Grid, mass: Masses<'_>, p: f64) -> f64 {
     f64::from(grid.edge(grid.bins()))
 }
 
-/// What is wrong with a schedule.
+/// How a schedule differs from the target.
 #[derive(Clone, Copy, Debug)]
 pub struct Mismatch {
     /// Total variation between the realised emphasis and the target, 0 to 1;
@@ -216,8 +217,8 @@ pub struct Mismatch {
     pub inside_band: f64,
     /// Share of its draws off the grid.
     pub off_grid: f64,
-    /// Share of the budget wasted: 1 - inside / (what the density that the
-    /// losses ask for has inside), at least 0.
+    /// Share of the training budget that is wasted: 1 - `inside_band` / (the share of
+    /// the target's own density inside the band), at least 0.
     pub wasted: f64,
 }
 
@@ -228,8 +229,8 @@ impl Mismatch {
     /// the samples do.
     ///
     /// # Errors
-    /// `Argument` or `Length` for a schedule that makes no sense, `Length` for
-    /// `emphasis` of another length than K or 0.
+    /// `Argument` or `Length` for an invalid schedule, `Length` unless `emphasis` has K
+    /// numbers or none.
     pub(crate) fn new(
         config: &Config,
         grid: &Grid,

@@ -1,4 +1,4 @@
-//! Entropic time: sigma measured by the information that resolves (14, 15, 19)
+//! Entropic time: sigma as the share of the information that is resolved up to it (14, 15, 19)
 //! (docs/specification.md#entropic-time).
 //!
 //! `U(sigma)` is the normalised integral of `sigma'^a g r` from sigma_min; on
@@ -11,7 +11,7 @@ use crate::method::grid::Grid;
 use crate::method::rate::Rate;
 use crate::state::block::View;
 
-/// Every so many edges have their U stored; those between are summed again.
+/// The sum is stored at every eighth edge; from there to an edge in between it is summed again.
 const STRIDE: usize = 8;
 
 /// The map from sigma to U and back, of a block's last accepted refresh.
@@ -20,10 +20,10 @@ pub struct EntropicTime<'a> {
     grid: Grid<'a>,
     y: &'a [f64],
     gate_exponent: f64,
-    /// ln c; minus infinity for the bare rate, whose gate is open everywhere.
+    /// ln c; minus infinity for the ungated rate.
     ln_c: f64,
     power: f64,
-    /// ln of the largest mass, gate aside: no mass overflows.
+    /// ln of the largest mass before the gate; masses are relative to it, so that none overflows.
     highest: f64,
     /// Sums below every eighth edge, unnormalised.
     sums: [f64; crate::maths::MAX_BINS / STRIDE + 1],
@@ -31,8 +31,8 @@ pub struct EntropicTime<'a> {
 }
 
 impl<'a> EntropicTime<'a> {
-    /// The map of the refresh in force, with the power a, gated or bare; its sums
-    /// are to be made by [`EntropicTime::sum_up`].
+    /// The map of the refresh in force, with the power a, gated or not;
+    /// [`EntropicTime::sum_up`] must then make its sums.
     #[inline(always)]
     pub(crate) fn of(block: &View<'a>, grid: Grid<'a>, power: f64, gated: bool) -> Self {
         let summary = &block.header.summary;
@@ -57,7 +57,7 @@ impl<'a> EntropicTime<'a> {
         let mut sum = 0.0;
         for k in 0..self.grid.bins() {
             if k.is_multiple_of(STRIDE) {
-                // The last stride may be cut, the sums are as many as the largest grid's.
+                // The last stride may be shorter; there are as many sums as the largest grid needs.
                 self.sums.get_mut(k / STRIDE).into_iter().for_each(|slot| *slot = sum);
             }
             sum += self.mass(k);
@@ -65,7 +65,7 @@ impl<'a> EntropicTime<'a> {
         self.total = sum;
     }
 
-    /// ln of sigma^a r over bin `k`, but for the bins' common width.
+    /// ln of the integral of sigma^a r over bin `k`, without the bins' common width.
     fn ln_mass(&self, k: usize) -> f64 {
         let rate = Rate { grid: &self.grid, y: self.y };
         rate.q(k) + self.power * self.grid.ln_centre(k)
@@ -87,7 +87,7 @@ impl<'a> EntropicTime<'a> {
     }
 
     /// U at the two edges of bin `k`.
-    fn at_ends(&self, k: usize) -> (f64, f64) {
+    fn at_edges(&self, k: usize) -> (f64, f64) {
         let below = self.sum_below(k);
         (below / self.total, (below + self.mass(k)) / self.total)
     }
@@ -101,16 +101,16 @@ impl<'a> EntropicTime<'a> {
         let k = first(1, self.grid.bins(), |i| self.edge(i) > sigma) - 1;
         let (low, high) = (self.edge(k), self.edge(k + 1));
         let share = ((sigma - low) / (high - low)).clamp(0.0, 1.0);
-        let (below, above) = self.at_ends(k);
+        let (below, above) = self.at_edges(k);
         below + share * (above - below)
     }
 
     /// The sigma at which U is `u` of 0..1; clamped outside.
     pub fn sigma(&self, u: f64) -> f64 {
-        // The first bin whose upper end reaches u: never one without mass
-        // unless u sits exactly at its edge.
+        // The first bin whose upper end reaches u; it has mass unless u is exactly at
+        // its edge.
         let k = first(1, self.grid.bins(), |i| self.sum_below(i) / self.total >= u) - 1;
-        let (below, above) = self.at_ends(k);
+        let (below, above) = self.at_edges(k);
         let share = if above > below { ((u - below) / (above - below)).clamp(0.0, 1.0) } else { 0.0 };
         self.edge(k) + share * (self.edge(k + 1) - self.edge(k))
     }
@@ -140,8 +140,8 @@ impl<'a> EntropicTime<'a> {
     }
 }
 
-/// The first of `low..high` for which `reached` holds, `high` if none does; once
-/// it holds it goes on holding.
+/// The first of `low..high` for which `reached` holds, `high` if none does; `reached`
+/// must be monotone.
 fn first(low: usize, high: usize, reached: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (low, high);
     while low < high {
@@ -161,7 +161,7 @@ mod tests {
     use crate::config::Config;
     use crate::{Scheduler, state_words};
 
-    /// Bare entropic time of exact errors, power `a`, of a block that lives on.
+    /// Ungated entropic time of exact errors, power `a`, on a leaked block.
     fn clock(config: &Config, a: f64, mmse: impl Fn(f64) -> f64) -> EntropicTime<'static> {
         let config = Config { window: 8, min_count: 1, warmup_steps: 1, guard: false, ..*config };
         let words = Box::leak(vec![0; state_words(config.bins as usize, 8)].into_boxed_slice());

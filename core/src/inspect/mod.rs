@@ -1,4 +1,4 @@
-//! What a block can be asked without changing it.
+//! Queries that do not change the block.
 
 pub mod coordinate;
 pub mod diagnose;

@@ -1,4 +1,4 @@
-//! The profile: every curve behind a schedule, bin by bin, in the caller's memory.
+//! The profile: every curve that a schedule is computed from, bin by bin, in the caller's memory.
 //!
 //! ```
 //! use infonoise::{profile_len, state_words, Config, Scheduler};
@@ -17,12 +17,12 @@ use crate::method::density::density;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
 use crate::method::rate::Rate;
-use crate::method::refresh::{blend_means, find_target, nats};
+use crate::method::refresh::{bin_information, blend_means, find_target};
 use crate::method::target::target;
 use crate::state::block::View;
 use crate::state::draw_table::DrawTable;
 
-/// Numbers that the curves of `bins` bins take.
+/// How many f64 numbers the curves of `bins` bins need.
 pub const fn profile_len(bins: usize) -> usize {
     10 * bins + 3
 }
@@ -107,8 +107,9 @@ impl<'a> Profile<'a> {
         target(&rate, gate, self.target);
     }
 
-    /// What the rings hold now, through steps 1 to 8 of a refresh
-    /// (docs/specification.md#estimate); it is worked out in `error`, `rate`, `target` and `density`.
+    /// The curves of steps 1 to 8 of a refresh on what the rings hold now
+    /// (docs/specification.md#estimate). It works in `error`, `rate`, `target` and
+    /// `density`.
     ///
     /// # Errors
     /// `Length` unless those four have K numbers, `NotReady` while a ring is empty.
@@ -142,7 +143,7 @@ impl<'a> Profile<'a> {
         Ok(())
     }
 
-    /// What does not depend on the losses' values.
+    /// Fills the curves that do not depend on the losses' values.
     fn fill_bins(&mut self, block: &View<'_>, grid: &Grid) {
         self.sigma.iter_mut().enumerate().for_each(|(k, sigma)| *sigma = grid.centre(k));
         self.edges.iter_mut().enumerate().for_each(|(i, edge)| *edge = grid.edge(i).into());
@@ -151,10 +152,10 @@ impl<'a> Profile<'a> {
         }
     }
 
-    /// Gate and entropy.
+    /// Fills gate and cumulative rate.
     fn fill_rate(&mut self, rate: &Rate<'_>, gate: impl Fn(usize) -> f64) {
         self.gate.iter_mut().enumerate().for_each(|(k, g)| *g = gate(k));
-        cumulate(self.entropy, |k| nats(rate, k));
+        cumulate(self.entropy, |k| bin_information(rate, k));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The report: what the scheduler is doing, at any time (docs/specification.md#report).
+//! The report: a summary of the schedule's state, at any time (docs/specification.md#report).
 //!
 //! ```
 //! use infonoise::{state_words, Config, Phase, Scheduler};
@@ -16,14 +16,14 @@ use crate::method::pivot::PivotRule;
 use crate::method::refresh::Warning;
 use crate::state::block::View;
 
-/// Where the schedule stands.
+/// The phase of the schedule.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Before step N_warm: draws come from the baseline.
     Warmup = 0,
-    /// A refresh is due, but a bin is short of losses (`poorest_bin`); or every
-    /// refresh since the warm-up was held (`hold_reason`).
+    /// A refresh is due, but a bin has too few losses (`poorest_bin`); or every refresh
+    /// since the warm-up was held (`hold_reason`).
     Waiting = 1,
     /// At least one refresh has been accepted.
     Adapting = 2,
@@ -45,7 +45,7 @@ pub struct Report {
     pub warning: Warning,
     /// The reason of the last hold.
     pub hold_reason: Hold,
-    /// The rule behind the pivot in force.
+    /// The rule that set the pivot in force.
     pub pivot_rule: PivotRule,
     /// Bins at the ceiling at the last refresh, done or held.
     pub clipped_bins: u32,
@@ -55,7 +55,7 @@ pub struct Report {
     pub poorest_count: u32,
     /// The bin that has gone longest without a loss.
     pub stalest_bin: u32,
-    /// Keeps the words whole; 0.
+    /// Padding to whole words; 0.
     pub reserved: u32,
     /// Optimizer steps.
     pub steps: u64,
@@ -75,7 +75,7 @@ pub struct Report {
     pub pivot: f64,
     /// c / sigma_min.
     pub pivot_ratio: f64,
-    /// Largest change of the CDF at the last refresh; below 1e-2 is settled.
+    /// Largest change of the CDF at the last refresh; below 1e-2 the schedule has settled.
     pub cdf_change: f64,
     /// 5 % quantile of the sampler in force.
     pub q05: f64,
@@ -95,7 +95,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the report off a block.
+    /// The report of a block.
     #[inline(always)]
     pub fn new(block: &View<'_>) -> Self {
         let (header, summary) = (block.header, &block.header.summary);

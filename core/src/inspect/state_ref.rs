@@ -1,4 +1,4 @@
-//! The reader: everything that a block can be asked without changing it.
+//! The reader: every query that does not change the block.
 //!
 //! ```
 //! use infonoise::{state_words, Config, Scheduler, StateRef};
@@ -21,7 +21,7 @@ use crate::maths::at;
 use crate::method::grid::Grid;
 use crate::method::rate::Rate;
 use crate::method::target;
-use crate::persist::bytes::Doubles;
+use crate::persist::bytes::F64Values;
 use crate::persist::snapshot;
 use crate::state::block::{View, dimensions};
 use crate::state::digest::digest;
@@ -58,8 +58,8 @@ impl<'s> StateRef<'s> {
         (self.block.weight, self.block.baseline)
     }
 
-    /// The table behind the draws: with [`StateRef::edge`], all that is needed to
-    /// draw elsewhere.
+    /// The table of the draws. Together with [`StateRef::edge`] it is all that is
+    /// needed to draw elsewhere.
     #[inline]
     pub fn draw_table(&self) -> DrawTable<'s> {
         DrawTable::new(self.block.columns, self.block.guide, self.block.header.last_drawn as usize)
@@ -97,15 +97,15 @@ impl<'s> StateRef<'s> {
     /// Checks a block as [`StateRef::open`] does, without borrowing it.
     ///
     /// # Errors
-    /// As there.
+    /// As [`StateRef::open`].
     pub fn probe(words: &[u64]) -> Result<(), Error> {
         dimensions(words).map(|_| ())
     }
 
-    /// [`StateRef::open`] and [`StateRef::report`] in one, on less stack.
+    /// [`StateRef::open`] and [`StateRef::report`] in one call, with less stack.
     ///
     /// # Errors
-    /// As the first.
+    /// As [`StateRef::open`].
     #[inline(never)]
     pub fn report_in(words: &[u64]) -> Result<Report, Error> {
         Ok(Report::new(&View::split(words)?))
@@ -121,7 +121,8 @@ impl<'s> StateRef<'s> {
         Ok(profile)
     }
 
-    /// Steps 1 to 8 on what the rings hold now; nothing is changed.
+    /// The curves of steps 1 to 8 of a refresh on what the rings hold now; the block
+    /// does not change.
     ///
     /// # Errors
     /// `TooSmall`, `NotReady` while a ring is empty, `Corrupt`.
@@ -131,12 +132,12 @@ impl<'s> StateRef<'s> {
         Ok(profile)
     }
 
-    /// Either of the two into curves that lie anywhere. What is not wanted may be
-    /// empty, but for `error`, `rate`, `target` and `density` of an estimate, which
-    /// is worked out in them.
+    /// [`StateRef::profile`] or [`StateRef::estimate`], into curves that the caller
+    /// places. A curve that is not wanted may be empty, except `error`, `rate`,
+    /// `target` and `density` of an estimate, which works in them.
     ///
     /// # Errors
-    /// As the two; `Length`.
+    /// As [`StateRef::profile`] or [`StateRef::estimate`]; `Length`.
     #[inline(never)]
     pub fn profile_into(&self, profile: &mut Profile<'_>, estimated: bool) -> Result<(), Error> {
         let config = self.config()?;
@@ -148,13 +149,13 @@ impl<'s> StateRef<'s> {
         Ok(())
     }
 
-    /// How far an existing schedule is from what the losses ask for: by the K
-    /// masses `target` (of an estimate, say), or by the target in force.
-    /// `emphasis`, unless empty, receives K masses, see [`Mismatch`].
+    /// How far an existing schedule is from the target: from the K masses `target` (of
+    /// an estimate, for example), or from the target in force. `emphasis`, unless
+    /// empty, receives K masses, see [`Mismatch`].
     ///
     /// # Errors
-    /// `NotReady` without `target` before the first refresh; `Argument` and `Length`
-    /// for a schedule that makes no sense or another length than K; `Corrupt`.
+    /// `NotReady` without `target` before the first refresh; `Argument` or `Length` for
+    /// an invalid schedule; `Length` for an array whose length is not K; `Corrupt`.
     #[inline(never)]
     pub fn diagnose(
         &self,
@@ -180,8 +181,8 @@ impl<'s> StateRef<'s> {
         Mismatch::new(&config, &grid, block.weight, &target, schedule, emphasis)
     }
 
-    /// Whether [`crate::Scheduler::reconfigure`] would take `config` and `weight`; and,
-    /// where `baseline` is given, whether the block has those masses.
+    /// Checks whether [`crate::Scheduler::reconfigure`] would accept `config` and
+    /// `weight`, and, if `baseline` is given, whether the block has those masses.
     ///
     /// # Errors
     /// `Config` names a field that is invalid or fixed at init; `Length`; `Table` names
@@ -193,7 +194,7 @@ impl<'s> StateRef<'s> {
         weight: Option<&[f64]>,
         baseline: Option<&[f64]>,
     ) -> Result<(), Error> {
-        let (weight, baseline) = (weight.map(Doubles::Own), baseline.map(Doubles::Own));
+        let (weight, baseline) = (weight.map(F64Values::Slice), baseline.map(F64Values::Slice));
         check_change(&self.config()?, config, self.block.baseline, weight.as_ref(), baseline.as_ref())
     }
 
@@ -202,7 +203,7 @@ impl<'s> StateRef<'s> {
         digest(&self.block)
     }
 
-    /// Entropic time of the last accepted refresh: `power` a, gated or bare.
+    /// Entropic time of the last accepted refresh (14, 19): `power` a, gated or not.
     ///
     /// # Errors
     /// `NotReady` before the first refresh, `Argument` unless |a| <= 64, `Corrupt`.
@@ -210,17 +211,17 @@ impl<'s> StateRef<'s> {
         self.with_entropic_time(power, gated, |time| time.clone())
     }
 
-    /// Uses [`StateRef::entropic_time`] in place: a moved map would be on the stack
-    /// more than once.
+    /// Calls `use_map` with [`StateRef::entropic_time`], built in place: a returned map
+    /// would be on the stack more than once.
     ///
     /// # Errors
-    /// As there.
+    /// As [`StateRef::entropic_time`].
     #[inline(always)]
     pub fn with_entropic_time<R>(
         &self,
         power: f64,
         gated: bool,
-        use_it: impl FnOnce(&EntropicTime<'s>) -> R,
+        use_map: impl FnOnce(&EntropicTime<'s>) -> R,
     ) -> Result<R, Error> {
         if !(power.abs() <= 64.0) {
             return Err(Error::Argument);
@@ -231,7 +232,7 @@ impl<'s> StateRef<'s> {
         }
         let mut time = EntropicTime::of(&self.block, grid, power, gated);
         time.sum_up();
-        Ok(use_it(&time))
+        Ok(use_map(&time))
     }
 
     /// `sigma.len()` sigmas equally spaced in entropic time, from sigma_max
@@ -253,7 +254,7 @@ impl<'s> StateRef<'s> {
         snapshot::save(&self.block, snapshot)
     }
 
-    /// Checks everything that the block says against everything else.
+    /// Checks the whole content of the block for contradictions.
     ///
     /// # Errors
     /// `Corrupt`.
@@ -266,7 +267,7 @@ impl<'s> StateRef<'s> {
         let sound = header.frozen <= 1
             && header.last_drawn < u64::from(config.bins)
             && header.rng.iter().any(|&word| word != 0)
-            && check_weight(&Doubles::Own(block.weight), grid.bins()).is_ok()
+            && check_weight(&F64Values::Slice(block.weight), grid.bins()).is_ok()
             && sane(block.baseline)
             && sane(block.ema)
             && sane(block.error)
@@ -276,7 +277,7 @@ impl<'s> StateRef<'s> {
             })
             && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
             && block.centres.iter().enumerate().all(|(k, &centre)| centre == grid.centre(k))
-            // Derived tables must be what they derive from.
+            // Derived tables must equal what their sources give.
             && Rate { grid: &grid, y: block.y }.is_of(block.error, header.summary.smoothing)
             && self.draw_table().is_sound(&grid)
             && BinLookup::new(block.bin_table, block.edges).is_sound(&grid);

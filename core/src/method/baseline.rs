@@ -14,10 +14,9 @@ fn example() {
     assert!(pi(0) >= 0.02 / 64.0); // coverage reaches the tails
 }
 
-/// pi_0 of `config` with its coverage, bin by bin; `table` serves
-/// `Baseline::Table` alone.
+/// pi_0 of `config` with its coverage, by bin; only `Baseline::Table` uses `table`.
 pub fn baseline(config: &Config, grid: &Grid, table: &[f64]) -> impl Fn(usize) -> f64 {
-    // By the largest first: a sum of large masses could overflow.
+    // Divided by the largest first: a sum of large masses could overflow.
     let (_, largest) = peak(table);
     let raw = move |k: usize| match config.baseline {
         Baseline::LogUniform => 1.0,

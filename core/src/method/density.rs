@@ -1,4 +1,4 @@
-//! The density: what is drawn, as masses of bins (16).
+//! The density of the draws, as masses of bins (16).
 
 use crate::config::{Config, Emphasis};
 use crate::maths::{at, flush, normalise, real};
@@ -42,7 +42,8 @@ pub fn covered(mass: f64, coverage: f64, bins: usize) -> f64 {
     flush((1.0 - coverage) * mass + coverage / real(bins))
 }
 
-/// Step 9 (docs/specification.md#coverage): pi_k <- (1 - coverage) pi_k + coverage / K: every bin's losses stay fresh.
+/// Step 9 (docs/specification.md#coverage): pi_k <- (1 - coverage) pi_k + coverage / K,
+/// so that every bin keeps receiving losses.
 pub fn add_coverage(pi: &mut [f64], coverage: f64) {
     let bins = pi.len();
     for mass in pi {

@@ -31,14 +31,14 @@ impl<'a> Grid<'a> {
         Self::stored(config, &[], &[])
     }
 
-    /// The same grid, reading the bits of its edges and its centres off a block:
-    /// a refresh has no time for their exponentials.
+    /// The same grid, which reads its edges and centres from a block: computing their
+    /// exponentials would take too long in a refresh.
     pub fn stored(config: &Config, edges: &'a [u32], centres: &'a [f64]) -> Self {
         let (low, high) = config.ends();
         Self::between(config.bins, low, high, edges, centres)
     }
 
-    /// The same, by its ends.
+    /// The grid between two ends.
     pub fn between(bins: u32, low: f32, high: f32, edges: &'a [u32], centres: &'a [f64]) -> Self {
         let ln_low = ln(f64::from(low));
         let width = (ln(f64::from(high)) - ln_low) / f64::from(bins);

@@ -1,4 +1,4 @@
-//! The guard: refuses samplers that no loss profile of real data asks for
+//! The guard: refuses samplers that no loss profile of real data can give
 //! (docs/specification.md#guard).
 
 use crate::config::{Config, Endpoint, coded};
@@ -24,13 +24,13 @@ pub enum Hold {
     NoSignal = 1,
     /// No pivot rule applies and none was ever accepted.
     NoPivot = 2,
-    /// The rate grows faster towards low noise than any data's does.
+    /// The rate grows faster towards low noise than that of any data.
     LowEndUnresolved = 3,
-    /// The draws would crowd at the low end.
+    /// Too many draws would fall at the low end of the grid.
     DegenerateLow = 4,
-    /// The draws would crowd at the high end.
+    /// Too many draws would fall at the high end of the grid.
     DegenerateHigh = 5,
-    /// The draws would fall into hardly any bins.
+    /// The draws would fall into too few bins.
     DegenerateNarrow = 6,
 }
 coded!(Hold {
@@ -64,9 +64,9 @@ impl Hold {
     }
 }
 
-/// Whether the lowest bins rise towards low noise faster than any data's rate:
-/// a slope of -1 is data, -3 a loss floor or a loss in the wrong space. `scale` is
-/// the logarithm of the data's standard deviation.
+/// Whether the rate in the lowest bins grows towards low noise faster than that of any
+/// data. A slope of -1 is that of data, -3 that of a loss floor or of a loss in the
+/// wrong space. `scale` is the logarithm of the data's standard deviation.
 pub fn low_end(config: &Config, rate: &Rate, scale: f64) -> Hold {
     let grid = rate.grid;
     let lowest = (grid.bins() / 9).max(3);
@@ -79,7 +79,7 @@ pub fn low_end(config: &Config, rate: &Rate, scale: f64) -> Hold {
     }
 }
 
-/// Whether the masses `pi` crowd into an edge or into hardly any bins.
+/// Whether the masses `pi` are concentrated at an end or in too few bins.
 pub fn shape(pi: &[f64]) -> Hold {
     let bins = pi.len();
     let (edge, side) = ((bins / 9).max(1), (bins / 4).max(1));
@@ -99,7 +99,7 @@ pub fn shape(pi: &[f64]) -> Hold {
 /// Whether exp(entropy) of the masses is below max(1.5, K / 30) bins.
 fn is_narrow(pi: &[f64]) -> bool {
     let least = (pi.len() as f64 / 30.0).max(1.5);
-    // The entropy is at least ln(1 / max pi): most densities need no logarithm.
+    // The entropy is at least ln(1 / max pi), so most densities need no logarithm.
     if peak(pi).1 * least < 0.99 {
         return false;
     }

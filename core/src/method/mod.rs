@@ -1,4 +1,4 @@
-//! The method, one file for each idea; [`refresh`] puts them together.
+//! The method, one file for each concept; [`refresh`] runs them in order.
 
 pub mod baseline;
 pub mod density;

@@ -1,11 +1,11 @@
-//! Objectives: from the trainer's loss space to x0 space, and the fixed weight.
+//! Objectives: the conversion from the trainer's loss space to x0 space, and the fixed weight.
 //!
 //! `x0_error = k(sigma) * error`, so that `mmse` is always a squared error of
 //! x0 per dimension; `w(sigma)` is the weight that the objective implies there.
 //!
 //! ```
 //! use infonoise::Objective;
-//! // At sigma = 1 flow time is 1/2: a velocity error counts a quarter.
+//! // At sigma = 1 flow time is 1/2, so the factor on a velocity error is t^2 = 1/4.
 //! assert_eq!(Objective::Velocity.to_x0(1.0), 0.25);
 //! assert_eq!(Objective::Velocity.weight(1.0, 0.0), 4.0);
 //! ```
@@ -13,8 +13,8 @@
 use crate::config::Objective;
 
 impl Objective {
-    /// k(sigma): what turns an error of this objective into an x0 error, both
-    /// squared per dimension.
+    /// k(sigma): the factor from an error of this objective to an x0 error, both
+    /// squared and per dimension.
     #[inline]
     pub fn to_x0(self, sigma: f64) -> f64 {
         match self {
@@ -32,7 +32,7 @@ impl Objective {
     }
 
     /// w(sigma): the weight on the x0 error that training on this objective
-    /// implies. `sigma_data` matters to `Edm` alone (52).
+    /// implies. Only `Edm` uses `sigma_data` (52).
     #[inline]
     pub fn weight(self, sigma: f64, sigma_data: f64) -> f64 {
         match self {

@@ -1,9 +1,9 @@
 //! The pivot: where the low-noise gate opens (docs/specification.md#pivot).
 //!
-//! `q` of data on finitely many points rises and falls once for each scale of
-//! structure; below the lowest peak there is nothing to learn, and `foot` finds
-//! where that peak ends. The rate of continuous data grows without end towards low
-//! noise; `onset` finds where it has outgrown the scale of the data.
+//! For data on finitely many points, `q` has one peak for each scale of structure.
+//! Below the lowest peak there is nothing to learn; `foot` finds where that peak ends.
+//! For continuous data the rate grows without bound towards low noise; `onset` finds
+//! where it exceeds what the scale of the data explains.
 
 use crate::config::{Config, Endpoint, Pivot, coded};
 use crate::maths::{at, line, ln, peak, real};
@@ -34,11 +34,11 @@ pub enum PivotRule {
     /// No refresh has been accepted, or no rule found a pivot.
     #[default]
     None = 0,
-    /// The rate outgrows the data's scale here.
+    /// The anchored onset: below this sigma the rate exceeds what the data's scale explains.
     Onset = 1,
-    /// It does so already in the highest bin.
+    /// As `onset`, but in the highest bin already.
     OnsetAtTop = 2,
-    /// Onset, but the rate peaks inside the grid: the data look discrete.
+    /// As `onset`, but the rate peaks inside the grid: the data look discrete.
     OnsetInteriorPeak = 3,
     /// The whole grid lies above the onset: no gate.
     BelowGrid = 4,
@@ -54,7 +54,7 @@ pub enum PivotRule {
     Fixed = 9,
     /// The gate is switched off.
     Off = 10,
-    /// The last accepted pivot, since no rule found one now.
+    /// The last accepted pivot, since no rule found one at this refresh.
     Held = 11,
 }
 coded!(PivotRule {
@@ -101,7 +101,7 @@ impl Found {
 /// Finds the pivot of `rate` by the configured rule or chain
 /// (docs/specification.md#choice-of-rule). `accepted` is
 /// ln c of the last accepted refresh, used where no rule finds a pivot; `scale` is
-/// [`ln_scale`], `room` K numbers to work in.
+/// [`ln_scale`], `room` K numbers of scratch memory.
 pub fn find(config: &Config, rate: &Rate, scale: f64, room: &mut [f64], accepted: Option<f64>) -> Found {
     let discrete = config.endpoint == Endpoint::Discrete;
     let chain = matches!(config.pivot, Pivot::Auto | Pivot::Paper);
@@ -116,7 +116,7 @@ pub fn find(config: &Config, rate: &Rate, scale: f64, room: &mut [f64], accepted
         Pivot::Fixed => Found::at(ln(config.pivot_value), PivotRule::Fixed),
         Pivot::Off => Found::open(PivotRule::Off),
     };
-    // A knee is a last resort: a chain prefers the pivot it once had.
+    // A knee is the last choice: a chain prefers the pivot that was accepted before.
     let weak = found.rule == PivotRule::None || (chain && found.rule == PivotRule::Knee);
     match accepted {
         Some(ln_c) if weak => Found { ln_c, rule: PivotRule::Held, ..found },
@@ -124,8 +124,9 @@ pub fn find(config: &Config, rate: &Rate, scale: f64, room: &mut [f64], accepted
     }
 }
 
-/// ln S, the data's standard deviation per dimension: configured, else the
-/// root of the largest smoothed error. Discrete data have no use for it.
+/// ln S, the logarithm of the data's standard deviation per dimension: as configured,
+/// else the root of the largest smoothed error. The rules for discrete data do not use
+/// it.
 pub fn ln_scale(config: &Config, grid: &Grid, ln_error: &[f64]) -> f64 {
     let onset = matches!(config.pivot, Pivot::Auto | Pivot::Onset);
     if config.sigma_data > 0.0 {
@@ -208,9 +209,9 @@ fn smooth_q(rate: &Rate, half: usize, q: &mut [f64]) {
 /// A rise or fall must exceed this, in nats, to count.
 const STEP: f64 = LN_2;
 
-/// The foot of the lowest information peak: going down from the top, follow
-/// peak and valley in turn; each is confirmed once a run of bins has left it
-/// (docs/specification.md#foot).
+/// The foot of the lowest information peak. It goes down from the highest bin and looks
+/// for a peak and a valley in turn; each is confirmed once a run of bins differs from
+/// it by [`STEP`] (docs/specification.md#foot).
 fn foot(rate: &Rate, q: &mut [f64]) -> Found {
     let grid = rate.grid;
     smooth_q(rate, grid.bins_in(0.075, 0), q);
@@ -246,8 +247,8 @@ fn foot(rate: &Rate, q: &mut [f64]) -> Found {
     }
 }
 
-/// The largest number whose root is at most 0.7: it decides like the root, which
-/// would be a kilobyte of code.
+/// The largest number whose square root is at most 0.7. Comparing with it decides as
+/// the root would, which is a kilobyte of code.
 const LARGEST_MEAN_SQUARE: f64 = 0.49;
 
 /// The end of the low-noise power law (B.4): a line fitted to the lowest bins
@@ -360,7 +361,7 @@ mod tests {
         near(pivot_of(&discrete, scales), PivotRule::Foot, 0.0294);
     }
 
-    /// A kernel of half width 1 would smear a coarse grid: c = .317.
+    /// A kernel of half width 1 would smooth a coarse grid too much: c = .317.
     #[test]
     fn coarse_grids_are_not_smoothed() {
         let coarse = Config { bins: 32, sigma_min: 0.0005, ..Config::discrete() };

@@ -1,4 +1,4 @@
-//! The rate: what a loss profile says about information per unit sigma.
+//! The rate: information per unit sigma, from a loss profile.
 //!
 //! By I-MMSE, `r = mmse / sigma^3` per unit sigma (11) and `q = mmse / sigma^2`
 //! per unit ln sigma, both kept as logarithms. The profile is first capped at
@@ -21,10 +21,10 @@ fn example() {
     assert!((0..64).all(|k| rate.q(k).abs() < 1e-12));
 }
 
-/// Losses of 0 have a logarithm all the same.
+/// Smaller errors, 0 among them, take the logarithm of this one.
 const LEAST_ERROR: f64 = 1e-300;
 
-/// What the ceiling found.
+/// Counts of bins at or above the ceiling.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ceiling {
     /// Bins at the ceiling.
@@ -56,7 +56,7 @@ pub fn log_errors(error: &[f64], smoothing: u32, ln_error: &mut [f64]) {
         *l = ln(m.max(LEAST_ERROR));
     }
     for _ in 0..smoothing {
-        // In place: a pass has yet to read only what lies above.
+        // In place: a pass has read the bins below already and still needs only those above.
         let (mut below, last) = (0.0, ln_error.len().saturating_sub(1));
         for k in 0..=last {
             let (here, above) = (at(ln_error, k), at(ln_error, k + 1));
@@ -75,8 +75,8 @@ pub fn log_errors(error: &[f64], smoothing: u32, ln_error: &mut [f64]) {
     }
 }
 
-/// ln S from [`log_errors`]: the logarithm of the root of the largest smoothed
-/// error, the data's standard deviation per dimension where nothing else says it.
+/// ln S from [`log_errors`]: the logarithm of the root of the largest smoothed error.
+/// It estimates the data's standard deviation per dimension where none is configured.
 pub fn ln_scale(grid: &Grid, ln_error: &[f64]) -> f64 {
     let kernel = Kernel::new(grid.bins_in(0.15, 0));
     let mut largest = f64::NEG_INFINITY;
@@ -128,8 +128,9 @@ impl<'a> Rate<'a> {
         largest
     }
 
-    /// Whether this can be the rate of `error` under so many smoothing passes:
-    /// exactly that without any; averages, which stay between the extremes, with.
+    /// Whether this can be the rate of `error` after so many smoothing passes. Without
+    /// smoothing it must be equal; with smoothing it must stay between the extremes, as
+    /// averages do.
     pub fn is_of(&self, error: &[f64], smoothing: u32) -> bool {
         let ln_error = |m: f64| ln(m.max(LEAST_ERROR));
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -177,14 +178,14 @@ impl Kernel {
         average
     }
 
-    /// Hands the average of the `n` values around each bin to `take`, in ascending
+    /// Calls `put` with the average of the `n` values around each bin, in ascending
     /// order.
     #[inline(always)]
-    pub fn for_each(self, n: usize, value: impl Fn(usize) -> f64, mut take: impl FnMut(usize, f64)) {
+    pub fn for_each(self, n: usize, value: impl Fn(usize) -> f64, mut put: impl FnMut(usize, f64)) {
         let whole = real((self.half + 1) * (self.half + 1));
         for k in 0..n {
             let (below, above) = (k.min(self.half), (n - 1 - k).min(self.half));
-            // Weights are whole numbers, so counting them up and down is exact.
+            // Weights are whole numbers, so adding and subtracting them is exact.
             let mut weight = real(self.half + 1 - below);
             let mut total = 0.0;
             for j in k - below..k + 1 {
@@ -199,7 +200,7 @@ impl Kernel {
             let cut = |side: usize| (self.half - side) * (self.half - side + 1) / 2;
             let weights =
                 if below + above == 2 * self.half { whole } else { whole - real(cut(below) + cut(above)) };
-            take(k, total / weights);
+            put(k, total / weights);
         }
     }
 }

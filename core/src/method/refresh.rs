@@ -1,7 +1,7 @@
 //! The refresh: from mean losses to the next sampler
 //! (docs/specification.md#refresh), read from top to bottom in the order of the
-//! specification's steps. Everything happens in the block: no step has more than a
-//! few numbers of its own.
+//! specification's steps. All steps work in the block: none needs more than a few
+//! numbers on the stack.
 
 use crate::config::{Config, coded};
 use crate::error::Error;
@@ -17,17 +17,17 @@ use crate::method::target::target;
 use crate::scheduler::Step;
 use crate::state::block::{Header, ViewMut};
 
-/// What looks wrong although the schedule goes on.
+/// A warning: something looks wrong, but the schedule continues.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Warning {
     /// Nothing.
     #[default]
     None = 0,
-    /// Errors exceed 2 sigma^2 in more than a quarter of the bins: is the
-    /// objective declared right?
+    /// Errors exceed 2 sigma^2 in more than a quarter of the bins: check the declared
+    /// objective.
     ErrorsAboveIdentity = 1,
-    /// The rate peaks inside the grid: declare the endpoint `discrete`?
+    /// The rate peaks inside the grid: the endpoint may have to be `discrete`.
     LooksDiscrete = 2,
 }
 coded!(Warning {
@@ -35,7 +35,7 @@ coded!(Warning {
 });
 
 /// Step 2 (docs/specification.md#ema): m_k <- (1 - beta) m_k + beta lbar_k, where `rate` weights the NEW mean.
-/// The first refresh takes the mean as it is.
+/// The first refresh takes the mean itself.
 #[inline]
 pub fn blend(old: Option<f64>, mean: f64, rate: f64) -> f64 {
     flush(match old {
@@ -44,8 +44,8 @@ pub fn blend(old: Option<f64>, mean: f64, rate: f64) -> f64 {
     })
 }
 
-/// Steps 1 and 2 for every bin: the EMA as it is after a refresh now. `means` goes
-/// in as the EMA before.
+/// Steps 1 and 2 for every bin. `means` holds the EMA before this refresh on entry, and
+/// the EMA after it on return.
 pub fn blend_means(header: &Header, config: &Config, marks: &[Mark], rings: &[f32], means: &mut [f64]) {
     let first = header.attempts() == 0;
     let slots = rings.chunks_exact((config.window as usize).max(1));
@@ -55,10 +55,10 @@ pub fn blend_means(header: &Header, config: &Config, marks: &[Mark], rings: &[f3
     }
 }
 
-/// What steps 3 to 7 found beside the curves.
+/// What steps 3 to 7 find in addition to the curves.
 #[derive(Clone, Copy, Debug)]
 pub struct Findings {
-    /// What the ceiling clipped.
+    /// Bins that the ceiling clipped.
     pub ceiling: Ceiling,
     /// Whether any error is above 0.
     pub signal: bool,
@@ -69,7 +69,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// What looks wrong.
+    /// The warning of these findings.
     pub fn warning(&self, bins: usize) -> Warning {
         if 4 * self.ceiling.above_identity as usize > bins {
             Warning::ErrorsAboveIdentity
@@ -81,9 +81,10 @@ impl Findings {
     }
 }
 
-/// Steps 3 to 7, in arrays of K numbers: `error` goes in as the means m_k (x0
-/// space, per dimension) and comes out under its ceiling; `y` receives the logarithm of its
-/// rate, `rho` the target. `accepted` is ln c of the last accepted refresh.
+/// Steps 3 to 7, in arrays of K numbers. `error` holds the means m_k (x0 space,
+/// squared, per dimension) on entry and the capped ones on return; `y` receives the
+/// logarithm of the rate, `rho` the target. `accepted` is ln c of the last accepted
+/// refresh.
 pub fn find_target(
     config: &Config,
     grid: &Grid,
@@ -100,13 +101,13 @@ pub fn find_target(
     let rate = Rate::new(grid, y);
     // 5. The pivot.
     let pivot = if signal { pivot::find(config, &rate, ln_scale, rho, accepted) } else { Found::NONE };
-    // 6, 7. The gate, and the target behind it.
+    // 6, 7. The gate, and the gated target.
     target(&rate, |k| gate(config.gate_exponent, pivot.ln_c, grid.ln_centre(k)), rho);
     Findings { ceiling, signal, ln_scale, pivot }
 }
 
 /// Step 11: why the density `pi`, before coverage, must not become the sampler.
-fn guarded(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64]) -> Hold {
+fn hold_reason(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64]) -> Hold {
     if !findings.signal {
         Hold::NoSignal
     } else if findings.pivot.rule == PivotRule::None {
@@ -122,23 +123,23 @@ fn guarded(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64]) -> Hol
 }
 
 /// Integral of the rate over bin `k`, nats per dimension (11).
-pub fn nats(rate: &Rate, k: usize) -> f64 {
+pub fn bin_information(rate: &Rate, k: usize) -> f64 {
     exp(rate.q(k)) * rate.grid.width()
 }
 
-/// A refresh of the block, whether due or not.
+/// Refreshes the block, whether or not a refresh is due.
 ///
 /// # Errors
 /// `Corrupt` where the block's configuration is not valid.
 #[cold]
 pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
-    // By reference: a moved configuration would be on the stack twice.
+    // By reference: a configuration passed by value would be on the stack twice.
     let config = Config::from_record(&block.header.config);
     let config = config.as_ref().map_err(|_| Error::Corrupt)?;
     let accepted = block.header.accepted_pivot();
     let ViewMut { header, edges, centres, marks, rings, ema, weight, guide, .. } = block;
     let grid = Grid::stored(config, edges, centres);
-    // Room for three curves: the guide, which is derived and written anew below.
+    // Scratch memory for three curves: the guide, which is derived and is written again below.
     let room: &mut [f64] = bytemuck::try_cast_slice_mut(guide).map_err(|_| Error::Corrupt)?;
     let (error, rest) = room.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
     let (y, rest) = rest.split_at_mut_checked(grid.bins()).ok_or(Error::Corrupt)?;
@@ -154,7 +155,7 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     // 8. The density.
     density(config, &grid, weight, masses);
     // 11. The guard, on the density before coverage.
-    let hold = guarded(config, &findings, &rate, masses);
+    let hold = hold_reason(config, &findings, &rate, masses);
     let summary = &mut header.summary;
     summary.warning = findings.warning(grid.bins()).code();
     summary.clipped = findings.ceiling.clipped;
@@ -173,7 +174,7 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     summary.peak_sigma = peak_sigma;
     summary.information_nats = 0.0;
     for k in 0..grid.bins() {
-        summary.information_nats += nats(&rate, k);
+        summary.information_nats += bin_information(&rate, k);
     }
     // 9. Coverage.
     add_coverage(masses, config.coverage);

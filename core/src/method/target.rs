@@ -1,4 +1,4 @@
-//! The target: where the information resolves, as masses of bins (13).
+//! The target: the gated information rate, as masses of bins (13).
 
 use crate::maths::{exp, normalise};
 use crate::method::rate::Rate;
@@ -22,8 +22,9 @@ pub fn unnormalised(rate: &Rate, gate: f64, highest_q: f64, k: usize) -> f64 {
     gate * exp(rate.q(k) - highest_q)
 }
 
-/// Step 7 (docs/specification.md#target): rho_k proportional to g_k exp(q_k), summing to 1. All bins are
-/// equally wide in ln sigma, which q is per unit of.
+/// Step 7 (docs/specification.md#target): rho_k proportional to g_k exp(q_k), summing
+/// to 1. All bins have the same width in ln sigma, and q is a rate per unit of ln
+/// sigma.
 pub fn target(rate: &Rate, gate: impl Fn(usize) -> f64, rho: &mut [f64]) {
     let highest = rate.peak_q();
     for (k, rho) in rho.iter_mut().enumerate() {

@@ -1,9 +1,9 @@
-//! Little-endian numbers in bytes: what snapshots and journals are made of.
+//! Little-endian numbers in bytes, for snapshots and journals.
 
 use crate::config::raw::RawConfig;
 
-/// Writes numbers one after the other; what does not fit is dropped, so callers
-/// check the room first.
+/// Writes numbers one after the other. A number that does not fit is dropped; callers
+/// check the length first.
 pub(crate) struct Writer<'a> {
     rest: &'a mut [u8],
 }
@@ -28,7 +28,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Reads numbers one after the other; none once the bytes have run out.
+/// Reads numbers one after the other; gives none when too few bytes are left.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
@@ -78,24 +78,24 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Cursor::new(bytes.get(at..)?).u64()
 }
 
-/// Numbers of one kind: the caller's own, or packed little-endian in bytes,
-/// where they have neither the alignment nor the byte order of this machine.
+/// Numbers of one type: the caller's slice, or packed little-endian in bytes, which
+/// need not have this machine's alignment and byte order.
 macro_rules! numbers {
     ($(#[$doc:meta])* $name:ident, $kind:ty) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub enum $name<'a> {
-            /// The caller's.
-            Own(&'a [$kind]),
+            /// The caller's slice.
+            Slice(&'a [$kind]),
             /// Little-endian, one after the other.
             Packed(&'a [u8]),
         }
 
         impl $name<'_> {
-            /// How many.
+            /// How many there are.
             pub fn len(&self) -> usize {
                 match self {
-                    Self::Own(numbers) => numbers.len(),
+                    Self::Slice(numbers) => numbers.len(),
                     Self::Packed(bytes) => bytes.len() / size_of::<$kind>(),
                 }
             }
@@ -109,7 +109,7 @@ macro_rules! numbers {
             #[inline]
             pub fn get(&self, i: usize) -> $kind {
                 match self {
-                    Self::Own(numbers) => numbers.get(i).copied().unwrap_or(0.0),
+                    Self::Slice(numbers) => numbers.get(i).copied().unwrap_or(0.0),
                     Self::Packed(bytes) => bytes
                         .get(i.saturating_mul(size_of::<$kind>())..)
                         .and_then(|bytes| bytes.first_chunk())
@@ -122,7 +122,7 @@ macro_rules! numbers {
                 (0..self.len()).map(|i| self.get(i))
             }
 
-            /// Copies what fits.
+            /// Copies as many as fit.
             #[allow(dead_code, reason = "tables are copied, losses are not")]
             pub(crate) fn copy_to(&self, to: &mut [$kind]) {
                 for (to, x) in to.iter_mut().zip(self.iter()) {
@@ -140,14 +140,14 @@ macro_rules! numbers {
 }
 numbers! {
     /// f32 numbers of a record: sigmas or errors.
-    Floats, f32
+    F32Values, f32
 }
 numbers! {
     /// f64 numbers of a record: a table of weights or masses.
-    Doubles, f64
+    F64Values, f64
 }
 
-/// The configuration as it is stored: its fields in the struct's order.
+/// Bytes of a stored configuration: its fields in the struct's order.
 pub(crate) const CONFIG_BYTES: usize = size_of::<RawConfig>();
 
 pub(crate) fn write_config(record: &RawConfig, writer: &mut Writer<'_>) {

@@ -1,5 +1,5 @@
-//! CRC-32 (the one of zip and PNG): one table of a kilobyte, where a library made
-//! for speed brings sixteen and more code than the rest of a snapshot.
+//! CRC-32, as zip and PNG use it, with one table of a kilobyte. A crate made for speed
+//! has sixteen such tables and more code than the rest of a snapshot.
 
 #[test]
 fn example() {

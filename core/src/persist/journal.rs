@@ -4,8 +4,9 @@
 //! A head, then records, little-endian throughout. The first record starts the
 //! run (a configuration with its seed, or the snapshot of a block); each later one
 //! is a call: draws, observations, steps, control; a digest follows every
-//! refresh. Sigmas that were drawn are not stored, their numbers in the stream
-//! are. [`crate::Recorder`] writes records, [`crate::persist::replay`] executes them.
+//! refresh. Sigmas that the run drew are not stored; their numbers in the stream of
+//! draws are. [`crate::Recorder`] writes records, [`crate::persist::replay`] executes
+//! them.
 //!
 //! | bytes | of the head |
 //! |---|---|
@@ -34,30 +35,30 @@ use crate::config::raw::RawConfig;
 use crate::error::Error;
 use crate::maths::MAX_BINS;
 use crate::persist::bytes::{CONFIG_BYTES, Cursor, Writer, read_config, write_config};
-pub use crate::persist::bytes::{Doubles, Floats};
+pub use crate::persist::bytes::{F32Values, F64Values};
 use crate::persist::checksum::crc32;
 use crate::persist::recent_draws::LARGEST_PAGE;
 
 /// The first eight bytes of every journal.
 pub const MAGIC: [u8; 8] = *b"INFNOJRN";
 
-/// Changes whenever the order or the meaning of the bytes does.
+/// Changes whenever the order or the meaning of the bytes changes.
 pub const VERSION: u32 = 1;
 
-/// What writers put into [`Head::abi`]. It is not the version of the C ABI: nothing
-/// in a journal depends on that one, and the same run must give the same bytes.
+/// The value that writers put into [`Head::abi`]. It is not the version of the C ABI: a
+/// journal does not depend on that version, and the same run must give the same bytes.
 pub const HEAD_ABI: u32 = 1;
 
 /// Bytes of the head.
 pub const HEAD: usize = 24;
 
-/// Bytes of a record beyond its payload.
+/// Bytes of a record in addition to its payload.
 pub const OVERHEAD: usize = 12;
 
 /// The most pairs that one record holds.
 pub const MOST_PAIRS: usize = 1 << 28;
 
-/// Room that suffices for the record of any one call on n pairs.
+/// Bytes that are enough for the record of any call on n pairs.
 pub const fn room(n: usize) -> usize {
     // An observation of given sigmas with a mask, or a reconfiguration.
     (OVERHEAD + 4 + CONFIG_BYTES + 8 * MAX_BINS).saturating_add(n.saturating_mul(9))
@@ -66,10 +67,9 @@ pub const fn room(n: usize) -> usize {
 /// The head of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// [`HEAD_ABI`] of the library that wrote it; readers take any.
+    /// [`HEAD_ABI`] of the library that wrote it; readers accept any.
     pub abi: u32,
-    /// Draws that a page of the writer's memory of recent draws holds: a reader
-    /// needs as many.
+    /// Draws that a page of the writer's recent draws holds; a reader needs as many.
     pub page: u32,
 }
 
@@ -93,8 +93,8 @@ impl Head {
     /// Reads the head at the start of a journal; returns its length too.
     ///
     /// # Errors
-    /// `Truncated`, `NotAJournal`, `JournalVersion`, `Checksum`, `Record` (a page
-    /// that no writer has).
+    /// `Truncated`, `NotAJournal`, `JournalVersion`, `Checksum`, `Record` (a page size
+    /// that no writer uses).
     pub fn decode(bytes: &[u8]) -> Result<(Self, usize), Error> {
         let mut cursor = Cursor::new(bytes);
         let magic: [u8; 8] = cursor.array().ok_or(Error::Truncated)?;
@@ -111,7 +111,7 @@ impl Head {
         if crc32(body) != sum {
             return Err(Error::Checksum);
         }
-        // A reader is told to allocate by it.
+        // A reader allocates this much, so it is bounded here.
         if page == 0 || page as usize > LARGEST_PAGE {
             return Err(Error::Record);
         }
@@ -122,35 +122,35 @@ impl Head {
 /// The sigmas of an observation.
 #[derive(Clone, Copy, Debug)]
 pub enum Sigmas<'a> {
-    /// Draws of this run, from this number in its stream on.
+    /// Consecutive draws of this run.
     Drawn {
-        /// The number of the first one: how many were drawn before it.
+        /// The number of the first: how many sigmas were drawn before it.
         first: u64,
     },
-    /// Any others.
-    Given(Floats<'a>),
+    /// Any other sigmas, stored.
+    Given(F32Values<'a>),
 }
 
 /// One entry of a journal.
 #[derive(Clone, Copy, Debug)]
 pub enum Record<'a> {
-    /// The run starts afresh; always the first record.
+    /// The run starts from a configuration and a seed; always the first record.
     Start {
         /// The configuration.
         config: RawConfig,
         /// The seed.
         seed: u64,
         /// The caller's K weights, if any.
-        weight: Option<Doubles<'a>>,
+        weight: Option<F64Values<'a>>,
         /// The caller's K baseline masses, if any.
-        baseline: Option<Doubles<'a>>,
+        baseline: Option<F64Values<'a>>,
     },
     /// The run starts from the snapshot of a block; always the first record.
     Snapshot {
-        /// What `save` wrote.
+        /// The bytes that `save` wrote.
         snapshot: &'a [u8],
     },
-    /// Draws: the slice of `rank` out of a global batch of `world * n`.
+    /// Draws: the slice of `rank` in a global batch of `world * n`.
     Sample {
         /// Draws of this rank.
         n: u64,
@@ -161,10 +161,10 @@ pub enum Record<'a> {
     },
     /// Observations.
     Observe {
-        /// Where they were measured.
+        /// The sigmas at which the errors were measured.
         sigma: Sigmas<'a>,
         /// Errors in the objective's own space.
-        error: Floats<'a>,
+        error: F32Values<'a>,
         /// 0 leaves a pair out.
         mask: Option<&'a [u8]>,
     },
@@ -172,17 +172,17 @@ pub enum Record<'a> {
     Step,
     /// Refreshes are stopped, or allowed again.
     Freeze {
-        /// Stopped.
+        /// Whether they are stopped.
         frozen: bool,
     },
     /// Another configuration takes over.
     Reconfigure {
-        /// The new one.
+        /// The new configuration.
         config: RawConfig,
         /// Its K weights, if they change.
-        weight: Option<Doubles<'a>>,
+        weight: Option<F64Values<'a>>,
     },
-    /// What a replay must agree with.
+    /// A digest that a replay must reproduce.
     Digest {
         /// Optimizer steps so far.
         steps: u64,
@@ -207,7 +207,7 @@ const MASKED: u32 = 2;
 const WEIGHT: u32 = 1;
 const BASELINE: u32 = 2;
 
-fn length(table: &Option<Doubles<'_>>) -> usize {
+fn length(table: &Option<F64Values<'_>>) -> usize {
     table.map_or(0, |table| table.len().saturating_mul(8))
 }
 
@@ -276,7 +276,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// An [`Record::Snapshot`] whose `bytes` bytes are written in place by `save`.
+    /// Writes a [`Record::Snapshot`] whose `bytes` bytes are written in place by `save`.
     pub(crate) fn encode_snapshot(
         bytes: usize,
         out: &mut [u8],
@@ -286,7 +286,7 @@ impl<'a> Record<'a> {
     }
 
     fn write(&self, writer: &mut Writer<'_>) {
-        let table = |table: &Option<Doubles<'_>>, flag| if table.is_some() { flag } else { 0 };
+        let table = |table: &Option<F64Values<'_>>, flag| if table.is_some() { flag } else { 0 };
         match self {
             Record::Start { config, seed, weight, baseline } => {
                 writer.put((table(weight, WEIGHT) | table(baseline, BASELINE)).to_le_bytes());
@@ -345,7 +345,7 @@ impl<'a> Record<'a> {
         if payload.is_empty() { Ok((record, total)) } else { Err(Error::Record) }
     }
 
-    /// Bytes of the record that `bytes` begin with, by its first eight.
+    /// Length in bytes of the record at the start of `bytes`, from its first eight bytes.
     ///
     /// # Errors
     /// `Truncated` where there are fewer, `Checksum`.
@@ -382,9 +382,9 @@ impl<'a> Record<'a> {
                 let sigma = if flags & DRAWN != 0 {
                     Sigmas::Drawn { first: payload.u64()? }
                 } else {
-                    Sigmas::Given(Floats::Packed(payload.bytes(bytes)?))
+                    Sigmas::Given(F32Values::Packed(payload.bytes(bytes)?))
                 };
-                let error = Floats::Packed(payload.bytes(bytes)?);
+                let error = F32Values::Packed(payload.bytes(bytes)?);
                 let mask = if flags & MASKED != 0 { Some(payload.bytes(n)?) } else { None };
                 Record::Observe { sigma, error, mask }
             }
@@ -423,30 +423,30 @@ fn frame(
     Ok(total)
 }
 
-/// Flags, if no other than the known ones are set.
+/// The flags, if only known ones are set.
 fn known(flags: u32, mask: u32) -> Option<u32> {
     if flags & !mask == 0 { Some(flags) } else { None }
 }
 
 /// A table of K numbers, if there is one.
-fn doubles<'a>(payload: &mut Cursor<'a>, present: bool, config: &RawConfig) -> Option<Option<Doubles<'a>>> {
+fn doubles<'a>(payload: &mut Cursor<'a>, present: bool, config: &RawConfig) -> Option<Option<F64Values<'a>>> {
     if !present {
         return Some(None);
     }
     let bytes = (config.bins as usize).checked_mul(8)?;
-    Some(Some(Doubles::Packed(payload.bytes(bytes)?)))
+    Some(Some(F64Values::Packed(payload.bytes(bytes)?)))
 }
 
-/// What guards the length: a damaged one must not look like a torn record.
+/// The checksum of length and kind: a record with a damaged length must not look like a torn one.
 fn head_check(length: u32, kind: u8) -> u32 {
     let [a, b, c, d] = length.to_le_bytes();
     crc32(&[a, b, c, d, kind])
 }
 
 /// Whether `rest`, the bytes after the last whole record of a file, are what an
-/// interrupted write leaves: a record that the file ends within, zeros, or a record
-/// whose end is still zeros, where a file system had made room for it. Such a tail
-/// is cut off; anything else is damage.
+/// interrupted write leaves: the beginning of a record, zeros, or a record whose last
+/// bytes are still zero because the file system had only reserved them. Such a tail can
+/// be cut off; anything else is damage.
 pub fn is_torn(rest: &[u8]) -> bool {
     let zero = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
     match Record::decode(rest) {
@@ -471,8 +471,8 @@ mod tests {
         mask: &'a [u8],
     ) -> Vec<Record<'a>> {
         let config = Config { bins: tables.len() as u32, ..Config::DEFAULT }.to_record();
-        let (weight, error) = (Some(Doubles::Own(tables)), Floats::Own(error));
-        let given = Sigmas::Given(Floats::Own(sigma));
+        let (weight, error) = (Some(F64Values::Slice(tables)), F32Values::Slice(error));
+        let given = Sigmas::Given(F32Values::Slice(sigma));
         vec![
             Record::Start { config, seed: 9, weight: None, baseline: None },
             Record::Start { config, seed: u64::MAX, weight, baseline: weight },
@@ -480,7 +480,7 @@ mod tests {
             Record::Sample { n: 1 << 32, rank: 3, world: 8 },
             Record::Observe { sigma: Sigmas::Drawn { first: 1 << 40 }, error, mask: None },
             Record::Observe { sigma: given, error, mask: Some(mask) },
-            Record::Observe { sigma: given, error: Floats::Own(&[]), mask: None },
+            Record::Observe { sigma: given, error: F32Values::Slice(&[]), mask: None },
             Record::Step,
             Record::Freeze { frozen: true },
             Record::Reconfigure { config, weight },
@@ -496,7 +496,7 @@ mod tests {
         for record in every_kind(&tables, &sigma, &error, &mask) {
             let mut bytes = vec![0; record.bytes()];
             match record.encode(&mut bytes) {
-                // No sigma for each error: refused.
+                // Not one sigma for each error: refused.
                 Err(error) => assert_eq!(error, Error::Length),
                 Ok(used) => {
                     assert_eq!(used, bytes.len());

@@ -1,4 +1,4 @@
-//! What leaves the block: snapshots of a schedule, journals of a run.
+//! Portable bytes: snapshots of a schedule, journals of a run.
 
 pub mod bytes;
 pub mod checksum;

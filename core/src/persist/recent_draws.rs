@@ -1,17 +1,16 @@
-//! Recent draws: what lets a journal name sigmas by number instead of storing
-//! them.
+//! Recent draws: with them a journal names sigmas by number instead of storing them.
 //!
 //! Every sigma has a number: how many were drawn before it. Two pages hold the
 //! latest batches; a batch never straddles them, and when the current page is
 //! full the other one is overwritten. So at least the last `page` draws are
-//! remembered, whatever micro-batches, ranks or lags cut them into.
+//! available, however micro-batches, ranks or delays divide them.
 //!
 //! ```
 //! use infonoise::recent_draws::{Recent, recent_words};
 //! let mut words = vec![0; recent_words(256)];
 //! let mut recent = Recent::init(&mut words, 256, 1000).unwrap(); // the run's 1000th draw
-//! recent.place(4).unwrap().copy_from_slice(&[0.1, 0.2, 0.3, 0.4]);
-//! recent.keep(4);
+//! recent.reserve(4).unwrap().copy_from_slice(&[0.1, 0.2, 0.3, 0.4]);
+//! recent.commit(4);
 //! assert_eq!(recent.get(1002), Some(0.3));
 //! assert_eq!(recent.find(&[0.2, 0.3]), Some(1001));
 //! assert_eq!(recent.find(&[0.3, 0.2]), None);
@@ -36,7 +35,7 @@ struct Head {
     current: u64,
     /// The number of the next draw.
     next: u64,
-    /// After the last observed one: where the next observation is looked for.
+    /// The number after the last draw that was found: the next search begins there.
     cursor: u64,
     /// For each page the number of its first draw, and how many it holds.
     spans: [[u64; 2]; 2],
@@ -45,19 +44,19 @@ struct Head {
 
 const HEAD_WORDS: usize = size_of::<Head>() / 8;
 
-/// Words that remember the last `page` draws.
+/// Words that are needed to store the last `page` draws.
 pub const fn recent_words(page: usize) -> usize {
     HEAD_WORDS + 2 * page.div_ceil(2)
 }
 
-/// The memory of recent draws, on the caller's words.
+/// The last draws of a run, in the caller's words.
 pub struct Recent<'a> {
     head: &'a mut Head,
     pages: [&'a mut [f32]; 2],
 }
 
 impl<'a> Recent<'a> {
-    /// Starts a memory of `page` draws in `words`; `next` draws came before.
+    /// Starts an empty store of `page` draws in `words`; `next` draws were made before.
     ///
     /// # Errors
     /// `Argument` unless 1 <= page <= 2^28, `TooSmall`.
@@ -75,7 +74,7 @@ impl<'a> Recent<'a> {
         Self::open(words)
     }
 
-    /// Borrows a memory after checking its head, in O(1).
+    /// Borrows the store after checking its head, in O(1).
     ///
     /// # Errors
     /// `TooSmall`, `NotAJournal`.
@@ -105,8 +104,8 @@ impl<'a> Recent<'a> {
         self.head.next
     }
 
-    /// The page that a batch of `n` goes to and how much of it is taken; none if
-    /// the batch is larger than a page.
+    /// The page that a batch of `n` goes to, and how many of its slots are used; none
+    /// if the batch is larger than a page.
     fn target(&self, n: usize) -> Option<(usize, usize)> {
         let current = self.head.current as usize & 1;
         let used = self.head.spans.get(current)?[1] as usize;
@@ -119,15 +118,15 @@ impl<'a> Recent<'a> {
         }
     }
 
-    /// Where a batch of `n` goes, before [`Recent::keep`] makes it the latest;
+    /// The slots for the next batch of `n`, to be written before [`Recent::commit`];
     /// none if it is larger than a page.
-    pub fn place(&mut self, n: usize) -> Option<&mut [f32]> {
+    pub fn reserve(&mut self, n: usize) -> Option<&mut [f32]> {
         let (page, used) = self.target(n)?;
         self.pages.get_mut(page)?.get_mut(used..used.checked_add(n)?)
     }
 
-    /// Counts the `n` sigmas that were written to their place.
-    pub fn keep(&mut self, n: usize) {
+    /// Makes the `n` sigmas written to [`Recent::reserve`]'s slots the latest draws.
+    pub fn commit(&mut self, n: usize) {
         let Some((page, used)) = self.target(n) else { return };
         self.head.current = page as u64;
         if let Some(span) = self.head.spans.get_mut(page) {
@@ -139,13 +138,13 @@ impl<'a> Recent<'a> {
         self.head.next = self.head.next.wrapping_add(n as u64);
     }
 
-    /// Counts `n` draws that are not remembered, and forgets those before.
+    /// Counts `n` draws that are not stored, and drops those stored before.
     pub fn skip(&mut self, n: u64) {
         self.head.next = self.head.next.wrapping_add(n);
         self.head.spans = [[self.head.next, 0]; 2];
     }
 
-    /// Draw number `draw`, if it is remembered.
+    /// Draw number `draw`, if it is stored.
     #[inline]
     pub fn get(&self, draw: u64) -> Option<f32> {
         for (span, page) in self.head.spans.iter().zip(&self.pages) {
@@ -157,8 +156,8 @@ impl<'a> Recent<'a> {
         None
     }
 
-    /// The number of the first of these sigmas, if they are remembered one
-    /// after the other: looked for after the last ones found, then anywhere.
+    /// The number of the first of these sigmas, if they are stored one after the other.
+    /// The search begins after the draws that were found last, then covers all.
     pub fn find(&mut self, sigma: &[f32]) -> Option<u64> {
         let &wanted = sigma.first()?;
         let found = if self.holds(self.head.cursor, sigma) {
@@ -176,7 +175,7 @@ impl<'a> Recent<'a> {
         Some(found)
     }
 
-    /// Whether the draws from number `first` on are these, bit by bit.
+    /// Whether the draws from number `first` on have the bits of `sigma`.
     fn holds(&self, first: u64, sigma: &[f32]) -> bool {
         let mut draw = first;
         sigma.iter().all(|x| {
@@ -197,11 +196,11 @@ mod tests {
         let mut recent = Recent::init(&mut words, 37, 5).unwrap();
         let mut drawn = 0u64;
         for n in [5usize, 37, 1, 36, 20, 20, 3, 0, 37, 2].into_iter().cycle().take(200) {
-            let place = recent.place(n).unwrap();
+            let place = recent.reserve(n).unwrap();
             for (i, slot) in place.iter_mut().enumerate() {
                 *slot = (drawn + i as u64) as f32;
             }
-            recent.keep(n);
+            recent.commit(n);
             drawn += n as u64;
             assert_eq!(recent.next(), drawn + 5);
             for draw in drawn.saturating_sub(37)..drawn {
@@ -211,7 +210,7 @@ mod tests {
             let tail: Vec<f32> = (drawn.saturating_sub(30)..drawn).map(|draw| draw as f32).collect();
             assert_eq!(recent.find(&tail), (!tail.is_empty()).then(|| drawn.saturating_sub(30) + 5));
         }
-        assert!(recent.place(38).is_none());
+        assert!(recent.reserve(38).is_none());
         recent.skip(1000);
         assert_eq!((recent.next(), recent.get(drawn + 4)), (drawn + 1005, None));
     }
@@ -225,8 +224,8 @@ mod tests {
                 words[word] = bits;
                 let Ok(mut recent) = Recent::open(&mut words) else { continue };
                 for n in [0, 1, 36, 37, 38] {
-                    recent.place(n);
-                    recent.keep(n);
+                    recent.reserve(n);
+                    recent.commit(n);
                     recent.find(&[0.0; 3]);
                     recent.get(bits);
                 }

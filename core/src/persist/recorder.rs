@@ -1,8 +1,8 @@
-//! The recorder: the scheduler's verbs, each writes its record.
+//! The recorder: the scheduler's calls, each of which also writes its record.
 //!
-//! Every call does what the scheduler's own does and writes the record into the
-//! caller's buffer; the caller appends the bytes to a file, in order. If it
-//! fails, nothing was done and nothing is to be written.
+//! Every call does what the scheduler's call of that name does, and writes the record
+//! into the caller's buffer; the caller appends the bytes to a file, in order. If a
+//! call fails, nothing has changed and nothing is to be appended.
 //!
 //! ```
 //! use infonoise::recent_draws::recent_words;
@@ -25,7 +25,7 @@
 
 use crate::config::{Baseline, Config};
 use crate::error::Error;
-use crate::persist::journal::{Doubles, Floats, HEAD_ABI, Head, OVERHEAD, Record, Sigmas};
+use crate::persist::journal::{F32Values, F64Values, HEAD_ABI, Head, OVERHEAD, Record, Sigmas};
 use crate::persist::recent_draws::Recent;
 use crate::persist::snapshot;
 use crate::scheduler::{Scheduler, Step};
@@ -42,9 +42,9 @@ pub const fn begin_room(bins: usize, window: usize) -> usize {
 
 impl<'a> Recorder<'a> {
     /// Begins a journal of `scheduler` and writes its head and first record: the
-    /// configuration and `seed` if the block is fresh from that seed, its snapshot
-    /// otherwise. `words` remember the last `page` draws (at least a global
-    /// batch, and what is drawn ahead of the observations).
+    /// configuration and `seed` if the block has just been initialised with them, its
+    /// snapshot otherwise. `words` stores the last `page` draws: at least a global
+    /// batch and what is drawn before it is observed.
     ///
     /// # Errors
     /// `TooSmall` (`words`, or `out` shorter than [`begin_room`]), `Argument`
@@ -101,7 +101,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// As [`Scheduler::observe_masked`]; returns the rejected pairs and the
-    /// record's length. Sigmas that were drawn lately are stored by number.
+    /// record's length. Sigmas that are among the recent draws are stored by number.
     ///
     /// # Errors
     /// As there; `TooSmall` (`out`), `Argument` (more than 2^28 pairs).
@@ -118,9 +118,9 @@ impl<'a> Recorder<'a> {
         }
         let sigmas = match self.recent.find(sigma) {
             Some(first) => Sigmas::Drawn { first },
-            None => Sigmas::Given(Floats::Own(sigma)),
+            None => Sigmas::Given(F32Values::Slice(sigma)),
         };
-        let used = Record::Observe { sigma: sigmas, error: Floats::Own(error), mask }.encode(out)?;
+        let used = Record::Observe { sigma: sigmas, error: F32Values::Slice(error), mask }.encode(out)?;
         Ok((scheduler.observe_masked(sigma, error, mask)?, used))
     }
 
@@ -169,13 +169,13 @@ impl<'a> Recorder<'a> {
         weight: Option<&[f64]>,
         out: &mut [u8],
     ) -> Result<usize, Error> {
-        let record = Record::Reconfigure { config: config.to_record(), weight: weight.map(Doubles::Own) };
+        let record = Record::Reconfigure { config: config.to_record(), weight: weight.map(F64Values::Slice) };
         let used = record.encode(out)?;
         scheduler.reconfigure(config, weight)?;
         Ok(used)
     }
 
-    /// Writes down the digest as it is now: what a replay must agree with.
+    /// Writes the present digest, which a replay must reproduce.
     ///
     /// # Errors
     /// `TooSmall` (`out`).
@@ -186,17 +186,17 @@ impl<'a> Recorder<'a> {
 
 /// The first record of a fresh block.
 fn start<'a>(config: &Config, seed: u64, (weight, baseline): (&'a [f64], &'a [f64])) -> Record<'a> {
-    // A weight of 1 is what a block without a table holds.
+    // A block without a weight table holds weights of 1.
     let weighted = weight.iter().any(|&w| w != 1.0);
     Record::Start {
         config: config.to_record(),
         seed,
-        weight: if weighted { Some(Doubles::Own(weight)) } else { None },
-        baseline: if config.baseline == Baseline::Table { Some(Doubles::Own(baseline)) } else { None },
+        weight: if weighted { Some(F64Values::Slice(weight)) } else { None },
+        baseline: if config.baseline == Baseline::Table { Some(F64Values::Slice(baseline)) } else { None },
     }
 }
 
-/// Draws the slice of `rank` and remembers the global batch that it is of.
+/// Draws the slice of `rank` and stores the global batch that contains it.
 pub(crate) fn sample(
     scheduler: &mut Scheduler<'_>,
     recent: &mut Recent<'_>,
@@ -209,7 +209,7 @@ pub(crate) fn sample(
     if rank >= world || u32::try_from(total).is_err() {
         return Err(Error::Argument);
     }
-    let Some(place) = recent.place(total) else {
+    let Some(place) = recent.reserve(total) else {
         scheduler.sample_shard(sigma, rank, world)?;
         recent.skip(total as u64);
         return Ok(());
@@ -219,6 +219,6 @@ pub(crate) fn sample(
     for (to, &from) in sigma.iter_mut().zip(slice) {
         *to = from;
     }
-    recent.keep(total);
+    recent.commit(total);
     Ok(())
 }

@@ -30,7 +30,7 @@ use crate::config::Config;
 use crate::config::raw::RawConfig;
 use crate::error::Error;
 use crate::inspect::state_ref::StateRef;
-use crate::persist::journal::{Floats, Head, Record, Sigmas};
+use crate::persist::journal::{F32Values, Head, Record, Sigmas};
 use crate::persist::recent_draws::{Recent, recent_words};
 use crate::persist::snapshot;
 use crate::scheduler::{Scheduler, Step, init};
@@ -48,7 +48,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// By the head and the first record of a journal.
+    /// Reads the sizes from the head and the first record of a journal.
     ///
     /// # Errors
     /// As [`Head::decode`] and [`Record::decode`]; `Record` where the first one
@@ -81,8 +81,8 @@ fn checked(record: &RawConfig) -> Result<Config, Error> {
 /// What a record did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Draws: `recent` holds the global batch from number `first` on, unless it
-    /// is larger than a page.
+    /// Draws. `recent` holds the global batch from number `first` on, unless it is
+    /// larger than a page.
     Sampled {
         /// The number of the global batch's first draw.
         first: u64,
@@ -95,9 +95,9 @@ pub enum Event {
     },
     /// Observations.
     Observed {
-        /// Pairs.
+        /// Pairs of a sigma and an error.
         n: u64,
-        /// Of them rejected.
+        /// How many of them were rejected.
         rejected: u64,
     },
     /// An optimizer step.
@@ -106,13 +106,13 @@ pub enum Event {
     Frozen(bool),
     /// Another configuration took over.
     Reconfigured,
-    /// A digest: the run is the recorded one as long as the two agree.
+    /// A digest: the replay reproduces the run as long as the two are equal.
     Digest {
         /// Optimizer steps so far, as recorded.
         steps: u64,
-        /// As recorded.
+        /// The recorded digest.
         expected: u64,
-        /// As it came out.
+        /// The digest of this replay.
         found: u64,
     },
 }
@@ -121,7 +121,8 @@ pub enum Event {
 /// returns the number of bytes read.
 ///
 /// # Errors
-/// As [`Needs::of`]; `TooSmall`; what the run's start is refused for.
+/// As [`Needs::of`]; `TooSmall`; as [`Scheduler::init_with`] or [`Scheduler::load`], by
+/// which the run starts.
 pub fn begin<'s, 'a>(
     words: &'s mut [u64],
     memory: &'a mut [u64],
@@ -161,7 +162,7 @@ fn snapshot_in(journal: &[u8]) -> Result<Option<&[u8]>, Error> {
 /// Starts the run from the configuration of the first record.
 #[inline(never)]
 fn start(words: &mut [u64], journal: &[u8]) -> Result<(), Error> {
-    // By reference: what is moved is on the stack twice.
+    // By reference: a value that is moved is on the stack twice.
     match &first(journal) {
         Ok((_, Record::Start { config, seed, weight, baseline }, _)) => match &checked(config) {
             Ok(config) => init(words, config, *seed, *weight, *baseline),
@@ -175,8 +176,8 @@ fn start(words: &mut [u64], journal: &[u8]) -> Result<(), Error> {
 /// Executes the record at the start of `bytes`; returns its length too.
 ///
 /// # Errors
-/// As [`Record::decode`]; `Record` for one that does not fit the run. The
-/// scheduler may then have taken a part of an observation.
+/// As [`Record::decode`]; `Record` for a record that does not fit the run. The
+/// scheduler may then have taken part of an observation.
 pub fn apply(
     scheduler: &mut Scheduler<'_>,
     recent: &mut Recent<'_>,
@@ -210,7 +211,7 @@ pub fn apply(
     Ok((event, used))
 }
 
-/// Draws the global batch that a rank's slice is of.
+/// Draws the global batch that contains a rank's slice.
 fn draw(
     scheduler: &mut Scheduler<'_>,
     recent: &mut Recent<'_>,
@@ -220,12 +221,12 @@ fn draw(
 ) -> Result<(), Error> {
     let total = n.checked_mul(world.into()).filter(|&total| total <= u64::from(u32::MAX));
     let (Some(total), true) = (total, rank < world) else { return Err(Error::Record) };
-    match recent.place(total as usize) {
+    match recent.reserve(total as usize) {
         Some(place) => {
             scheduler.sample(place)?;
-            recent.keep(total as usize);
+            recent.commit(total as usize);
         }
-        // Too many to remember: the stream and the count go on all the same.
+        // Too many to store: the generator and the count advance all the same.
         None => {
             scheduler.sample_shard(&mut [0.0], 0, total as u32)?;
             recent.skip(total);
@@ -234,12 +235,12 @@ fn draw(
     Ok(())
 }
 
-/// Observes piece by piece: how observations are cut into calls does not matter.
+/// Observes in pieces; the division of observations into calls does not matter.
 fn observe(
     scheduler: &mut Scheduler<'_>,
     recent: &Recent<'_>,
     sigma: &Sigmas<'_>,
-    error: &Floats<'_>,
+    error: &F32Values<'_>,
     mask: Option<&[u8]>,
 ) -> Result<u64, Error> {
     const PIECE: usize = 64;

@@ -1,9 +1,9 @@
 //! Snapshots: a schedule as portable bytes, for checkpoints and other machines.
 //!
 //! Little-endian, field by field: a head, the configuration, the scalars, the
-//! arrays, a CRC-32. Derived tables are left out and rebuilt at load, so an
-//! snapshot outlives changes of the block's layout. Loading checks everything
-//! before it touches the target.
+//! arrays, a CRC-32. Derived tables are not stored but rebuilt at load, so a snapshot
+//! stays valid when the block's layout changes. Loading checks everything before it
+//! writes to the target.
 //!
 //! ```
 //! use infonoise::{snapshot, state_words, Config, Scheduler};
@@ -33,7 +33,7 @@ use crate::method::pivot::PivotRule;
 use crate::method::rate::{Rate, log_errors};
 use crate::method::refresh::Warning;
 use crate::persist::bytes::{
-    CONFIG_BYTES, Cursor, Doubles, Writer, read_config, u32_at, u64_at, write_config,
+    CONFIG_BYTES, Cursor, F64Values, Writer, read_config, u32_at, u64_at, write_config,
 };
 use crate::persist::checksum::crc32;
 use crate::state::block::{Header, LAYOUT, MAGIC, View, ViewMut, fresh_header, state_words};
@@ -43,13 +43,13 @@ use bytemuck::Zeroable;
 /// The first eight bytes of every snapshot.
 pub const SNAPSHOT_MAGIC: [u8; 8] = *b"INFNOIMG";
 
-/// Changes whenever the order or the meaning of the bytes does.
+/// Changes whenever the order or the meaning of the bytes changes.
 pub const SNAPSHOT_VERSION: u32 = 1;
 
 /// Head: magic, version, configuration bytes, snapshot bytes.
 const HEAD: usize = 8 + 4 + 4 + 8;
 
-/// Byte offsets of what a snapshot of (bins, window) holds.
+/// Byte offsets in a snapshot of (bins, window).
 struct Places {
     config: usize,
     scalars: usize,
@@ -82,7 +82,7 @@ pub const fn bytes(bins: usize, window: usize) -> usize {
     Places::new(bins, window).end
 }
 
-/// How a scalar of the header is written: as a word.
+/// A scalar of the header as the u64 that is written.
 macro_rules! written {
     (word $place:expr) => {
         $place
@@ -95,7 +95,7 @@ macro_rules! written {
     };
 }
 
-/// A scalar of a word: the inverse of `written`. A code has 32 bits.
+/// A scalar from its u64, the inverse of `written`. A code has 32 bits.
 macro_rules! read {
     (word $word:expr) => {
         $word
@@ -108,19 +108,19 @@ macro_rules! read {
     };
 }
 
-/// Makes writing and reading of one list.
+/// Generates the writing and the reading of scalars from one list.
 macro_rules! scalars {
     ($($kind:ident ($($place:tt)+);)+) => {
         /// How many there are.
         const SCALARS: usize = [$(stringify!($kind)),+].len();
 
-        /// Everything that is one number, in the snapshot's order.
+        /// All scalars, in the snapshot's order.
         fn scalars(header: &Header) -> [u64; SCALARS] {
             [$(written!($kind header.$($place)+)),+]
         }
 
         /// Writes these scalars into a header, the inverse of [`scalars`]; none where
-        /// a code is too large for one. The derived `last_drawn` is left as it is.
+        /// a code has more than 32 bits. The derived `last_drawn` is not changed.
         fn read_scalars(header: &mut Header, scalars: &mut Cursor<'_>) -> Option<()> {
             $(header.$($place)+ = read!($kind scalars.u64()?);)+
             Some(())
@@ -221,7 +221,7 @@ impl<'a> Snapshot<'a> {
         if (snapshot.len() as u64) < length {
             return Err(Error::Truncated);
         }
-        // Sizes first: the dimensions must explain the length.
+        // Sizes first: the length must be that of a snapshot of these dimensions.
         let (bins, window) = (u32_at(HEAD + 4)?, u32_at(HEAD + 8)?);
         if !(8..=256).contains(&bins) || !(8..=4096).contains(&window) {
             return Err(Error::SnapshotSize);
@@ -304,7 +304,7 @@ impl<'a> Snapshot<'a> {
             && (0..bins).all(|k| self.word(thresholds, k) <= self.word(thresholds, k + 1))
             && (0..bins).all(|k| self.word(seen, k) <= header.observations)
             && [ema, error, density, baseline].into_iter().all(sane)
-            && check_weight(&Doubles::Packed(weights), bins).is_ok()
+            && check_weight(&F64Values::Packed(weights), bins).is_ok()
             && (0..bins).all(|k| self.mark(k).is_some())
             && (0..bins * window as usize).all(|i| self.loss(i) >= 0.0 && self.loss(i).is_finite())
     }
@@ -325,7 +325,7 @@ pub fn state_words_of(snapshot: &[u8]) -> Result<usize, Error> {
 ///
 /// # Errors
 /// As there; nothing is written then.
-// One function after the other, so that their stacks do not add up.
+// Separate functions, called one after the other, so that their stacks do not add up.
 pub fn load(words: &mut [u64], snapshot: &[u8]) -> Result<(), Error> {
     let snapshot = Snapshot::open(snapshot)?;
     snapshot.check()?;
@@ -355,7 +355,7 @@ fn fill(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
         weight,
         baseline,
     } = ViewMut::split(words)?;
-    // By the header, which is sound: a configuration would deepen the stack.
+    // From the header, which has been checked: a configuration would take more stack.
     let RawConfig { bins, sigma_min, sigma_max, .. } = header.config;
     let grid = Grid::between(bins, sigma_min as f32, sigma_max as f32, &[], &[]);
     BinLookup::build(&grid, bin_table, edges);
@@ -442,7 +442,7 @@ mod tests {
         assert_eq!(Scheduler::load(&mut short, &snapshot).err(), Some(Error::TooSmall));
     }
 
-    /// Damage with a matching checksum: indices and values out of range.
+    /// Damaged content with a matching checksum: indices and values out of range.
     #[test]
     fn forged_images_are_corrupt() {
         let (words, snapshot) = trained();

@@ -1,8 +1,8 @@
-//! The block: where everything lies in the caller's words.
+//! The block: the layout of a schedule in the caller's words.
 //!
-//! One header, then the sections below, each at an offset fixed by (bins,
-//! window). No pointers and no padding; every bit pattern can be read. The
-//! words are in the machine's own byte order.
+//! One header, then the sections below, each at an offset that (bins, window)
+//! determines. There are no pointers and no implicit padding, and every bit pattern can
+//! be read. The words are in the machine's own byte order.
 //!
 //! ```
 //! use infonoise::{state_words, Config, Scheduler};
@@ -25,8 +25,7 @@ pub const MAGIC: u64 = u64::from_be_bytes(*b"infonois");
 /// Changes whenever a section moves.
 pub const LAYOUT: u64 = 3;
 
-/// What the last refreshes left for the report, and what the profile in force
-/// is made of.
+/// Results of the last refreshes, for the report and for the profile in force.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Summary {
@@ -36,11 +35,11 @@ pub struct Summary {
     pub warning: u32,
     /// Bins at the ceiling at the last refresh, done or held.
     pub clipped: u32,
-    /// Code of the rule behind the accepted pivot.
+    /// Code of the rule that set the accepted pivot.
     pub rule: u32,
     /// Smoothing passes of the accepted refresh.
     pub smoothing: u32,
-    /// Keeps the words whole.
+    /// Padding to whole words.
     pub reserved: u32,
     /// ln c of the accepted refresh.
     pub ln_c: f64,
@@ -119,11 +118,11 @@ const fn section<T>(count: usize) -> usize {
     (count * size_of::<T>()).div_ceil(8)
 }
 
-/// The table of sections: name, element, count. It makes the layout, a
-/// read-only view and a writing view of it.
+/// Generates the layout, a read-only view and a writing view from the table of
+/// sections: name, element, count.
 macro_rules! sections {
     ($bins:ident, $window:ident; $($(#[$doc:meta])* $name:ident: $element:ty = $count:expr;)+) => {
-        /// Words that a block of `bins` and `window` takes: a multiple of 8.
+        /// Words that a block of `bins` and `window` needs: a multiple of 8.
         pub const fn state_words($bins: usize, $window: usize) -> usize {
             (HEADER_WORDS $(+ section::<$element>($count))+).next_multiple_of(8)
         }
@@ -204,14 +203,14 @@ macro_rules! sections {
 sections! { bins, window;
     /// Thresholds, edges and slopes of the sampler in force.
     columns: u32 = crate::state::draw_table::columns(bins);
-    /// First bin for each cell of words; what a refresh works in, before it writes
-    /// it anew.
+    /// The guide: first bin for each cell of words. A refresh uses it as scratch memory
+    /// and then writes it again.
     guide: u8 = crate::state::draw_table::cells(bins);
     /// First bin for each cell of sigma's bits.
     bin_table: u8 = crate::hot::bin_lookup::cells(bins);
     /// Bits of the edges.
     edges: u32 = crate::hot::bin_lookup::edges(bins);
-    /// Heads, counts and ages of the rings.
+    /// Head, fill and age of each ring.
     marks: Mark = bins;
     /// The losses: `window` slots for each bin.
     rings: f32 = bins * window;
@@ -219,9 +218,9 @@ sections! { bins, window;
     centres: f64 = bins;
     /// m, the EMA of the mean losses.
     ema: f64 = bins;
-    /// m after the ceiling, of the last accepted refresh.
+    /// m after the ceiling, at the last accepted refresh.
     error: f64 = bins;
-    /// y = ln r of that, smoothed as that refresh was.
+    /// y = ln r at the last accepted refresh.
     y: f64 = bins;
     /// pi, the masses of the sampler in force.
     density: f64 = bins;
@@ -231,11 +230,11 @@ sections! { bins, window;
     baseline: f64 = bins;
 }
 
-/// What draws and observations need of a block: its first sections.
+/// The part of a block that draws and observations need: its first sections.
 pub struct Hot<'a> {
     /// The head.
     pub header: &'a mut Header,
-    /// See [`ViewMut`], here and below.
+    /// See [`ViewMut`], also for the following fields.
     pub columns: &'a [u32],
     /// As there.
     pub guide: &'a [u8],
@@ -250,7 +249,7 @@ pub struct Hot<'a> {
 }
 
 impl<'a> Hot<'a> {
-    /// Checks the header in O(1) and finds the sections, and no others.
+    /// Checks the header in O(1) and finds these sections only.
     #[inline]
     pub fn new(words: &'a mut [u64]) -> Result<Self, Error> {
         let ViewMut { header, columns, guide, bin_table, edges, marks, rings, .. } = ViewMut::new(words)?;
@@ -275,7 +274,7 @@ impl ViewMut<'_> {
 }
 
 impl<'a> View<'a> {
-    /// The rate of the last accepted refresh; `grid` is the block's.
+    /// The rate at the last accepted refresh; `grid` is the block's.
     pub fn rate_in_force(&self, grid: &'a Grid<'a>) -> Rate<'a> {
         Rate { grid, y: self.y }
     }
@@ -286,7 +285,7 @@ impl<'a> View<'a> {
         gate(summary.gate_exponent, summary.ln_c, grid.ln_centre(k))
     }
 
-    /// The grid, by its stored edges and centres; none where its ends make no sense.
+    /// The grid, from its stored edges and centres; none where its ends are invalid.
     pub fn grid(&self) -> Option<Grid<'a>> {
         let config = &self.header.config;
         let (low, high) = (config.sigma_min as f32, config.sigma_max as f32);
@@ -299,7 +298,7 @@ fn bytes(words: &[u64]) -> Result<&[u8], Error> {
     try_cast_slice(words).map_err(|_| Error::Corrupt)
 }
 
-/// (bins, window) of a block, once its header says that it can be used.
+/// (bins, window) of a block, if its header says that it can be used.
 pub fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
     let (head, _) = words.split_at_checked(HEADER_WORDS).ok_or(Error::TooSmall)?;
     let header: &Header = bytemuck::try_from_bytes(bytes(head)?).map_err(|_| Error::TooSmall)?;
@@ -323,14 +322,14 @@ pub fn dimensions(words: &[u64]) -> Result<(usize, usize), Error> {
     Ok((bins, window))
 }
 
-/// The head of a block that can be used, to write.
+/// The header of a block that can be used, for writing.
 #[inline(always)]
 pub(crate) fn header_mut(words: &mut [u64]) -> Result<&mut Header, Error> {
     dimensions(words)?;
     fresh_header(words)
 }
 
-/// The place of a head in any words.
+/// The words of a header, whatever they hold.
 #[inline(always)]
 pub(crate) fn fresh_header(words: &mut [u64]) -> Result<&mut Header, Error> {
     let head = words.get_mut(..HEADER_WORDS).ok_or(Error::TooSmall)?;

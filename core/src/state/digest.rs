@@ -2,7 +2,7 @@
 //!
 //! xxh3-64 over a logical list, little-endian: configuration, tables, RNG,
 //! counters, frozen flag, next refresh, EMA, rings with heads and counts,
-//! thresholds. Derived tables and padding are outside it.
+//! thresholds. Derived tables and padding are not part of it.
 //!
 //! ```
 //! use infonoise::{state_words, Config, Scheduler};

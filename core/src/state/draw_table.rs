@@ -1,4 +1,4 @@
-//! Quantiles: the inverse CDF as integers, and the draw.
+//! The draw table: the inverse CDF in integers.
 //!
 //! `thr_k = floor(2^32 cdf_k)`; a 32-bit word u falls into the bin with
 //! `thr_k <= u < thr_{k+1}` and maps linearly into it. A guide table of at least
@@ -27,8 +27,8 @@ fn example() {
 /// 2^32: the end of the words.
 const WORDS: u64 = 1 << 32;
 
-/// Entries of a table for K = `bins`: 64 or 256. With either size known to the
-/// compiler a mask is all that an index needs.
+/// Entries of a table for K = `bins`: 64 or 256. The compiler knows either size, so
+/// that a mask replaces the bounds check of an index.
 pub const fn entries(bins: usize) -> usize {
     if bins <= 64 { 64 } else { 256 }
 }
@@ -43,7 +43,7 @@ pub const fn cells(bins: usize) -> usize {
     32 * entries(bins)
 }
 
-/// The table behind the draws, as it lies in the block.
+/// The table of the draws, as the block stores it.
 #[derive(Clone, Copy)]
 pub struct DrawTable<'a> {
     columns: &'a [u32],
@@ -59,10 +59,10 @@ impl<'a> DrawTable<'a> {
         DrawTable { columns, guide, last: last.min(entries_of(columns).saturating_sub(1)) }
     }
 
-    /// Builds the table of the masses `pi` (docs/specification.md#cdf); returns the
+    /// Builds the table from the masses `pi` (docs/specification.md#cdf); returns the
     /// last bin that is ever drawn.
     pub fn build(grid: &Grid, pi: &[f64], columns: &mut [u32], guide: &mut [u8]) -> usize {
-        Self::fill(grid, columns, guide, ends(pi))
+        Self::fill(grid, columns, guide, upper_thresholds(pi))
     }
 
     /// Builds the table from `end(k)`, the threshold at the upper edge of bin
@@ -71,7 +71,7 @@ impl<'a> DrawTable<'a> {
         for k in grid.bins()..entries_of(columns) {
             Entry::default().write(columns, k);
         }
-        lay_out(grid, guide.len(), end, |k, _, entry, cells| {
+        for_each_bin(grid, guide.len(), end, |k, _, entry, cells| {
             entry.write(columns, k);
             if let Some(cells) = guide.get_mut(cells) {
                 cells.fill(k as u8);
@@ -79,10 +79,10 @@ impl<'a> DrawTable<'a> {
         })
     }
 
-    /// Whether this is the table that its own thresholds make.
+    /// Whether this is the table that its own thresholds give.
     pub fn is_sound(&self, grid: &Grid) -> bool {
         let mut sound = (0..grid.bins()).all(|k| self.threshold(k) <= self.threshold(k + 1));
-        let last = lay_out(
+        let last = for_each_bin(
             grid,
             self.guide.len(),
             |k| self.threshold(k + 1),
@@ -101,7 +101,7 @@ impl<'a> DrawTable<'a> {
         (0..=self.last).rev().find(|&k| self.threshold(k) <= word.into()).unwrap_or(0)
     }
 
-    /// The sigma that `word` stands for.
+    /// The sigma of `word`.
     pub fn draw(&self, word: u32) -> f32 {
         let mut sigma = [0.0];
         self.sequence(&mut sigma, word, 0);
@@ -109,17 +109,17 @@ impl<'a> DrawTable<'a> {
         sigma
     }
 
-    /// The sigmas that the next words of `rng` stand for.
+    /// The sigmas of the next words of `rng`.
     pub fn independent(&self, sigmas: &mut [f32], rng: &mut Xoshiro256PlusPlus) {
         draw::independent(self.columns, self.guide, sigmas, rng);
     }
 
-    /// The sigmas that `word`, `word` + `stride` and so on stand for.
+    /// The sigmas of `word`, `word + stride`, `word + 2 stride` and so on.
     pub fn sequence(&self, sigmas: &mut [f32], word: u32, stride: u32) {
         draw::sequence(self.columns, self.guide, sigmas, word, stride);
     }
 
-    /// Quantile `p` of 0..1, by the map of the draws.
+    /// Quantile `p` (0 to 1) of the draws.
     pub fn quantile(&self, p: f64) -> f32 {
         self.draw((p * WORDS as f64) as u32)
     }
@@ -133,8 +133,8 @@ impl<'a> DrawTable<'a> {
         self.columns.get(k).map_or(WORDS, |&threshold| threshold.into())
     }
 
-    /// Sigma for each word of bin `k`; 0 for a bin that is never drawn. With the
-    /// thresholds and the edges it is all that a draw is made of.
+    /// Increase of sigma from one word of bin `k` to the next; 0 for a bin that is
+    /// never drawn. A draw needs only this, the thresholds and the edges.
     #[inline]
     pub fn slope(&self, k: usize) -> f32 {
         Entry::read(self.columns, k).map_or(0.0, |entry| entry.slope)
@@ -143,7 +143,7 @@ impl<'a> DrawTable<'a> {
 
 /// The thresholds at the upper edges of the bins, in ascending order (step 10):
 /// floor(2^32 cdf), the last one 2^32.
-fn ends(pi: &[f64]) -> impl FnMut(usize) -> u64 {
+fn upper_thresholds(pi: &[f64]) -> impl FnMut(usize) -> u64 {
     let total = sum(pi);
     let mut below = 0.0;
     move |k| {
@@ -152,11 +152,10 @@ fn ends(pi: &[f64]) -> impl FnMut(usize) -> u64 {
     }
 }
 
-/// Hands each bin, its threshold, its entry and the cells of the guide that begin
-/// in it to `put`;
-/// returns the last bin that is ever drawn. `end(k)` is the threshold at the upper
-/// edge of bin `k`.
-fn lay_out(
+/// Calls `put` for each bin with its index, its threshold, its entry and the cells of
+/// the guide that begin in it; returns the last bin that is ever drawn. `end(k)` is the
+/// threshold at the upper edge of bin `k`.
+fn for_each_bin(
     grid: &Grid,
     cells: usize,
     mut end: impl FnMut(usize) -> u64,
@@ -189,12 +188,12 @@ fn lay_out(
 }
 
 impl ViewMut<'_> {
-    /// Writes the guide anew, by the thresholds of the sampler in force.
+    /// Writes the guide again, from the thresholds of the sampler in force.
     pub fn restore_guide(&mut self, config: &Config) {
         let grid = Grid::stored(config, self.edges, self.centres);
         let (columns, last) = (&*self.columns, self.header.last_drawn as usize);
         let table = DrawTable::new(columns, &[], last);
-        lay_out(
+        for_each_bin(
             &grid,
             self.guide.len(),
             |k| table.threshold(k + 1),
@@ -206,19 +205,20 @@ impl ViewMut<'_> {
         );
     }
 
-    /// Makes `density` the sampler in force: thresholds, guide, quantiles, and how
-    /// far the CDF moved.
+    /// Makes `density` the sampler in force: writes thresholds, guide, quantiles, and
+    /// the largest change of the CDF.
     pub fn install(&mut self, config: &Config) {
         let grid = &Grid::stored(config, self.edges, self.centres);
         let (old_last, mut change) = (self.header.last_drawn as usize, 0);
-        let last = lay_out(grid, self.guide.len(), ends(self.density), |k, start, entry, cells| {
-            let before = self.columns.get(k).filter(|_| k <= old_last).map_or(WORDS, |&old| old.into());
-            change = start.abs_diff(before).max(change);
-            entry.write(self.columns, k);
-            if let Some(cells) = self.guide.get_mut(cells) {
-                cells.fill(k as u8);
-            }
-        });
+        let last =
+            for_each_bin(grid, self.guide.len(), upper_thresholds(self.density), |k, start, entry, cells| {
+                let before = self.columns.get(k).filter(|_| k <= old_last).map_or(WORDS, |&old| old.into());
+                change = start.abs_diff(before).max(change);
+                entry.write(self.columns, k);
+                if let Some(cells) = self.guide.get_mut(cells) {
+                    cells.fill(k as u8);
+                }
+            });
         let table = DrawTable::new(self.columns, self.guide, last);
         let summary = &mut self.header.summary;
         summary.cdf_change = change as f64 / WORDS as f64;
@@ -239,7 +239,7 @@ mod tests {
         (grid, words, guide, last)
     }
 
-    /// The bin by its definition, without guide.
+    /// The bin by its definition, without the guide.
     fn by_definition(table: &DrawTable, bins: usize, word: u32) -> usize {
         (0..bins).find(|&k| (table.threshold(k)..table.threshold(k + 1)).contains(&u64::from(word))).unwrap()
     }
@@ -269,7 +269,7 @@ mod tests {
         }
     }
 
-    /// What `infonoise_sampler_get` hands out and promises, at the words around every threshold.
+    /// The draw as documented at `infonoise_sampler_get`, at the words around every threshold.
     #[test]
     fn a_draw_can_be_made_elsewhere() {
         for pi in [

@@ -1,4 +1,4 @@
-//! The block: where everything lies in the caller's words.
+//! The block: its layout, the draw table and the digest.
 
 pub mod block;
 pub mod digest;

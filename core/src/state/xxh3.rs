@@ -1,7 +1,7 @@
-//! xxh3-64 of more than 240 bytes, in the little-endian words that make them.
+//! xxh3-64 of more than 240 bytes, given as little-endian 32-bit words.
 //!
-//! The digest is always longer than that, and never anything else is hashed; the
-//! general hash, with its five cases of length, would be a fifth of the library.
+//! Only the digest is hashed, and its input is always longer; the general hash, with
+//! its five cases of length, would be a fifth of the library.
 
 #[test]
 fn example() {
@@ -40,14 +40,14 @@ const STRIPE: usize = 16;
 /// Stripes of a block.
 const BLOCK: usize = 16;
 
-/// A hash under way.
+/// A hash in progress.
 pub struct Xxh3 {
     lanes: [u64; 8],
     stripe: [u32; STRIPE],
     filled: usize,
-    /// The stripe before.
+    /// The previous stripe.
     before: [u32; STRIPE],
-    /// Stripes taken since the block began.
+    /// Stripes taken since the start of the block.
     taken: usize,
     words: u64,
 }
@@ -64,7 +64,7 @@ impl Default for Xxh3 {
 }
 
 impl Xxh3 {
-    /// The hash of nothing yet.
+    /// A hash without input so far.
     pub fn new() -> Self {
         let ([a, b, c], [d, e, f, g, h]) = (PRIMES_32, PRIMES_64);
         let (stripe, before) = ([0; STRIPE], [0; STRIPE]);
@@ -74,7 +74,7 @@ impl Xxh3 {
     /// Adds four bytes, the lowest first.
     #[inline(never)]
     pub fn put(&mut self, word: u32) {
-        // A full stripe waits for more: the last one is treated otherwise.
+        // A full stripe waits for the next word: the last stripe is treated differently.
         if self.filled >= STRIPE {
             self.take_stripe();
         }
@@ -102,7 +102,7 @@ impl Xxh3 {
 
     /// The hash of all words, of which there must be more than 60.
     pub fn finish(mut self) -> u64 {
-        // The last sixteen words, whatever stripes they are in.
+        // The last sixteen words, which may belong to two stripes.
         let mut last = [0; STRIPE];
         let words = self.before.iter().chain(&self.stripe).skip(self.filled);
         for (slot, word) in last.iter_mut().zip(words) {
@@ -120,7 +120,7 @@ impl Xxh3 {
     }
 }
 
-/// Adds a stripe to the lanes, under the secret that begins `at` a byte.
+/// Adds a stripe to the lanes, with the secret from byte `at` on.
 fn accumulate(lanes: &mut [u64; 8], stripe: &[u32; STRIPE], at: usize) {
     for (i, words) in stripe.chunks_exact(2).enumerate() {
         let word = |j: usize| words.get(j).map_or(0, |&word| u64::from(word));

@@ -1,4 +1,4 @@
-//! What needs the whole crate and looks inside it.
+//! Tests that need the whole crate and its private items.
 
 mod properties;
 mod vectors;

@@ -1,4 +1,4 @@
-//! What holds for every configuration, profile and seed.
+//! Properties that hold for every configuration, profile and seed.
 
 use crate::method::grid::Grid;
 use crate::state::draw_table::{DrawTable, cells, columns};
@@ -69,8 +69,8 @@ proptest! {
         prop_assert!(sigmas.windows(2).all(|pair| pair[0] <= pair[1]));
     }
 
-    /// A refresh that is held leaves every word of the sampler alone; whatever
-    /// is observed, a refresh leaves a sound block.
+    /// A held refresh changes no word of the sampler; after any observations, a refresh
+    /// leaves a valid block.
     #[test]
     fn refreshes_leave_sound_blocks(
         errors in prop::collection::vec((-40.0..6.0f32).prop_map(f32::exp), 16),
@@ -117,7 +117,7 @@ proptest! {
         prop_assert!(sigma.iter().all(|&s| low <= s && s < high));
     }
 
-    /// However draws are cut into calls and shards, the stream is one.
+    /// The stream of draws does not depend on its division into calls and shards.
     #[test]
     fn the_cut_does_not_matter(cuts in prop::collection::vec(0usize..40, 1..8), seed in any::<u64>()) {
         let total: usize = cuts.iter().sum();

@@ -1,5 +1,5 @@
-//! The golden vectors in tests/vectors, made by the NumPy reference that was
-//! written from the method alone; their README says how closely to compare.
+//! The golden vectors in tests/vectors, computed by the NumPy reference, which was
+//! written from the specification alone. Their README gives the tolerances.
 
 use crate::method::density;
 use crate::method::gate::gate;
@@ -117,7 +117,7 @@ fn profiles() {
                 assert_eq!(scheduler.observe(&sigma, &error), Ok(0), "{name}");
             }
             done = scheduler.step().unwrap();
-            // What the rings should hold, blended as the EMA is.
+            // The rings' means, blended as in the EMA.
             for _ in 0..round["repeats"].as_u64().unwrap() {
                 history.push(floats(&round["x0_error"]));
             }
@@ -232,7 +232,7 @@ fn draws() {
     }
 }
 
-/// The generator behind the draws, by its published outputs.
+/// The random generator of the draws, against its published outputs.
 #[test]
 fn generators() {
     use rand_core::{Rng, SeedableRng};

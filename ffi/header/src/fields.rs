@@ -1,6 +1,6 @@
-//! What follows from the core's table of the configuration's fields: the struct that
-//! cbindgen reads, and the bodies of the list macros in the bindings; those of the other
-//! structs follow from the header.
+//! Generates, from the core's table of the configuration's fields, the struct that
+//! cbindgen reads and the list macros of the bindings; the lists of the other structs
+//! are generated from the header.
 
 use std::path::Path;
 
@@ -20,11 +20,11 @@ macro_rules! rows {
 }
 infonoise::config_fields!(rows);
 
-/// The record as Rust source: cbindgen does not expand the macro that makes it.
+/// The record as Rust source, since cbindgen does not expand the macro that defines it.
 pub fn record_source() -> String {
     let mut source = String::from(
         "/// The configuration as plain words. Start with `INFONOISE_CONFIG_INIT` and\n\
-         /// `infonoise_config_init`, then change what differs.\n\
+         /// `infonoise_config_init`, then change the fields that differ.\n\
          #[repr(C)]\npub struct RawConfig {\n/// `sizeof` this struct, set by `INFONOISE_CONFIG_INIT`.\npub struct_size: u32,\n",
     );
     for Field { doc, name, kind } in FIELDS {
@@ -46,13 +46,13 @@ pub fn record_source() -> String {
     source + "}\n"
 }
 
-/// The C name of a choice: of `Objective`, `infonoise_objective`.
+/// The C name of a choice: `infonoise_objective` for `Objective`.
 fn c_name(kind: &str) -> String {
     format!("infonoise_{}", kind.to_lowercase())
 }
 
-/// The members of a struct of the C header, without `struct_size` and what only fills
-/// up: type, name, comment.
+/// The members of a struct of the C header, without `struct_size` and padding: type,
+/// name, comment.
 fn members<'h>(header: &'h str, name: &str) -> Vec<(&'h str, &'h str, String)> {
     let end = header.find(&format!("}} {name};")).unwrap_or_else(|| panic!("no {name}"));
     let start = header[..end].rfind("typedef struct {").expect("a struct");
@@ -95,7 +95,7 @@ fn filled_structs(header: &str) -> [(&'static str, Vec<String>); 3] {
     ]
 }
 
-/// The files with list macros, as they should be beside this `header`.
+/// The files with list macros, with the content that fits this `header`.
 pub fn list_files(root: &Path, header: &str) -> [(&'static str, String); 2] {
     let by_kind = FIELDS.iter().map(|field| {
         let kind = match field.kind {
@@ -127,7 +127,7 @@ pub fn list_files(root: &Path, header: &str) -> [(&'static str, String); 2] {
     ]
 }
 
-/// The items of a list, two blanks in and at most 100 columns wide.
+/// The items of a list, indented by two spaces and at most 100 columns wide.
 fn lines(items: impl Iterator<Item = String>) -> Vec<String> {
     let mut lines = vec![String::new()];
     for item in items {
@@ -141,7 +141,7 @@ fn lines(items: impl Iterator<Item = String>) -> Vec<String> {
     lines
 }
 
-/// `text` with the lines after `#define head \` replaced, as far as they continue it.
+/// `text` with the body of the macro that begins with `#define head \` replaced.
 fn with_body(text: &str, head: &str, body: &[String]) -> String {
     let head = format!("#define {head}");
     let mut out = String::new();

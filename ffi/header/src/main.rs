@@ -23,7 +23,7 @@ fn text_of(builder: Builder) -> String {
     compact(&String::from_utf8(text).expect("cbindgen writes UTF-8"))
 }
 
-/// The headers as the ffi crate wants them now, with their names.
+/// The headers that the ffi crate gives now, with their names.
 fn headers() -> [(&'static str, String); 2] {
     let journal = root().join("ffi/src/journal.rs");
     let source = std::fs::read_to_string(&journal).expect("ffi/src/journal.rs");
@@ -32,9 +32,9 @@ fn headers() -> [(&'static str, String); 2] {
     let record = std::env::temp_dir().join(format!("infonoise-record-{}.rs", std::process::id()));
     std::fs::write(&record, fields::record_source()).expect("room for temporary files");
     let main = text_of(Builder::new().with_src(&record).with_crate(root().join("ffi")).with_config(main));
-    // What cannot be deleted lies where temporary files may.
+    // A file that cannot be deleted is left where temporary files may stay.
     let _ = std::fs::remove_file(&record);
-    // What it names of the rest of the crate is in the other header.
+    // The items that it uses from the rest of the crate are in the other header.
     let journal = Builder::new().with_src(journal).with_config(config("cbindgen_journal.toml"));
     [("infonoise.h", main), ("infonoise_journal.h", text_of(journal))]
 }
@@ -51,8 +51,8 @@ fn exported(source: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Says each thing in one line where it fits: the type of an enum by `INFONOISE_ENUM_`, the
-/// comment on a member after it, an argument list without a line for each argument.
+/// Shortens to one line where that fits: the type of an enum by `INFONOISE_ENUM_`, a
+/// member with its comment after it, an argument list.
 fn compact(text: &str) -> String {
     let mut out: Vec<String> = Vec::new();
     let mut lines = text.lines().peekable();
@@ -91,7 +91,7 @@ fn compact(text: &str) -> String {
 
 const WIDTH: usize = 100;
 
-/// Breaks a declaration between arguments where it is too wide.
+/// Breaks a declaration that is too wide between its arguments.
 fn wrap(declaration: &str, out: &mut Vec<String>) {
     let indent = declaration.find('(').expect("a function") + 1;
     let mut line = String::new();

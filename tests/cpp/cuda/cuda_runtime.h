@@ -44,7 +44,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 
-// What makes a .cu file C++, once its <<<>>> are rewritten as standin::launch.
+// With these, a .cu file is C++ once its <<<>>> are rewritten as standin::launch.
 #define __global__
 #define __device__
 #define __host__
@@ -55,8 +55,8 @@ inline thread_local dim3 blockIdx, threadIdx, blockDim;
 
 namespace standin {
 
-// How streams run: each call's work inside the call; by a thread for each stream, with a
-// pause before each piece of work; or nothing until `run`, or until a call waits for it.
+// How streams run: each call's work inside the call; in a thread for each stream, with
+// a pause before each piece of work; or only at `run` or when a call waits for it.
 enum class Way { at_once, threads, by_hand };
 void start(Way way, unsigned seed = 0, unsigned longest_pause_us = 0);
 // By hand: runs the oldest `pieces` of work.

@@ -28,8 +28,8 @@ struct Piece {
   std::function<void()> work;
 };
 
-// One lock for everything but the work itself: what a test finds is the order of the
-// work, not a race of the stand-in.
+// One lock for everything except the work itself, so that tests find errors in the
+// order of the work and not races of the stand-in.
 std::mutex lock;
 std::condition_variable changed;
 Way way = Way::at_once;
@@ -54,7 +54,7 @@ cudaError_t remember(cudaError_t code) {
   return code;
 }
 
-// Counts a call, and fails it if it is its turn.
+// Counts a call, and lets it fail if the test asked for that.
 cudaError_t enter(const char* name) {
   ++made[name], ++total;
   if (failing != name || failing_after-- > 0) return cudaSuccess;
@@ -86,7 +86,7 @@ struct CUstream_st {
       queue.pop_front();
       busy = true;
       held.unlock();
-      // Often none, so that runs of fast work and of slow work both come about.
+      // Often no pause, so that there are runs of fast and of slow work.
       if (longest_pause && random() % 3 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random() % longest_pause));
       next();
       held.lock();
@@ -141,7 +141,7 @@ cudaError_t allocate(const char* name, std::map<void*, std::size_t>& memory, voi
   std::lock_guard<std::mutex> held(lock);
   if (cudaError_t code = enter(name)) return code;
   *to = std::malloc(bytes);
-  // Not zeros, which could pass for a result.
+  // Not zeros, which could be mistaken for a result.
   std::memset(*to, 0x7F, bytes);
   memory[*to] = bytes;
   return cudaSuccess;

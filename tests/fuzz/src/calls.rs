@@ -5,7 +5,7 @@ use core::ptr::{null, null_mut};
 use infonoise::{Config, Preset, RawConfig, Report};
 use infonoise_ffi::*;
 
-/// A call, as bytes name it.
+/// A call, decoded from bytes.
 #[derive(Arbitrary, Debug)]
 enum Call {
     Sample {
@@ -73,12 +73,12 @@ enum Call {
     },
 }
 
-/// Lengths and pages that a fuzzer can afford thousands of.
+/// Lengths and pages that are small enough for thousands of calls.
 fn few(bytes: &mut Unstructured<'_>) -> Result<u16> {
     bytes.int_in_range(0..=700)
 }
 
-/// What a configuration changes against a preset.
+/// The fields in which a configuration differs from a preset.
 #[derive(Arbitrary, Debug)]
 struct Changes {
     preset: u8,
@@ -323,7 +323,7 @@ fn blank_report() -> Report {
     infonoise::Scheduler::init(&mut words, &config, 0).expect("a valid configuration").report()
 }
 
-/// A journal of two calls, and its replay: they agree.
+/// Records a journal of two calls and checks that its replay agrees.
 fn journaled(state: *mut State, size: usize, page: u16, sigma: &[f32]) -> Status {
     let room =
         unsafe { infonoise_journal_begin_bytes(state, size) } + 3 * infonoise_record_bytes(sigma.len());

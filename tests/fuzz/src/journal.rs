@@ -3,14 +3,14 @@
 use infonoise::journal::{HEAD, Head, Record, is_torn};
 use infonoise::replay::{Needs, apply, begin};
 
-/// A journal of any content, its checksums made right: how many of its records
-/// could be executed. What decodes encodes to the same bytes.
+/// Replays a journal of any content with corrected checksums; returns how many of its
+/// records could be executed. Records that decode must encode to the same bytes.
 pub fn journal(data: &[u8]) -> usize {
     let _ = (Head::decode(data), Record::decode(data), is_torn(data));
     let mut log = data.to_vec();
     reseal(&mut log);
     let Ok(needs) = Needs::of(&log) else { return 0 };
-    // A page of 2^28 draws is legitimate, and too much for a fuzzer.
+    // A page of 2^28 draws is valid, but too large for a fuzzer.
     if needs.recent_words > 1 << 16 {
         return 0;
     }
@@ -22,7 +22,7 @@ pub fn journal(data: &[u8]) -> usize {
             let mut again = vec![0; used];
             assert_eq!(record.encode(&mut again), Ok(used));
             assert!(again == log[at..at + used], "a record that reads is written the same");
-            // Skipping the draws of a huge global batch takes as long as it says.
+            // Skipping the draws of a very large global batch takes too long.
             if matches!(record, Record::Sample { n, world, .. } if n.saturating_mul(world.into()) > 1 << 20) {
                 return records;
             }
@@ -34,7 +34,7 @@ pub fn journal(data: &[u8]) -> usize {
     records
 }
 
-/// Makes every checksum right, as far as the lengths lead.
+/// Corrects every checksum, up to the first record with a damaged length.
 fn reseal(log: &mut [u8]) {
     if log.len() < HEAD {
         return;

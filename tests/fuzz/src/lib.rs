@@ -1,6 +1,7 @@
-//! What the fuzzers and their stable twins do with any bytes: nothing may panic,
-//! overflow or leave what it was given. Checksums are made right first where they
-//! would keep the bytes out. Each target says how deep it came.
+//! The checks that the fuzzers and the tests on stable Rust run on any bytes: no call
+//! may panic, overflow or access memory outside its arguments. Checksums are corrected
+//! first, since otherwise nearly all inputs would be refused. Each target returns how
+//! far it came.
 
 mod calls;
 mod journal;
@@ -23,7 +24,7 @@ fn words(data: &[u8]) -> Vec<u64> {
         .collect()
 }
 
-/// Everything that a block can be asked.
+/// Every query of a block.
 fn ask(reader: &StateRef<'_>) {
     let _ = (reader.report(), reader.digest(), reader.tables(), reader.validate());
     let (mut curves, mut other) = (vec![0.0; profile_len(256)], vec![0.0; profile_len(256)]);
@@ -38,7 +39,7 @@ fn ask(reader: &StateRef<'_>) {
     let _ = reader.diagnose(&schedule, target.as_deref(), &mut []);
 }
 
-/// Everything that a block can be made to do.
+/// Every call that changes a block.
 fn use_up(scheduler: &mut Scheduler<'_>) {
     let (mut sigma, error) = ([0.0f32; 33], [0.5f32; 33]);
     for _ in 0..3 {
@@ -55,7 +56,7 @@ fn use_up(scheduler: &mut Scheduler<'_>) {
     ask(&scheduler.reader());
 }
 
-/// A block of any content: whether it could be opened.
+/// Checks a block of any content; returns whether it could be opened.
 pub fn state_block(data: &[u8]) -> bool {
     let mut block = words(data);
     if let Ok(reader) = StateRef::open(&block) {
@@ -70,8 +71,8 @@ pub fn state_block(data: &[u8]) -> bool {
     true
 }
 
-/// A snapshot of any content, its checksum made right: whether it could be loaded.
-/// What loads is sound and saves to the same bytes.
+/// Checks a snapshot of any content with a corrected checksum; returns whether it could
+/// be loaded. A snapshot that loads must give a valid block and save to the same bytes.
 pub fn snapshot(data: &[u8]) -> bool {
     let _ = snapshot::state_words_of(data);
     let mut sealed = data.to_vec();

@@ -1,4 +1,4 @@
-//! Where the fuzzers start: a block, a snapshot, a journal of every record.
+//! The seeds of the fuzzers: a block, a snapshot, a journal of every kind of record.
 
 use infonoise::recent_draws::recent_words;
 use infonoise::{Config, Recorder, Scheduler, begin_room, journal, state_words};
@@ -82,7 +82,7 @@ pub fn journal(late: bool) -> Vec<u8> {
     log
 }
 
-/// Bytes that stand for long sequences of calls.
+/// Bytes that decode to long sequences of calls.
 pub fn calls(seed: u64) -> Vec<u8> {
     let mut state = seed * 2 + 1;
     (0..600)

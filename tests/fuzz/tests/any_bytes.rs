@@ -1,4 +1,4 @@
-//! The fuzz targets on stable: seeds, seeds with damage, and plain noise.
+//! The fuzz targets on stable Rust: seeds, damaged seeds, and random bytes.
 
 use infonoise_fuzz::{calls, journal, seeds, snapshot, state_block};
 use proptest::prelude::*;

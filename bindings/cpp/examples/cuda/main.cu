@@ -1,11 +1,11 @@
 // A CUDA trainer in one file: a small MLP learns to denoise points on a ring of eight
-// Gaussians, which a kernel makes up as it goes. Nothing in a step waits for the device.
+// Gaussians, which a kernel draws. Nothing in a step waits for the device.
 //
 //   trainer STEPS CHECKPOINT host      the host draws the sigmas: Stage::sample
-//   trainer STEPS CHECKPOINT kernel    the kernel does: sampler_ref
+//   trainer STEPS CHECKPOINT kernel    the kernel draws them: sampler_ref
 //
-// Goes on from CHECKPOINT if that exists. A run in two parts prints what a run in one
-// prints, to the last digit.
+// Continues from CHECKPOINT if that exists. A run in two parts prints the same as a run
+// in one part, to the last digit.
 #include <infonoise/cuda.hpp>
 
 #include <cmath>
@@ -16,7 +16,8 @@
 namespace {
 
 constexpr unsigned batch = 256, hidden = 64, inputs = 4, outputs = 2, threads = 64;
-// Of a hidden unit its inputs' weights, of an output its units' and a bias.
+// Parameters: for each hidden unit the weights of its inputs, for each output those of
+// the units and a bias.
 constexpr unsigned weights = hidden * inputs, parameters = weights + outputs * (hidden + 1);
 constexpr float sigma_data = 0.71f;
 
@@ -25,7 +26,7 @@ struct Model {
   float value[parameters], mean[parameters], square[parameters];
 };
 
-// What a step leaves in device memory for the kernels after it.
+// Results of a step in device memory, for the kernels after it.
 struct Work {
   float input[batch][inputs], unit[batch][hidden + 1], slope[batch][hidden];
   float miss[batch][outputs];  // the loss by the network's outputs
@@ -33,7 +34,7 @@ struct Work {
   float sigma[batch], error[batch];
 };
 
-// Random bits from a counter (SplitMix64): the same whatever runs first.
+// Random bits from a counter (SplitMix64), independent of the order of threads.
 __host__ __device__ std::uint32_t word_at(std::uint64_t step, std::uint64_t sample, std::uint64_t number) {
   std::uint64_t z = ((step * batch + sample) * 8 + number + 1) * 0x9E3779B97F4A7C15;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
@@ -50,7 +51,7 @@ __global__ void draw(infonoise::cuda::sampler_ref sampler, std::uint64_t step, W
   if (i < batch) work->sigma[i] = sampler(word_at(step, i, 7));
 }
 
-// Makes a sample and noises it, denoises it with EDM's preconditioning, and leaves its
+// Draws a sample, adds noise, denoises it with EDM's preconditioning, and stores its
 // unweighted error and what the gradient needs.
 __global__ void forward(const Model* model, const float* sigmas, std::uint64_t step, Work* work) {
   const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -59,7 +60,7 @@ __global__ void forward(const Model* model, const float* sigmas, std::uint64_t s
   const float place[outputs] = {cosf(angle), sinf(angle)};
   float clean[outputs], noisy[outputs], denoised[outputs];
   for (unsigned d = 0; d < outputs; ++d) {
-    // Spread and noise: the two normals of two words.
+    // Spread and noise: two normals from two words.
     const std::uint32_t a = word_at(step, i, 1 + 2 * d), b = word_at(step, i, 2 + 2 * d);
     clean[d] = place[d] + 0.05f * normal(a, b);
     noisy[d] = clean[d] + sigma * normal(a, b + 0x40000000u);
@@ -82,13 +83,13 @@ __global__ void forward(const Model* model, const float* sigmas, std::uint64_t s
     for (unsigned h = 0; h <= hidden; ++h) sum += model->value[weights + d * (hidden + 1) + h] * work->unit[i][h];
     denoised[d] = skip * noisy[d] + out * sum;
     error += (denoised[d] - clean[d]) * (denoised[d] - clean[d]) / outputs;
-    // EDM's weight is 1 / out^2; one out is the chain rule's.
+    // EDM's weight is 1 / out^2; one factor of out comes from the chain rule.
     work->miss[i][d] = 2 * (denoised[d] - clean[d]) / out / (outputs * batch);
   }
   work->error[i] = error;
 }
 
-// A thread for each parameter, which sums over the batch in order: no atomics, so that a
+// One thread for each parameter sums over the batch in order, without atomics, so that a
 // run can be repeated to the last bit.
 __global__ void backward(const Model* model, Work* work) {
   const unsigned p = blockIdx.x * blockDim.x + threadIdx.x;
@@ -108,7 +109,7 @@ __global__ void backward(const Model* model, Work* work) {
   work->gradient[p] = sum;
 }
 
-// Adam; thousands of steps make up for its missing bias correction.
+// Adam without bias correction, which does not matter after thousands of steps.
 __global__ void update(Model* model, const Work* work) {
   const unsigned p = blockIdx.x * blockDim.x + threadIdx.x;
   if (p >= parameters) return;
@@ -143,7 +144,8 @@ struct Stream {
   Stream(const Stream&) = delete;
 };
 
-// The model, then the stage's snapshot; renamed into place, so that a crash leaves one or the other.
+// The model, then the stage's snapshot. The file is renamed into place, so that a crash
+// leaves the old or the new one.
 void save(const std::string& path, const Model* d_model, cudaStream_t stream, infonoise::cuda::Stage<>& stage) {
   Model model;
   check(cudaStreamSynchronize(stream), "training");

@@ -1,5 +1,5 @@
 // The denoiser of demo/model.py in LibTorch: a dilated convolution over 64 positions,
-// about 50,000 parameters, in EDM's preconditioning; and the sampler that it serves.
+// about 50,000 parameters, with EDM's preconditioning; and a sampler for it.
 #pragma once
 
 #include <torch/torch.h>
@@ -17,12 +17,13 @@ inline torch::Tensor encode(const torch::Tensor& bases) {
   return 2 * torch::one_hot(bases.to(torch::kLong), 4).transpose(1, 2).to(torch::kFloat).contiguous() - 1;
 }
 
-// Over the channels, without its own scale and shift: those come from the noise level.
+// Normalises over the channels, without scale and shift of its own: those come from the
+// noise level.
 inline torch::Tensor layer_norm(const torch::Tensor& x) {
   return torch::layer_norm(x.transpose(1, 2), {width}).transpose(1, 2);
 }
 
-// A fresh layer, linear or convolution, with the demo's start.
+// A new layer, linear or convolution, with the demo's initialisation.
 template <typename Layer>
 Layer started(Layer layer, std::int64_t inputs, double gain = 1) {
   torch::NoGradGuard off;
@@ -63,7 +64,7 @@ struct Denoiser : torch::nn::Module {
   torch::nn::Linear noise_in = register_module("noise_in", linear(2 * frequencies, hidden));
   torch::nn::Linear noise_out = register_module("noise_out", linear(hidden, hidden));
   std::vector<std::shared_ptr<Block>> blocks;
-  // Starts small, so that D starts near c_skip x.
+  // Small initial weights, so that D starts near c_skip x.
   torch::nn::Conv1d out = register_module("out", convolution(width, 4, 1, 1, 0.1));
 
   Denoiser() {
@@ -90,7 +91,7 @@ struct Denoiser : torch::nn::Module {
   }
 };
 
-// n windows one after the other, by Heun's method on EDM's grid of 18 noise levels.
+// n generated windows, by Heun's method on EDM's grid of 18 noise levels.
 inline Bases generate(Denoiser& model, std::int64_t n) {
   constexpr int levels = 18;
   constexpr double rho = 7;
@@ -109,7 +110,7 @@ inline Bases generate(Denoiser& model, std::int64_t n) {
     for (int i = 0; i < levels; ++i) {
       const double here = level(i), there = level(i + 1);
       const torch::Tensor first = slope(x, here), guess = x + (there - here) * first;
-      // At sigma = 0 there is no slope: the last step is Euler's.
+      // There is no slope at sigma = 0, so the last step is Euler's.
       x = there > 0 ? x + (there - here) * (first + slope(guess, there)) / 2 : guess;
     }
     const torch::Tensor best = x.argmax(1).to(torch::kByte).contiguous();

@@ -1,4 +1,4 @@
-// The data, and what counts as good: windows of a genome, and the Jensen-Shannon
+// The data and the score: windows of a genome, and the Jensen-Shannon
 // divergence of generated 3-mers from the training genome's. As in demo/dna.py.
 #pragma once
 
@@ -16,7 +16,7 @@ constexpr std::int64_t window = 64;
 using Bases = std::vector<std::uint8_t>;  // A C G T = 0 1 2 3
 using Shares = std::array<double, 64>;    // of the 3-mers
 
-// The first nine tenths of a file of two bits a base, the first base in the low bits.
+// The first nine tenths of a file of two bits per base, the first base in the low bits.
 inline Bases training_part(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string packed(std::istreambuf_iterator<char>(file), {});
@@ -29,7 +29,7 @@ inline Bases training_part(const std::string& path) {
   return bases;
 }
 
-// The share of each 3-mer in sequences of `length` bases that lie one after the other.
+// The share of each 3-mer in consecutive sequences of `length` bases.
 inline Shares shares(const Bases& bases, std::size_t length) {
   Shares share{};
   double words = 0;

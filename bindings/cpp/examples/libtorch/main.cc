@@ -6,10 +6,10 @@
 //   GENOME       demo/genome/NC_008253.2bits
 //   ARM          edm (its log-normal and its weight), loguniform (w = 1), infonoise (w = 1)
 //   steps        a multiple of 18: warm-up is a sixth, a score is taken every sixth
-//   checkpoint   written at every line; a run goes on from it if it exists
+//   checkpoint   written at every line; a run continues from it if it exists
 //   write        the samples of the last score, a window in a line
 //
-// What a killed and resumed run prints is what it would have printed, to the last digit.
+// A run that is killed and resumed prints the same as an uninterrupted one, to the last digit.
 #include <infonoise/infonoise.hpp>
 
 #include <cerrno>
@@ -29,15 +29,15 @@ struct Options {
   std::string genome, arm, checkpoint, write;
   std::int64_t seed = 0, steps = 1800, batch = 128, samples = 1024;
 
-  // What must be the same when a run goes on.
+  // The options that must be the same when a run continues.
   std::string name() const {
     return "arm=" + arm + " seed=" + std::to_string(seed) + " steps=" + std::to_string(steps) +
            " batch=" + std::to_string(batch);
   }
 };
 
-// How an arm draws noise levels, weighs the loss, and learns from the errors. The two
-// fixed ones keep no schedule.
+// How an arm draws noise levels, weights the loss, and uses the errors. The two fixed
+// arms have no schedule.
 class Arm {
  public:
   explicit Arm(const Options& options) : name_(options.arm) {
@@ -82,7 +82,7 @@ class Arm {
   std::optional<infonoise::Scheduler> schedule_;
 };
 
-// Everything that a run is: what a checkpoint must hold, and holds.
+// The complete state of a run, which a checkpoint holds.
 struct Run {
   Options options;
   Arm arm{options};
@@ -116,13 +116,14 @@ struct Run {
     adam.step();
     arm.learn(sigma, error);
 
-    // The average looks back over a twentieth of the run so far, and forgets the start.
+    // The average covers about the last twentieth of the run so far, without the start.
     blend(1 / (1 + 0.05 * static_cast<double>(++step)));
     return loss.item<double>();
   }
 
   // Model, average, optimizer and schedule go into one file, which is renamed into place:
-  // a crash leaves the old checkpoint or the new one, and never a schedule of other weights.
+  // a crash leaves the old checkpoint or the new one, never a schedule with the weights
+  // of another step.
   void save(const std::string& path) {
     torch::serialize::OutputArchive file;
     const auto put = [&](const char* key, auto& part) {
@@ -185,7 +186,7 @@ void write(const std::string& path, const Bases& bases) {
 }
 
 void run(const Options& options) {
-  // One thread sums in one order.
+  // With one thread sums are always in the same order.
   torch::set_num_threads(1);
   const auto began = std::chrono::steady_clock::now();
   Bases bases = training_part(options.genome);

@@ -5,19 +5,20 @@
 //
 // The number of ranks must divide 8. The model is small: the deviations of Gaussian data,
 // one for each dimension, learned from draws. The checkpoint is written at every refresh;
-// a run goes on from it if it exists, on any number of ranks.
+// a run continues from it if it exists, on any number of ranks.
 //
-// Why the replicas stay equal. A schedule is decided by what it observes and in which
-// order, so every rank observes the same list: all sigmas and all errors, in the order of
-// the global batch. And the errors are the model's, so the model must not depend on the
-// number of ranks either, to the last bit. MPI_Allreduce does not give that: it adds in an
-// order of its own, and floating-point sums depend on the order. Here the global batch is
-// cut into 8 blocks, however many ranks there are. A block's data, noise and gradient depend on
-// the step and the block alone; each gradient is summed within its block, all are gathered,
-// and every rank adds the 8 in the same order. For a large model, let every rank add the 8
-// for its part of the parameters only (MPI_Alltoall, then MPI_Allgather); or take
-// MPI_Allreduce and accept that a run on another number of ranks is another run: its
-// replicas still agree, since all of them observe the same errors.
+// Why the replicas stay equal: a schedule depends on what it observes and in which
+// order, so every rank observes the same list: all sigmas and all errors, in the order
+// of the global batch. The errors come from the model, so the model must not depend on
+// the number of ranks either, to the last bit. MPI_Allreduce does not give that: it
+// adds in an order of its own, and floating-point sums depend on the order. Here the
+// global batch is cut into 8 blocks, however many ranks there are. A block's data,
+// noise and gradient depend on the step and the block alone; each gradient is summed
+// within its block, all are gathered, and every rank adds the 8 in the same order. For
+// a large model, let every rank add the 8 for its part of the parameters only
+// (MPI_Alltoall, then MPI_Allgather); or take MPI_Allreduce and accept that a run on
+// another number of ranks is another run: its replicas still agree, since all of them
+// observe the same errors.
 #include <infonoise/infonoise.hpp>
 
 #include <mpi.h>
@@ -41,7 +42,8 @@ constexpr std::array<float, dimensions> deviation = {0.1f, 0.2f, 0.4f, 0.8f, 1.6
 using Gradient = std::array<float, dimensions>;
 
 // D(x, sigma) = s^2 / (s^2 + sigma^2) x, the best denoiser where s is right; s = exp(theta)
-// is learned by Adam. In float, as large models are. Plain bytes, so that a checkpoint is a copy.
+// is learned by Adam, in float as large models are. It is plain bytes, so that a
+// checkpoint is a copy.
 struct Model {
   Gradient theta{}, mean{}, square{};
 
@@ -86,7 +88,7 @@ struct Ranks {
     MPI_Comm_size(MPI_COMM_WORLD, &world);
   }
 
-  // Everybody's `mine`, in the order of the ranks.
+  // The `mine` of every rank, in the order of the ranks.
   template <typename T>
   std::vector<T> all_gather(const std::vector<T>& mine) const {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -110,8 +112,9 @@ struct Ranks {
   }
 };
 
-// Any replica serves as the checkpoint: rank 0 writes its own, the model first, then the
-// schedule's snapshot; renamed into place, so that a crash leaves one checkpoint or the other.
+// All replicas are equal, so rank 0 writes its own as the checkpoint: the model, then
+// the schedule's snapshot. The file is renamed into place, so that a crash leaves the
+// old or the new one.
 void save(const std::string& path, const Model& model, const infonoise::Scheduler& scheduler) {
   const std::vector<std::uint8_t> snapshot = scheduler.save();
   std::ofstream file(path + ".new", std::ios::binary);
@@ -122,7 +125,7 @@ void save(const std::string& path, const Model& model, const infonoise::Schedule
     throw std::runtime_error(path + " cannot be written: is there room?");
 }
 
-// Rank 0 reads, so that the others need no file; nothing if there is no checkpoint.
+// Rank 0 reads the file and sends it to the others; empty if there is no checkpoint.
 std::vector<std::uint8_t> load(const std::string& path, const Ranks& ranks) {
   std::vector<std::uint8_t> bytes;
   if (ranks.rank == 0) {

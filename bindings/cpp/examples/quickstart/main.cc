@@ -1,9 +1,9 @@
-// A whole trainer in one file: a denoiser that learns the deviations of Gaussian data,
-// each dimension's own, from draws alone.
+// A complete trainer in one file: a denoiser that learns the standard deviation of
+// Gaussian data in each dimension, from samples.
 //
 //   quickstart STEPS CHECKPOINT    trains up to STEPS, from CHECKPOINT if that exists
 //
-// A run in two parts prints what a run in one prints, to the last digit.
+// A run in two parts prints the same as a run in one part, to the last digit.
 #include <infonoise/infonoise.hpp>
 
 #include <array>
@@ -51,7 +51,8 @@ struct Model {
 };
 static_assert(std::is_trivially_copyable_v<Model>);
 
-// The model, then the schedule's snapshot; renamed into place, so that a crash leaves one or the other.
+// The model, then the schedule's snapshot. The file is renamed into place, so that a
+// crash leaves the old or the new one.
 void save(const std::string& path, const Model& model, const infonoise::Scheduler& scheduler) {
   std::vector<std::uint8_t> bytes(sizeof model);
   std::memcpy(bytes.data(), &model, sizeof model);

@@ -6,8 +6,8 @@
 namespace infonoise {
 inline namespace INFONOISE_MODE_ {
 
-// The fields of infonoise_config, in its order: getters, setters and the printed
-// line are made from this list, which `make header` writes from the core's table.
+// The fields of infonoise_config, in its order. Getters, setters and the printed line
+// are generated from this list, which `make header` writes from the core's table.
 #define INFONOISE_CONFIG_FIELDS_(FIELD) \
   FIELD(std::uint32_t, bins) FIELD(std::uint32_t, window) FIELD(infonoise_objective, objective) \
   FIELD(std::uint32_t, reduction_dim) FIELD(infonoise_emphasis, emphasis) \
@@ -19,7 +19,7 @@ inline namespace INFONOISE_MODE_ {
   FIELD(double, gate_exponent) FIELD(double, coverage) FIELD(double, baseline_mean) \
   FIELD(double, baseline_std) FIELD(double, ema_rate)
 
-/// What a schedule needs to know. Start from a preset and change what differs:
+/// The configuration of a schedule. Start from a preset and change what differs:
 ///
 ///     auto config = infonoise::Config::edm(0.5)
 ///                       .sigma_min(0.01).sigma_max(50)
@@ -29,7 +29,7 @@ inline namespace INFONOISE_MODE_ {
 ///     std::cout << config << '\n';           // bins=64 window=256 objective=edm ...
 ///
 /// Every field is a getter `bins()` and a setter `bins(64)`. Grid: `bins` (8 to 256),
-/// `window` (losses remembered per bin, 8 to 4096), `sigma_min`, `sigma_max`. Errors:
+/// `window` (losses kept per bin, 8 to 4096), `sigma_min`, `sigma_max`. Errors:
 /// `objective` (INFONOISE_OBJECTIVE_X0, _EDM, _EPSILON, _VELOCITY, _V), `sigma_data`
 /// (required by edm, 0 = estimate), `reduction_dim` (0 for means over dimensions, d for
 /// sums over d), `emphasis`. Gate: `endpoint`, `pivot`, `pivot_value`,
@@ -45,7 +45,7 @@ class Config {
 
   static Config preset(infonoise_preset preset) {
     infonoise_config raw = INFONOISE_CONFIG_INIT;
-    // An older library may not know it; then `check` finds a configuration of zeros.
+    // An older library may not have this preset; `check` then finds a configuration of zeros.
     (void)infonoise_config_init(&raw, preset);
     return Config(raw);
   }
@@ -62,7 +62,7 @@ class Config {
     return preset(INFONOISE_PRESET_PAPER).endpoint(endpoint);
   }
   /// On another run's grid, with a warm-up that draws from that run's density.
-  /// Everything else comes from `like`, that run's configuration, say.
+  /// All other fields come from `like`, for example that run's configuration.
   static Config from_profile(const Profile& profile, Config like = Config()) {
     if (!profile.edges.empty()) like.sigma_min(profile.edges.front()).sigma_max(profile.edges.back());
     return like.bins(static_cast<std::uint32_t>(profile.density.size())).baseline_table(profile.density);
@@ -90,7 +90,7 @@ class Config {
     return baseline(INFONOISE_BASELINE_TABLE);
   }
 
-  /// Fails unless a scheduler can be made of it: INFONOISE_INVALID_CONFIG names the
+  /// Fails unless a scheduler can be made from it: INFONOISE_INVALID_CONFIG names the
   /// field, its value, the bound and the remedy; INFONOISE_TABLE a table's entry.
   Result<void> check() const {
     char text[512] = "";
@@ -115,7 +115,7 @@ class Config {
     return Result<void>();
   }
 
-  // For C; none also where it has the wrong length, which `check_lengths` refuses.
+  // For C. NULL also for a table of the wrong length, which `check_lengths` refuses.
   const double* weight_or_null() const { return weight_.size() == raw_.bins ? weight_.data() : nullptr; }
   const double* baseline_or_null() const {
     return baseline_table_.size() == raw_.bins ? baseline_table_.data() : nullptr;
@@ -147,7 +147,7 @@ T printed(T value) {
 }
 }  // namespace detail
 
-/// Every field in one line, under its own name.
+/// Every field as name=value, in one line.
 inline std::ostream& operator<<(std::ostream& out, const Config& config) {
   detail::Line line;
 #define INFONOISE_PRINT_(type, name) line.put(#name, detail::printed(config.name()));

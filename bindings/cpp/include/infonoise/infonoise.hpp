@@ -1,16 +1,16 @@
 // infonoise for C++17 and newer, over infonoise.h alone.
 //
-//   Config      what a schedule needs to know            config.hpp
+//   Config      the configuration of a schedule          config.hpp
 //   Scheduler   a schedule and its memory: a value       scheduler.hpp
-//   Report      where it stands; also Profile, Mismatch  report.hpp
+//   Report      a summary; also Profile, Mismatch        report.hpp
 //   Error       what a refused call throws               result.hpp
 //
 // infonoise/journal.hpp (a run recorded in a file, and its replay; it locks files) and
-// infonoise/cuda.hpp (trainers on CUDA devices) are included by themselves.
+// infonoise/cuda.hpp (trainers on CUDA devices) must be included separately.
 //
-// Calls that can fail return Result<T>: T itself, and Error is thrown; under
-// -fno-exceptions an Expected<T> with ok(), value() and error(). Constructors cannot
-// return one: there, use Scheduler::create.
+// Calls that can fail return Result<T>. With exceptions that is T, and errors are
+// thrown as Error. With -fno-exceptions it is an Expected<T> with ok(), value() and
+// error(); constructors cannot return one, so use Scheduler::create.
 #pragma once
 
 #include "config.hpp"

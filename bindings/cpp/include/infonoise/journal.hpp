@@ -25,25 +25,26 @@ inline namespace INFONOISE_MODE_ {
 ///     // After a crash, at the checkpoint `snapshot`; what came after it moves aside:
 ///     auto again = infonoise::Journal::resume("run.journal", infonoise::Scheduler::load(snapshot));
 ///
-/// The journal takes the scheduler over, so that no call can go past the record; what
-/// only reads goes to `journal.scheduler()`. The verbs are the scheduler's own. Each
-/// record is whole, and is with the operating system when the call returns; where that
-/// fails, the journal closes (see `Recorder`).
+/// The journal takes over the scheduler, so that no call can bypass the record; use
+/// `journal.scheduler()` to read. The calls are the scheduler's. Each record is written
+/// completely, and the operating system has it when the call returns; if that fails,
+/// the journal closes (see `Recorder`).
 class Journal {
  public:
   /// Begins a journal; a file that exists is refused. `page`: at least a global batch
-  /// and what is drawn ahead of its observations; sigmas that were drawn earlier are
-  /// stored, not named. The scheduler is taken only if this succeeds.
+  /// and what is drawn before it is observed; sigmas that were drawn earlier are stored
+  /// by value, not by number. The scheduler is taken over only if this succeeds.
   static Result<Journal> create(const std::string& path, Scheduler&& scheduler, std::uint32_t page = 16384) {
     INFONOISE_TRY_(recorder, Recorder::create(path, block_of(scheduler), scheduler.seed(), page));
     return Journal(std::move(recorder), std::move(scheduler));
   }
 
-  /// Goes on with a journal at the place where its run was what `scheduler` is now
-  /// (loaded from a checkpoint, say). What was recorded after it moves to the file
-  /// PATH.cut-STEP (.2, .3, ... where that exists): `cut_bytes` says how much, `cut_path`
-  /// where. Fails with `file_error` while another writer has the file, and where a file
-  /// cannot be written; a file to move to that cannot be written whole is removed.
+  /// Continues a journal from the step at which its run had the state of `scheduler`
+  /// (loaded from a checkpoint, for example). Later records move to the file
+  /// PATH.cut-STEP (.2, .3, ... if that exists); see `cut_bytes` and `cut_path`. Fails
+  /// with `file_error` while another writer has the file, and if a file cannot be
+  /// written; a file for the later records that cannot be written completely is
+  /// removed.
   static Result<Journal> resume(const std::string& path, Scheduler&& scheduler) {
     INFONOISE_TRY_(recorder, Recorder::resume(path, block_of(scheduler)));
     return Journal(std::move(recorder), std::move(scheduler));
@@ -84,7 +85,7 @@ class Journal {
     return recorder_.observe(block(), sigma, error, mask);
   }
 
-  /// As `Scheduler::step`; a refresh leaves its digest in the file.
+  /// As `Scheduler::step`; a refresh also records its digest.
   Result<Report> step() { return recorder_.step(block()); }
 
   /// As `Scheduler::advance`, in three records.
@@ -103,14 +104,14 @@ class Journal {
   /// As `Scheduler::reconfigure`.
   Result<void> reconfigure(const Config& config) { return recorder_.reconfigure(block(), config); }
 
-  /// Waits until what was recorded is on the disk (fsync): before a checkpoint that must
-  /// survive the machine, not only the process.
+  /// Waits until all records are on the disk (fsync): call it before a checkpoint that
+  /// must survive a crash of the machine, not only of the process.
   Result<void> sync() { return recorder_.sync(); }
 
   /// Records the last digest and closes the file; a second time does nothing.
   Result<void> close() { return recorder_.close(block()); }
 
-  /// The schedule, to be read, saved or copied.
+  /// The schedule, for reading, saving or copying.
   const Scheduler& scheduler() const noexcept { return scheduler_; }
   /// Bytes after the checkpoint that `resume` moved aside, and the file that holds them.
   std::uint64_t cut_bytes() const noexcept { return recorder_.cut_bytes(); }
@@ -123,7 +124,7 @@ class Journal {
   static Block block_of(Scheduler& scheduler) noexcept { return {scheduler.data(), scheduler.bytes()}; }
   Block block() noexcept { return block_of(scheduler_); }
 
-  // Closes where nobody asks whether that succeeded.
+  // Closes and ignores errors.
   void end() noexcept {
 #if defined(__cpp_exceptions)
     try {

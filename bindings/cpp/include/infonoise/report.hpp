@@ -1,5 +1,4 @@
-// What a schedule says about itself: the report, the curves, the comparison with
-// another schedule.
+// Queries of a schedule: the report, the curves, the comparison with another schedule.
 #pragma once
 
 #include <locale>
@@ -15,7 +14,7 @@ inline namespace INFONOISE_MODE_ {
 
 namespace detail {
 
-/// Six digits, with a point whatever the locale.
+/// Six digits, with a decimal point in any locale.
 inline std::string number(double value) {
   std::ostringstream text;
   text.imbue(std::locale::classic());
@@ -63,8 +62,8 @@ struct Report : infonoise_report {
   const char* pivot_rule_name() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_PIVOT_RULE, pivot_rule); }
 };
 
-/// The fields by which one follows a run, under their own names. What is wrong comes
-/// last: the poorest bin while a refresh waits, why one was held, the warning.
+/// The fields that are useful in a log, as name=value. Problems come last: the poorest
+/// bin while a refresh waits, the reason of a hold, the warning.
 inline std::ostream& operator<<(std::ostream& out, const Report& report) {
   detail::Line line;
   line.put("steps", report.steps).put("phase", report.phase_name()).put("observations", report.observations);
@@ -91,24 +90,24 @@ struct Profile {
   std::vector<double> entropy;  ///< Cumulative integral of the rate, nats per dimension (K + 1).
   std::vector<double> count;    ///< Losses that each bin holds.
   std::vector<double> error;    ///< Squared x0 error per dimension, after the ceiling.
-  std::vector<double> rate;     ///< Nats per unit sigma.
+  std::vector<double> rate;     ///< mmse / sigma^3, nats per unit sigma (11).
   std::vector<double> gate;     ///< The low-noise gate, 0 to 1.
   std::vector<double> target;   ///< The target rho, masses of bins.
   std::vector<double> density;  ///< The density pi, masses of bins.
 };
 
-/// The table behind the draws, to draw elsewhere with the same bits: infonoise_sampler_get
-/// in infonoise.h says how.
+/// The table of the draws, to draw elsewhere with the same bits as
+/// infonoise_sampler_get in infonoise.h explains.
 ///
 ///     infonoise::DrawTable table = scheduler.draw_table();
 ///     std::cout << table.slope.size() << " bins, the first ends at word " << table.threshold[1] << '\n';
 struct DrawTable {
   std::vector<std::uint64_t> threshold;  ///< The first word of each bin; 2^32 after the last (K + 1).
   std::vector<float> edge;               ///< Edges of the bins (K + 1).
-  std::vector<float> slope;              ///< Sigma for each word.
+  std::vector<float> slope;              ///< Increase of sigma from one word to the next (K).
 };
 
-/// A schedule that trainers use, as a law on sigma, to compare with.
+/// A schedule that trainers use, as a distribution of sigma, to compare with.
 ///
 ///     infonoise::Mismatch edm = scheduler.diagnose(infonoise::Schedule::lognormal(-1.2, 1.2));
 ///     std::cout << edm << '\n';  // total_variation=0.37 inside_band=0.58 wasted=0.35 ...
@@ -140,14 +139,14 @@ struct Schedule {
   }
 };
 
-/// How far a schedule is from what the losses ask for: see `infonoise_mismatch`.
+/// How far a schedule is from the target: see `infonoise_mismatch`.
 struct Mismatch {
-  double total_variation = 0;     ///< Between realised emphasis and target, 0 to 1.
+  double total_variation = 0;     ///< Total variation between realised emphasis and target, 0 to 1.
   double band_low = 0;            ///< 5 % quantile of the target.
   double band_high = 0;           ///< 95 % quantile of the target.
   double inside_band = 0;         ///< Share of the draws inside that band.
   double off_grid = 0;            ///< Share of the draws off the grid.
-  double wasted = 0;              ///< Share of the budget wasted.
+  double wasted = 0;              ///< Share of the training budget that is wasted.
   std::vector<double> emphasis;   ///< Realised emphasis, masses of bins.
 };
 

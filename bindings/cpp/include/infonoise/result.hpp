@@ -1,4 +1,4 @@
-// What the other headers share: errors, results, views of arrays.
+// Shared by the other headers: errors, results, views of arrays.
 #pragma once
 
 #include <infonoise.h>
@@ -17,8 +17,8 @@
 #include <span>
 #endif
 
-// Files compiled with and without exceptions may meet in one program, so the two
-// forms of the library have names of their own.
+// Files compiled with and without exceptions may be linked into one program, so the two
+// forms of the library have different namespaces.
 #if defined(__cpp_exceptions)
 #define INFONOISE_MODE_ throwing
 #else
@@ -28,8 +28,8 @@
 namespace infonoise {
 inline namespace INFONOISE_MODE_ {
 
-/// The status of errors that are not the C ABI's: a file cannot be opened, read or
-/// written. The message holds the system's reason.
+/// The status of errors of files, which the C ABI does not have: a file cannot be
+/// opened, read or written. The message has the system's reason.
 inline constexpr infonoise_status file_error = static_cast<infonoise_status>(0x10000);
 
 /// Why a call was refused; nothing has changed then.
@@ -54,14 +54,14 @@ class Error : public std::runtime_error {
   int system_error_;
 };
 
-/// A value, or why there is none: what calls return where exceptions are off.
+/// A value or an error: the return type of calls where exceptions are disabled.
 ///
 ///     infonoise::Expected<std::vector<float>> sigma = scheduler.sample(256);
 ///     if (!sigma.ok()) return fail(sigma.error().what());
 ///     train(sigma.value());
 ///
-/// There is no conversion to bool: it would be mistaken for the value's own. The
-/// value of an error ends the program with the error's message.
+/// There is no conversion to bool, since it could be confused with the value's. Calling
+/// value() on an error ends the program with the error's message.
 template <typename T>
 class [[nodiscard]] Expected {
  public:
@@ -99,7 +99,7 @@ class [[nodiscard]] Expected<void> {
   std::optional<Error> error_;
 };
 
-/// What every call that can fail returns: plainly T, and `Error` is thrown; under
+/// The return type of every call that can fail: T, with errors thrown as `Error`; with
 /// -fno-exceptions an `Expected<T>`.
 #if defined(__cpp_exceptions)
 template <typename T>
@@ -141,7 +141,7 @@ class Span {
 
 namespace detail {
 
-/// The status' sentence, and the numbers that it is about.
+/// The sentence of the status, with the numbers involved.
 inline std::string message(infonoise_status status, const std::string& numbers = "") {
   std::string text = infonoise_status_message(status);
   return numbers.empty() ? text : text + " (" + numbers + ")";
@@ -163,11 +163,11 @@ inline std::string hex(std::uint64_t digest) {
 }  // namespace INFONOISE_MODE_
 }  // namespace infonoise
 
-// The one mechanism of `Result`: a body is written once and works either way.
-// INFONOISE_FAIL_ ends a call with an error; INFONOISE_RUN_ goes on only after a
-// call without a value; INFONOISE_TRY_ names another call's value;
-// INFONOISE_CHECK_ goes on only after INFONOISE_OK of the C ABI; `text`, which may use
-// `status_`, is evaluated only otherwise.
+// Macros with which a function body works with and without exceptions. INFONOISE_FAIL_
+// ends a call with an error; INFONOISE_RUN_ ends it if a call without a value fails;
+// INFONOISE_TRY_ does so for a call with a value, and names the value; INFONOISE_CHECK_
+// ends it unless a call of the C ABI returns INFONOISE_OK: then `text`, which may use
+// `status_`, is evaluated.
 #if defined(__cpp_exceptions)
 #define INFONOISE_FAIL_(...) throw ::infonoise::Error(__VA_ARGS__)
 #define INFONOISE_RUN_(call) call

@@ -22,10 +22,10 @@ inline namespace INFONOISE_MODE_ {
 ///     infonoise::Scheduler resumed = infonoise::Scheduler::load(snapshot);
 ///     infonoise::Scheduler branch = resumed;         // a value: an independent copy
 ///
-/// `advance` is `observe`, `step` and `sample` in one call. Under -fno-exceptions a
-/// scheduler is made by `Scheduler::create`. One scheduler serves one thread at a
-/// time. A moved-from one refuses every call, with INFONOISE_NULL, until it is
-/// assigned to.
+/// `advance` is `observe`, `step` and `sample` in one call. With -fno-exceptions, make
+/// a scheduler with `Scheduler::create`. One scheduler serves one thread at a time. A
+/// moved-from scheduler refuses every call with INFONOISE_NULL until a value is
+/// assigned to it.
 class Scheduler {
  public:
 #if defined(__cpp_exceptions)
@@ -42,7 +42,7 @@ class Scheduler {
     return fresh;
   }
 
-  /// The schedule of a snapshot, which is checked completely.
+  /// Loads the schedule of a snapshot, which is checked completely.
   static Result<Scheduler> load(Span<const std::uint8_t> snapshot) {
     std::size_t bytes = 0;
     if (snapshot.size() == 0)
@@ -75,7 +75,7 @@ class Scheduler {
     return sigma;
   }
 
-  /// Draws the slice of `rank` out of the global batch of `world` equal slices.
+  /// Draws the slice of `rank` in the global batch of `world` equal slices.
   Result<void> sample_shard(Span<float> sigma, std::uint32_t rank, std::uint32_t world) {
     INFONOISE_CHECK_(infonoise_sample_shard(data(), bytes(), sigma.data(), sigma.size(), rank, world),
                      why(status_, shard(sigma.size(), rank, world)));
@@ -88,7 +88,7 @@ class Scheduler {
   }
 
   /// Takes per-sample, unweighted, squared errors, any number of times between two
-  /// steps. Returns how many pairs were rejected: off the grid, negative, not finite.
+  /// steps. Returns how many pairs were rejected: sigma off the grid, error negative or not finite.
   Result<std::size_t> observe(Span<const float> sigma, Span<const float> error) {
     return observe_masked(sigma, error, nullptr);
   }
@@ -121,9 +121,9 @@ class Scheduler {
     return Result<void>();
   }
 
-  /// Takes a configuration on, its weight included, from the next refresh on: start
-  /// from `config()`. What is fixed at init (the grid, the meaning of the errors) is
-  /// refused by name.
+  /// Changes the configuration, weight included, from the next refresh on; start from
+  /// `config()`. A field that is fixed at init (the grid, the meaning of the errors) is
+  /// refused, and the error names it.
   Result<void> reconfigure(const Config& config) {
     INFONOISE_RUN_(check_reconfigure(data(), bytes(), config));
     const std::vector<double> weight = weight_or_ones(config);
@@ -131,7 +131,7 @@ class Scheduler {
     return Result<void>();
   }
 
-  /// The configuration in force; the grid's ends are the float ones.
+  /// The configuration in force; the grid's ends are rounded to float.
   Result<Config> config() const {
     infonoise_config raw = INFONOISE_CONFIG_INIT;
     INFONOISE_CHECK_(infonoise_config_get(data(), bytes(), &raw), why(status_));
@@ -152,10 +152,10 @@ class Scheduler {
 
   /// The curves of the sampler in force.
   Result<Profile> profile() const { return curves(INFONOISE_PROFILE_KIND_IN_FORCE); }
-  /// The curves that the losses would give now; nothing is changed.
+  /// The curves that a refresh would give now; the schedule does not change.
   Result<Profile> estimate() const { return curves(INFONOISE_PROFILE_KIND_ESTIMATED); }
 
-  /// The table behind the draws, as of now.
+  /// The present table of the draws.
   Result<DrawTable> draw_table() const {
     infonoise_config raw = INFONOISE_CONFIG_INIT;
     INFONOISE_CHECK_(infonoise_config_get(data(), bytes(), &raw), why(status_));
@@ -167,8 +167,8 @@ class Scheduler {
     return table;
   }
 
-  /// n noise levels for a sampler, equally spaced in entropic time, from the noisiest
-  /// down; append 0. `power` 1 suits images, 0 token data at few steps.
+  /// n noise levels for a sampler, equally spaced in entropic time, in descending
+  /// order; append 0. `power` 1 suits images, 0 token data at few steps.
   Result<std::vector<float>> info_grid(std::size_t n, double power = 1, bool gated = true) const {
     std::vector<float> sigma(n);
     INFONOISE_CHECK_(infonoise_info_grid(data(), bytes(), power, gated, sigma.data(), n),
@@ -176,7 +176,8 @@ class Scheduler {
     return sigma;
   }
 
-  /// The share of the information (weighted by sigma^power) below each sigma, 0 to 1.
+  /// Entropic time (14): the share of the information (weighted by sigma^power) below
+  /// each sigma, 0 to 1.
   Result<std::vector<double>> to_entropic_time(Span<const double> sigma, double power = 0, bool gated = true) const {
     std::vector<double> time(sigma.size());
     INFONOISE_CHECK_(
@@ -193,8 +194,8 @@ class Scheduler {
     return sigma;
   }
 
-  /// How far another schedule is from what the losses ask for: by the last refresh,
-  /// or, if `estimated`, by what the rings hold now.
+  /// How far another schedule is from the target of the last refresh, or, if
+  /// `estimated`, from the target of what the rings hold now.
   Result<Mismatch> diagnose(const Schedule& schedule, bool estimated = false) const {
     infonoise_config raw = INFONOISE_CONFIG_INIT;
     INFONOISE_CHECK_(infonoise_config_get(data(), bytes(), &raw), why(status_));
@@ -230,7 +231,7 @@ class Scheduler {
     return snapshot;
   }
 
-  /// A number that two equal schedules share, on every platform.
+  /// The digest: the same for equal schedules, on every platform.
   Result<std::uint64_t> digest() const {
     std::uint64_t digest = 0;
     INFONOISE_CHECK_(infonoise_digest(data(), bytes(), &digest), why(status_));
@@ -241,9 +242,9 @@ class Scheduler {
   infonoise_state* data() noexcept { return reinterpret_cast<infonoise_state*>(words_.data()); }
   const infonoise_state* data() const noexcept { return reinterpret_cast<const infonoise_state*>(words_.data()); }
   std::size_t bytes() const noexcept { return words_.size() * 8; }
-  /// The block's words, to be stored or sent: `from_words` takes them back.
+  /// The block's words, to store or send; `from_words` is the inverse.
   Span<const std::uint64_t> words() const noexcept { return {words_.data(), words_.size()}; }
-  /// What a fresh one was made from; a loaded one does not know.
+  /// The seed of a scheduler made from a configuration; 0 for a loaded one.
   std::uint64_t seed() const noexcept { return seed_; }
 
  private:
@@ -268,7 +269,7 @@ class Scheduler {
     return config.weight().empty() ? std::vector<double>(config.bins(), 1.0) : config.weight();
   }
 
-  // Why a call on a block of so many bytes was refused.
+  // The message for a refused call on a block of so many bytes.
   static std::string refusal(std::size_t bytes, infonoise_status status, const std::string& numbers = "") {
     if (bytes == 0) return "this scheduler was moved from: assign one to it first";
     return detail::message(status, status == INFONOISE_ARGUMENT ? numbers : "");

@@ -14,7 +14,7 @@ the same configuration, seed and errors give the same bits everywhere.
 
 from infonoise import _native
 
-# Before anything is called: a structure that has changed would be misread.
+# Checked before any call: a struct whose layout differs would be misread.
 if _native.abi_version() != _native.HEADER_ABI_VERSION:
     raise ImportError(
         f"{_native.__file__} was compiled against ABI {_native.HEADER_ABI_VERSION} of the infonoise library "

@@ -1,4 +1,4 @@
-"""What users pass, as arrays that the core takes."""
+"""Conversion of users' arguments to arrays that the core accepts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ONE_OF_A_BATCH = "take one of a batch by jax.tree.map(lambda words: words[i], ba
 
 
 def empty_words(length: int) -> np.ndarray:
-    """uint32 words whose memory is 8-aligned, as a block needs it."""
+    """Uninitialised uint32 words with 8-aligned memory, as a block needs."""
     return np.empty((length + 1) // 2, np.uint64).view(np.uint32)[:length]
 
 
@@ -37,8 +37,8 @@ def one_block(state) -> np.ndarray:
 
 
 def as_array(values) -> np.ndarray:
-    """What is an array, lends its memory (the buffer protocol, DLPack on the CPU) or can be
-    listed. Of PyTorch's tensors the numbers, without the gradient that they carry."""
+    """An array from an array, an object with the buffer protocol or DLPack on the CPU, or a sequence. A
+    PyTorch tensor is detached from its gradient."""
     if hasattr(values, "detach"):
         values = values.detach()
         if str(values.dtype) == "torch.bfloat16":  # NumPy has no such type; float32 holds each of its numbers.
@@ -51,21 +51,21 @@ def as_array(values) -> np.ndarray:
 
 
 def as_numbers(name: str, values) -> np.ndarray:
-    """``as_array`` of what are real numbers, all of them there."""
+    """``as_array`` for real numbers; masked entries and other types are refused."""
     if values is None:
         raise TypeError(f"{name} must be an array, got None")
     if np.ma.is_masked(values):
         raise TypeError(f"{name} has masked entries, which would count: pass its data, and mask=~{name}.mask")
     array = as_array(values)
-    # Complex numbers would lose a part, texts and dates would be read as numbers.
+    # Complex numbers would lose their imaginary part; texts and dates would be converted to numbers.
     if not np.can_cast(array.dtype, np.float32, "same_kind"):
         raise TypeError(f"{name} must be real numbers, got {array.dtype}")
     return array
 
 
 def narrowed(error, xp=np):
-    """Errors as float32, whoever converts: XLA and NumPy do not agree on what is too small for
-    it, and a negative one must not become -0, since negative errors are rejected."""
+    """Errors as float32. XLA and NumPy treat numbers too small for float32 differently, and a negative error
+    must not become -0, since negative errors are rejected."""
     if error.dtype.itemsize > 4 and error.dtype.kind == "f":
         error = xp.where(error < 0, -1.0, xp.where(error < SMALLEST, 0.0, error))
     return error.astype(np.float32)

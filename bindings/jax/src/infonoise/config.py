@@ -1,4 +1,4 @@
-"""The configuration, as a frozen dataclass over the core's own record."""
+"""The configuration, as a frozen dataclass over the core's record."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _DEFAULT = _native.preset("default")
 
 @dataclass(frozen=True)
 class Config:
-    """What a schedule needs to know. Sigmas are standard deviations in data units.
+    """The configuration of a schedule. Sigmas are standard deviations in data units.
 
     Checked when it is made: ``ValueError`` names the field, its value, the bound
     and the remedy. The defaults are the core's preset ``default``; start from a
     preset and change what differs: ``Config.edm(sigma_data=0.5, refresh_every=50)``.
 
-    Grid: ``bins`` K (8 to 256), ``window`` B, losses remembered per bin (8 to
-    4096), ``sigma_min``, ``sigma_max`` (float32, as the shortest decimal of it).
+    Grid: ``bins`` K (8 to 256), ``window`` B, losses kept per bin (8 to
+    4096), ``sigma_min``, ``sigma_max`` (rounded to float32).
 
     Errors: ``objective``, the space of the errors that you pass: "x0", "edm"
     (x0 error before lambda), "epsilon", "velocity" (flow, t = 1 is noise), "v";
@@ -84,12 +84,12 @@ class Config:
     def __post_init__(self) -> None:
         _native.state_words(self)  # refuses fields that cannot be used
         for end in ("sigma_min", "sigma_max"):
-            # The schedule's are float32; the shortest decimal of one reads as it was written.
+            # The schedule's ends are float32; the shortest decimal of one is what the user wrote.
             object.__setattr__(self, end, float(str(np.float32(getattr(self, end)))))
         for name in ("weight", "baseline_table"):
             table = getattr(self, name)
             if table is not None:
-                # Tuples, so that configurations can be compared and hashed.
+                # Tuples can be compared and hashed.
                 numbers = as_numbers(name, table).astype(np.float64)
                 object.__setattr__(self, name, tuple(numbers.ravel().tolist()))
         _native.check_tables(self, *self.tables())
@@ -133,8 +133,8 @@ class Config:
     def from_profile(cls, profile: Mapping[str, np.ndarray], like: Config | None = None, **changes) -> Config:
         """A configuration on another run's grid whose warm-up draws from that run's density.
 
-        Everything else comes from ``like`` (that run's configuration, say) or, without it,
-        is the default: a profile does not know the objective of its run.
+        Everything else comes from ``like`` (for example that run's configuration) or, without it,
+        is the default; a profile does not contain the objective of its run.
         """
         other = {} if like is None else dataclasses.asdict(like)
         edges, density = profile["edges"], profile["density"]

@@ -1,4 +1,4 @@
-"""One noise level under the names that trainers use.
+"""The same noise level in the quantities that trainers use.
 
 sigma is the noise's standard deviation in data units; flow time is
 t = sigma / (1 + sigma), and **t = 1 is noise**, always; log-SNR is -2 ln sigma;
@@ -18,7 +18,7 @@ def from_sigma(coordinate: str, sigma) -> np.ndarray:
 
 
 def to_sigma(coordinate: str, value) -> np.ndarray:
-    """The sigma behind a "flow_t", "log_snr" or "c_noise"."""
+    """The sigma of a "flow_t", "log_snr" or "c_noise"."""
     return _convert(coordinate, value, True)
 
 
@@ -32,7 +32,7 @@ def snap(sigma, table) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _convert(coordinate: str, values, back: bool) -> np.ndarray:
-    # In C order, so that reshape below is a view and the values are converted in place.
+    # C order makes the reshape below a view, so that the values are converted in place.
     values = np.array(values, np.float64, order="C")
     _native.convert(coordinate, values.reshape(-1), back)
     return values

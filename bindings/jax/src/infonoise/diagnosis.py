@@ -1,4 +1,4 @@
-"""How far an existing schedule is from what the losses ask for.
+"""How far an existing schedule is from the target that the losses give.
 
     print(infonoise.diagnose(scheduler, infonoise.schedules.lognormal(-1.2, 1.2))["verdict"])
 """
@@ -23,7 +23,7 @@ def diagnose(state, schedule: Schedule, *, estimate: bool = False) -> dict:
     times weight) and the target, ``emphasis`` itself (masses of bins),
     ``band_low`` and ``band_high`` (5 and 95 % quantiles of the target),
     ``inside_band`` and ``off_grid`` (shares of the draws), ``wasted`` (1 - inside_band
-    over what the density that the losses ask for has in the band) and ``verdict``,
+    divided by the share that the target's density has there) and ``verdict``,
     one line. The first compares what is emphasised, the others what is drawn: under a
     steep weight they can differ much.
     """
@@ -41,13 +41,13 @@ def diagnose(state, schedule: Schedule, *, estimate: bool = False) -> dict:
 
 def masses(schedule: Schedule, edges) -> np.ndarray:
     """The share of a schedule's draws in each bin of a grid with these ``edges``, uniform
-    in ln sigma as in ``profile()["edges"]``; what is missing to 1 falls off the grid."""
+    in ln sigma as in ``profile()["edges"]``; if they sum to less than 1, the rest of the draws is off the grid."""
     config = Config(bins=len(edges) - 1, sigma_min=float(edges[0]), sigma_max=float(edges[-1]))
     return np.array(_native.schedule_masses(config, *_arguments(schedule)))
 
 
 def _arguments(schedule: Schedule) -> tuple[str, str, float, float, np.ndarray | None]:
-    """A schedule as the native calls take it."""
+    """A schedule as arguments of the native calls."""
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule must come from infonoise.schedules, got {type(schedule).__name__}")
     table = None if schedule.table is None else np.asarray(schedule.table, np.float64)

@@ -1,4 +1,4 @@
-"""Exact denoisers: what a schedule should find, for data whose posterior is known.
+"""Exact denoisers for data whose posterior is known, to compare a schedule's findings with.
 
     from infonoise import exact
     model = exact.two_point()
@@ -104,10 +104,10 @@ class Mixture:
         """d, the dimension of x0."""
         return self.centres.shape[1]
 
-    # At one x: everything follows from the posterior weights.
+    # At one x; all of these are functions of the posterior weights.
 
     def _logits(self, x: np.ndarray, noise: float) -> np.ndarray:
-        """ln p_i - |x - centre_i|^2 / (2 noise) but for the |x|^2 term, (m, n); noise is a variance.
+        """ln p_i - |x - centre_i|^2 / (2 noise) without the |x|^2 term, (m, n); noise is a variance.
 
         |x - c|^2 = |x|^2 - 2 x.c + |c|^2: one matrix product, norms precomputed (54).
         """
@@ -134,7 +134,7 @@ class Mixture:
         return self._each(mean, x, sigma)
 
     def posterior_covariance(self, x, sigma: float) -> np.ndarray:
-        """Cov[x0 | x], (m, d, d): the spread within a component, and between them (33)."""
+        """Cov[x0 | x], (m, d, d): the covariance within components plus that between them (33)."""
 
         def covariance(x, logits, noise):
             weights = np.exp(log_softmax(logits, axis=1))
@@ -152,7 +152,7 @@ class Mixture:
 
         def variance(x, logits, noise):
             weights = np.exp(log_softmax(logits, axis=1))
-            # Measured from the likeliest centre, so that at low noise nothing cancels.
+            # Relative to the most likely centre, so that no digits cancel at low noise.
             best, rows = weights.argmax(1), np.arange(len(x))
             nearest = self._around[best]
             square = np.maximum(self._squares[best, None] - 2 * nearest @ self._around.T + self._squares, 0)
@@ -225,7 +225,7 @@ class Mixture:
         return np.reshape(values, sigma.shape) if sigma.ndim else values[0]
 
     def _expect_on_line(self, f: Callable, sigma: float) -> float:
-        """The trapezium rule, which converges geometrically, on the multiples of a small step.
+        """The trapezoidal rule on the multiples of a small step, which converges geometrically.
 
         Low noise makes f peak half way between two centres, many deviations from
         both. Nodes as far out as a float64 density goes find that peak.
@@ -237,8 +237,8 @@ class Mixture:
         return float(step * np.exp(self.log_density(x, sigma)) @ f(x, sigma))
 
     def _expect_by_draws(self, f: Callable, sigma: float) -> float:
-        """Monte Carlo: each centre its exact share of the draws, the same noises at every sigma."""
-        # A second word, so that the noise is never what made the data from the same seed.
+        """Monte Carlo: each centre gets its exact share of the draws, with the same noise at every sigma."""
+        # The second word makes this noise differ from data that were drawn with the same seed.
         rng, total = np.random.default_rng([self.seed, 2602]), 0.0
         place = (np.arange(self.draws) + 0.5) / self.draws
         which = np.minimum(np.searchsorted(np.cumsum(self.weights), place), len(self.centres) - 1)
@@ -264,7 +264,7 @@ class Gaussian(Mixture):
 
 @dataclass(frozen=True, eq=False)
 class OneHot(Mixture):
-    """One-hot corners of one scale: mmse and entropy by quadrature, whatever the number of letters.
+    """One-hot corners of one scale: mmse and entropy by quadrature, for any number of letters.
 
     Were x0 = letter i, its posterior weight would be 1 / (1 + S), with
     S = sum over j != i of (p_j / p_i) exp(a eps_j - a eps_i - a^2), a = scale / sigma.

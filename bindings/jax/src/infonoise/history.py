@@ -1,4 +1,4 @@
-"""How a schedule moved: what a run records of it, for ``infonoise.plot.history``."""
+"""The densities of a schedule during a run, for ``infonoise.plot.history``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class History:
         self._refreshes = -1
 
     def record(self, state) -> None:
-        """Looks at a ``Scheduler`` or ``infonoise.jax.State``; keeps what a refresh changed."""
+        """Records the density of a ``Scheduler`` or ``infonoise.jax.State`` if a refresh has changed it."""
         scheduler = as_scheduler(state)
         report = scheduler.report()
         if report["steps"] < self.end:

@@ -30,7 +30,7 @@ try:
     import jax
 except ModuleNotFoundError as missing:
     raise ImportError("infonoise.jax needs JAX: pip install 'infonoise[jax]'") from missing
-# An older XLA refuses the native calls, and JAX then starts no backend at all.
+# An older XLA refuses the native calls, and JAX then cannot initialise any backend.
 OLDEST_JAX = (0, 7)
 if jax.__version_info__ < OLDEST_JAX:
     raise ImportError(
@@ -71,14 +71,14 @@ __all__ = [
 for _name, _target in _native.registrations().items():
     jax.ffi.register_ffi_target(_name, _target, platform="cpu")
 
-# What jax.export must be told to let through: a loaded function needs this module's calls.
+# The custom calls for which jax.export must disable its checks; a loaded function needs them too.
 CUSTOM_CALLS = tuple(_native.registrations())
 
 _NATIVE_PLATFORMS = ("cpu",)
 
 _COUNTS, _REALS = _native.report_fields()
 
-# The names behind the codes that a report holds inside jit.
+# The names of the codes that a report holds inside jit.
 NAMES = {name: names for name in _COUNTS if (names := _native.report_names(name))}
 
 
@@ -94,7 +94,7 @@ class State:
     window: int
 
     def __init__(self, words, bins, window):
-        # At once: a frozen dataclass's own takes twice as long, at every jitted step.
+        # Faster than a frozen dataclass's own __init__, which takes twice as long at every jitted step.
         self.__dict__.update(words=words, bins=bins, window=window)
 
 
@@ -202,18 +202,18 @@ def advance(
 
 
 def freeze(state: State) -> State:
-    """Stops refreshes; draws and observations go on."""
+    """Stops refreshes; draws and observations continue."""
     return _update(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, True), frozen=np.uint32(1))
 
 
 def unfreeze(state: State) -> State:
-    """Lets refreshes go on; a due one runs at the next step."""
+    """Resumes refreshes; a due one runs at the next step."""
     return _update(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, False), frozen=np.uint32(0))
 
 
 def reconfigure(state: State, config: Config) -> State:
-    """Takes on ``config`` from the next refresh on: cadence, rate, gate, pivot, guard,
-    coverage, counts and weight may differ; what is fixed at init is refused by name."""
+    """Changes the configuration to ``config`` from the next refresh on: cadence, EMA rate, gate, pivot,
+    guard, coverage, counts and weight may differ; ValueError names a field that is fixed at init."""
     _check_config(config)
     arguments = native_reconfiguration(config)
 
@@ -284,7 +284,7 @@ def profile(state: State) -> dict[str, np.ndarray]:
 
 
 def estimate(state: State) -> dict[str, np.ndarray]:
-    """The curves that the rings would give now, outside jit; nothing is changed."""
+    """The curves that a refresh would give now, outside jit; the state does not change."""
     return _native.profile(_concrete(state, "estimate"), 1)
 
 
@@ -297,7 +297,7 @@ def info_grid(
 
 
 def digest(state: State) -> int:
-    """A number that two equal schedules share on every platform, outside jit."""
+    """The digest, the same for equal schedules on every platform; outside jit."""
     return _native.digest(_concrete(state, "digest"))
 
 
@@ -316,7 +316,7 @@ def from_words(words) -> State:
 
 
 def _call(name, results, host, *operands, input_output_aliases=None, **attributes):
-    """The native call where there is one, the host's function elsewhere."""
+    """The native call on platforms that have one, a host callback on others."""
     if jax.default_backend() in _NATIVE_PLATFORMS:
         call = jax.ffi.ffi_call(
             name, results, vmap_method="broadcast_all", input_output_aliases=input_output_aliases
@@ -325,7 +325,7 @@ def _call(name, results, host, *operands, input_output_aliases=None, **attribute
     _warn_once(jax.default_backend())
 
     def on_numpy(*operands):
-        # An operation on a JAX array here waits for a device that waits for this callback.
+        # An operation on a JAX array here would wait for a device that waits for this callback.
         return host(*map(np.asarray, operands))
 
     return jax.pure_callback(on_numpy, results, *operands, vmap_method="sequential")
@@ -353,7 +353,7 @@ def _words(state: State, batched: bool = False) -> jax.Array:
         )
     if isinstance(words, jax.Array) and not isinstance(words, jax.core.Tracer) and words.is_deleted():
         raise RuntimeError(
-            "state was donated to a jitted function, and its memory is that function's result now: go on with "
+            "state was donated to a jitted function, and its memory is that function's result now: continue with "
             "the state that it returned"
         )
     if words.ndim != 1 and not batched:
@@ -384,7 +384,7 @@ def _like(words) -> jax.ShapeDtypeStruct:
 
 
 def _checked_shard(n, rank, world) -> tuple[int, jax.Array, int]:
-    """n, the rank as the call's operand, which checks itself what is traced, and the world."""
+    """n, the rank as an operand of the call, and the world. The call itself checks a traced rank."""
     traced = isinstance(rank, jax.core.Tracer)
     if traced and (rank.shape != () or not jnp.issubdtype(rank.dtype, jnp.integer)):
         raise TypeError(f"rank must be one integer, got {_kind(rank)}: under shard_map, jax.lax.axis_index gives it")
@@ -393,12 +393,12 @@ def _checked_shard(n, rank, world) -> tuple[int, jax.Array, int]:
 
 
 def _pairs(sigma, error, mask) -> list[jax.Array]:
-    """A batch as flat float32 (and uint8) operands that no gradient flows into."""
+    """A batch as flat float32 (and uint8) operands, with gradients stopped."""
     operands = [_numbers("sigma", sigma), _numbers("error", error)]
     for name, operand in zip(("sigma", "error"), operands):
         if not jnp.issubdtype(operand.dtype, jnp.floating):
             raise TypeError(f"{name} must be floating point, got {operand.dtype}")
-    # On the host what is NumPy's: without x64 mode JAX would have lost the digits before.
+    # NumPy arrays are converted on the host: without x64 mode JAX would round them first.
     operands[1] = narrowed(operands[1], jnp if isinstance(operands[1], jax.Array) else np)
     operands = [jnp.asarray(x) for x in (*operands, mask) if x is not None]
     if any(operand.shape != operands[0].shape for operand in operands):
@@ -412,13 +412,13 @@ def _pairs(sigma, error, mask) -> list[jax.Array]:
 
 
 def _numbers(name: str, values):
-    """JAX's arrays, or lists of them, as one array of JAX; everything else as one of NumPy."""
+    """A JAX array from JAX arrays or lists of them, a NumPy array from anything else."""
     leaves = jax.tree.leaves(values)
     return jnp.asarray(values) if any(isinstance(x, jax.Array) for x in leaves) else as_numbers(name, values)
 
 
 def _update(state: State, name: str, apply, *operands, **attributes) -> State:
-    """A call that turns a state into the next; ``apply`` does it to words on the host."""
+    """A call that maps a state to the next one; ``apply`` does the same to words on the host."""
     words = _words(state)
 
     def host(words, *operands):

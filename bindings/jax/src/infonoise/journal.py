@@ -16,7 +16,7 @@ from infonoise import _native
 from infonoise.arrays import native_pairs
 from infonoise.scheduler import Scheduler, checked_integer, checked_shard, native_reconfiguration
 
-#: Draws on a page of the memory that lets a journal name sigmas by number.
+#: Draws on a page of the recent draws, by which a journal names sigmas by number.
 PAGE = 16384
 
 
@@ -30,19 +30,18 @@ class Journal:
                 journal.observe(sigma, train(sigma))
                 journal.step()
 
-    The verbs are the scheduler's own, and do to it what they always do; everything
-    that only reads goes to the scheduler itself. A file that exists is refused:
-    ``Journal.resume`` goes on with it. With JAX, keep a scheduler of the same
-    configuration and seed beside the jitted one and hand its journal the errors.
+    The calls do the same as the scheduler's; use the scheduler itself to read. A file that exists is refused;
+    ``Journal.resume`` continues it. With JAX, keep a second scheduler of the same configuration and seed, and
+    pass the errors to its journal as well.
 
-    A record is written whole or not at all. Where the file cannot be written (a full
-    disk), the verb raises OSError with the file's name and the journal closes: the
-    scheduler has moved on, so go back to the last checkpoint and ``resume``.
+    A record is written completely or not at all. If the file cannot be written (a full disk), the call raises
+    OSError with the file's name and the journal closes. The scheduler has changed without a record then, so
+    return to the last checkpoint and ``resume``.
     """
 
     def __init__(self, path: str | os.PathLike, scheduler: Scheduler, *, page: int = PAGE) -> None:
-        """``page``, from 1 to 2^28: at least a global batch and what is drawn ahead of its
-        observations; sigmas that were drawn earlier are stored, not named."""
+        """``page``, from 1 to 2^28: at least a global batch and what is drawn before it is observed; sigmas
+        that were drawn earlier are stored by value, not by number."""
         _check_scheduler(scheduler)
         page = checked_integer("page", page, "an integer, the draws to remember")
         self.scheduler = scheduler
@@ -50,9 +49,9 @@ class Journal:
 
     @classmethod
     def resume(cls, path: str | os.PathLike, scheduler: Scheduler) -> Journal:
-        """Goes on with a journal at the place where its run was what ``scheduler`` is now
-        (loaded from a checkpoint, say). What was recorded after it moves to the file
-        ``PATH.cut-STEP`` (``.2``, ``.3``, ... where that exists), with a warning."""
+        """Continues a journal from the step at which its run had the state of ``scheduler`` (loaded from a
+        checkpoint, for example). Later records move to the file ``PATH.cut-STEP`` (``.2``, ``.3``, ... if
+        that exists), with a warning."""
         _check_scheduler(scheduler)
         journal = cls.__new__(cls)
         journal.scheduler = scheduler
@@ -71,7 +70,7 @@ class Journal:
         return self._native.observe(self.scheduler.state, *native_pairs(sigma, error, mask))
 
     def step(self) -> dict:
-        """As ``Scheduler.step``; a refresh leaves its digest in the file."""
+        """As ``Scheduler.step``; a refresh also records its digest."""
         self._native.step(self.scheduler.state)
         return self.scheduler.report()
 
@@ -95,13 +94,13 @@ class Journal:
         self._native.reconfigure(self.scheduler.state, *native_reconfiguration(config))
 
     def sync(self) -> None:
-        """Waits until what was recorded is on the disk: before a checkpoint that must
-        survive the machine, not only the process."""
+        """Waits until all records are on the disk: call it before a checkpoint that must survive a crash of
+        the machine, not only of the process."""
         self._native.sync()
 
     def close(self) -> None:
         """Records the last digest and closes the file; a second time does nothing. A journal
-        that is only dropped closes without a digest, as a program that is killed."""
+        that is garbage-collected without ``close`` records no digest, like a program that is killed."""
         self._native.close(self.scheduler.state)
 
     def __enter__(self) -> Journal:
@@ -112,7 +111,7 @@ class Journal:
 
 
 class ReplayError(ValueError):
-    """A run that is not what its journal says; ``steps`` is where that shows."""
+    """A run that differs from its journal; ``steps`` is the step of the first difference found."""
 
     def __init__(self, message: str, steps: int) -> None:
         super().__init__(message)
@@ -129,14 +128,14 @@ class Replay:
         replay.scheduler.digest()
 
     ``scheduler`` is the schedule so far, ``digests`` how many digests agreed,
-    ``position`` the bytes that are done, ``torn_bytes`` the length of a half-written
-    record at the end of the file.
+    ``position`` how many bytes were executed, ``torn_bytes`` the length of an incomplete record at the end of
+    the file.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = os.fspath(path)
         self._native = _native.Replay.open(os.fsencode(path))
-        # On the replay's own words, not on a copy: it moves with the replay.
+        # On the replay's own words, not on a copy, so that it follows the replay.
         self.scheduler = Scheduler.__new__(Scheduler)
         self.scheduler.state = self._native.state
 
@@ -153,7 +152,7 @@ class Replay:
         return self._native.torn_bytes
 
     def close(self) -> None:
-        """Closes the file; the scheduler stays where the replay stands."""
+        """Closes the file; the scheduler keeps the state that the replay has reached."""
         self._native.close()
 
     def __enter__(self) -> Replay:
@@ -163,21 +162,21 @@ class Replay:
         self.close()
 
     def events(self, *, sigmas: bool = True) -> Iterator[dict]:
-        """What the records do, one dict each. With ``sigmas`` those of kind ``sampled`` hold
-        the global batch that was drawn (None if it is larger than the journal's page)."""
+        """What the records did, one dict each. With ``sigmas``, those of kind ``sampled`` contain the global
+        batch that was drawn (None if it is larger than the journal's page)."""
         while (event := self._native.next(sigmas)) is not None:
             yield event
         if torn := self.torn_bytes:
-            warnings.warn(f"{self.path} ends in a half-written record of {torn} bytes, which is left out", stacklevel=2)
+            warnings.warn(f"{self.path} ends in an incomplete record of {torn} bytes, which is left out", stacklevel=2)
 
     def seek(self, steps: int, digest: int) -> bool:
-        """Goes on to where the run has made ``steps`` steps and has this digest."""
+        """Executes records until the run has made ``steps`` steps and has this digest; False if it never does."""
         return self._native.seek(steps, digest)
 
 
 def replay(path: str | os.PathLike) -> Replay:
     """Executes a whole journal and compares every digest: ``replay(path).scheduler`` is the
-    schedule at its end. Raises ReplayError where the run is not what the journal says."""
+    schedule at its end. Raises ReplayError if the run differs from the journal."""
     with Replay(path) as done:
         for _ in done.events(sigmas=False):
             pass

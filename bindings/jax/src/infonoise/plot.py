@@ -33,14 +33,14 @@ except ImportError as error:
 
 __all__ = ["density", "history", "info_grid", "profile", "sigma_axis"]
 
-# Okabe and Ito's colours, which stay apart for colour-blind eyes; others also differ in dashes.
+# Okabe and Ito's colours, which colour-blind readers can distinguish; other schedules also differ in dashes.
 GREEN, BLUE, ORANGE, GREY = "#009E73", "#0072B2", "#D55E00", "#6E6E6E"
 OTHERS = [(ORANGE, "-"), (BLUE, "--"), ("#CC79A7", "-."), ("#56B4E9", ":"), ("#E69F00", (0, (6, 1, 1, 1, 1, 1)))]
 SIGMA = "noise level sigma (data units)"
 
 
 def profile(state, *, estimate: bool = False, ax: Axes | None = None) -> Axes:
-    """Why the draws go where they go: the entropy rate that the losses show, and the gate on it.
+    """The entropy rate that the losses give, and the gate on it.
 
     ``estimate`` shows what the losses in memory would give now instead of what is in force.
     """
@@ -55,7 +55,7 @@ def profile(state, *, estimate: bool = False, ax: Axes | None = None) -> Axes:
         return ax
     rate = curves["rate"] * curves["sigma"]
     gated = rate * curves["gate"]
-    # What the gate takes away must not flatten what it leaves.
+    # The scale follows the gated rate, so that what the gate removes does not flatten it.
     top = max(min(rate.max(), 6 * gated.max()), 1e-12)
     cut = " (cut at the top)" if rate.max() > top else ""
     _stairs(ax, curves, np.minimum(rate, 1.08 * top), color="black", lw=1.6, label=f"rate of the losses{cut}")
@@ -70,7 +70,7 @@ def profile(state, *, estimate: bool = False, ax: Axes | None = None) -> Axes:
 def density(
     state, against: Schedule | Mapping[str, Schedule] | Iterable[Schedule] = (), *, ax: Axes | None = None
 ) -> Axes:
-    """Where the draws go, with their quantiles, against the ``infonoise.schedules`` that others use.
+    """The density of the draws with its quantiles, compared with other ``infonoise.schedules``.
 
     ``against`` is one, a list of them, or a dict from names to them. All are densities of the
     draws, not of the emphasis that a weight makes of them.
@@ -81,13 +81,13 @@ def density(
     against = [against] if isinstance(against, Schedule) else against
     named = against.items() if isinstance(against, Mapping) else [(str(other), other) for other in against]
     others = [(name, *_curve(other, edges)) for name, other in named]
-    # Only now, so that a call that fails leaves no empty figure.
+    # Created last, so that a call that fails leaves no empty figure.
     ax = ax or _axes()
     for low, high, alpha, name in [("q05", "q95", 0.13, "5 to 95%"), ("q25", "q75", 0.22, "25 to 75%")]:
         label = f"{name}: {report[low]:.3g} to {report[high]:.3g}"
         ax.axvspan(report[low], report[high], color=GREEN, alpha=alpha, lw=0, label=label)
     ax.axvline(report["q50"], color=GREEN, lw=1.2, label=f"median {report['q50']:.3g}")
-    # Before the first refresh the draws follow the warm-up's baseline.
+    # Before the first refresh the density is the warm-up's baseline.
     label = "density in force" if report["refreshes"] else "warm-up"
     _stairs(ax, curves, _per_unit(curves["density"], edges), color=GREEN, lw=2.4, label=label)
     for (name, centres, curve), (colour, dashes) in zip(others, itertools.cycle(OTHERS)):
@@ -99,7 +99,7 @@ def density(
 
 
 def history(source: History | str | os.PathLike, *, ax: Axes | None = None) -> Axes:
-    """How the draws moved in training: a heat map over steps and sigma, with median and pivot.
+    """The density during training: a heat map over steps and sigma, with median and pivot.
 
     ``source`` is an ``infonoise.History``, or the path of a journal, which is executed again.
     """
@@ -111,11 +111,11 @@ def history(source: History | str | os.PathLike, *, ax: Axes | None = None) -> A
     seen = source if isinstance(source, History) else History.from_journal(source)
     if not seen.steps or seen.end <= seen.steps[0]:
         raise ValueError("the history holds no step: call record(scheduler) after each optimizer step")
-    # An entry that the last step brought has not been drawn from yet.
+    # A density that the last step installed has not been drawn from yet.
     n = int(np.searchsorted(seen.steps, seen.end))
     ax, steps = ax or _axes(), np.array([*seen.steps[:n], seen.end])
     shades = np.transpose([_per_unit(mass, seen.edges) for mass in seen.density[:n]])
-    # A few sharp bins must not darken all others.
+    # A few high bins must not make all others dark.
     mesh = ax.pcolormesh(steps, seen.edges, shades, cmap="viridis", vmin=0, vmax=np.quantile(shades, 0.999))
     outline = [Stroke(linewidth=3.6, foreground="black"), Normal()]
     ax.stairs(seen.median[:n], steps, baseline=None, color="white", lw=1.8, path_effects=outline, label="median draw")
@@ -161,7 +161,7 @@ def sigma_axis(ax: Axes, edges, which: Literal["x", "y"] = "x") -> None:
     axis = ax.xaxis if which == "x" else ax.yaxis
     (ax.set_xscale if which == "x" else ax.set_yscale)("log")
     (ax.set_xlim if which == "x" else ax.set_ylim)(low, high)
-    # matplotlib's own ticks are few on a log axis, and powers of ten in exponents.
+    # On a log axis matplotlib itself has few ticks, written as powers of ten.
     axis.set_major_locator(FixedLocator(_ticks(low, high)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda sigma, _: f"{sigma:.3g}"))

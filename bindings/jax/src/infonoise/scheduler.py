@@ -25,11 +25,11 @@ class Scheduler:
             error = train(sigma)                 # per sample, unweighted
             sigma = scheduler.advance(sigma, error)
 
-    ``state`` is the whole of it: a uint32 array that can be copied, stored and
-    handed to ``infonoise.jax.from_words``.
+    ``state`` is the complete schedule: a uint32 array that can be copied, stored and passed to
+    ``infonoise.jax.from_words``.
     """
 
-    #: What a new one was made from; a loaded one does not know.
+    #: The seed of a scheduler made from a configuration; 0 for a loaded one.
     seed = 0
 
     def __init__(self, config: Config, seed: int = 0) -> None:
@@ -60,11 +60,11 @@ class Scheduler:
         return scheduler
 
     def state_dict(self) -> dict[str, bytes]:
-        """The snapshot under a name, for frameworks that gather such dicts: ``torch.save`` it beside the model's."""
+        """The snapshot as a dict, for frameworks that collect such dicts: ``torch.save`` it together with the model's."""
         return {"snapshot": self.save()}
 
     def load_state_dict(self, state: Mapping[str, bytes]) -> None:
-        """Becomes the schedule of a ``state_dict``, its configuration included; a bad one changes nothing."""
+        """Loads the schedule of a ``state_dict``, configuration included; an invalid one changes nothing."""
         if not isinstance(state, Mapping) or set(state) != {"snapshot"}:
             keys = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
             raise ValueError(f"state must be what state_dict() gave, a dict with the key 'snapshot', got {keys}")
@@ -96,10 +96,10 @@ class Scheduler:
         return sigma
 
     def observe(self, sigma, error, mask=None) -> int:
-        """Takes per-sample, unweighted errors; returns how many pairs were rejected.
+        """Takes per-sample, unweighted, squared errors; returns how many pairs were rejected.
 
-        Whatever is a row of real numbers on the host; masked entries of ``numpy.ma``, complex
-        numbers, texts and dates are refused. Integers and booleans count as the numbers they are."""
+        Accepts any row of real numbers on the host, integers and booleans included; masked entries of
+        ``numpy.ma``, complex numbers, texts and dates are refused."""
         return _native.observe(self.state, *native_pairs(sigma, error, mask))
 
     def step(self) -> dict:
@@ -121,16 +121,16 @@ class Scheduler:
         return following
 
     def freeze(self) -> None:
-        """Stops refreshes; draws and observations go on."""
+        """Stops refreshes; draws and observations continue."""
         _native.set_frozen(self.state, True)
 
     def unfreeze(self) -> None:
-        """Lets refreshes go on; a due one runs at the next step."""
+        """Resumes refreshes; a due one runs at the next step."""
         _native.set_frozen(self.state, False)
 
     def reconfigure(self, **changes) -> None:
-        """Changes fields that do not touch the grid or the meaning of the errors, from the
-        next refresh on: cadence, rate, gate, pivot, guard, coverage, counts, ``weight``."""
+        """Changes fields other than the grid and the meaning of the errors, from the
+        next refresh on: cadence, EMA rate, gate, pivot, guard, coverage, counts, ``weight``."""
         config = dataclasses.replace(self.config, **changes)
         _native.reconfigure(self.state, *native_reconfiguration(config))
 
@@ -143,7 +143,7 @@ class Scheduler:
         return _native.profile(self.state, 0)
 
     def estimate(self) -> dict[str, np.ndarray]:
-        """The curves that the rings would give now; nothing is changed."""
+        """The curves that a refresh would give now; the schedule does not change."""
         return _native.profile(self.state, 1)
 
     def info_grid(
@@ -171,7 +171,7 @@ class Scheduler:
         return values
 
     def digest(self) -> int:
-        """A number that two equal schedules share on every platform."""
+        """The digest: the same for equal schedules on every platform."""
         return _native.digest(self.state)
 
 
@@ -189,7 +189,7 @@ def snapshot_bytes(snapshot) -> bytes:
 
 
 def native_reconfiguration(config: Config) -> tuple[Config, np.ndarray, np.ndarray | None]:
-    """What a block must be told to take on ``config``: that, its weights, and its baseline's table."""
+    """The arguments that reconfigure a block to ``config``: the configuration, its weights, and its baseline's table."""
     weight, baseline = config.tables()
     return config, np.ones(config.bins) if weight is None else weight, baseline
 
@@ -205,7 +205,7 @@ def info_grid(words: np.ndarray, n: int, power: float, gated: bool, coordinate: 
 
 
 def checked_integer(name: str, value, kind: str) -> int:
-    """What is one integer, NumPy's and JAX's included, as Python's."""
+    """An integer, NumPy's and JAX's included, as a Python int."""
     try:
         if not isinstance(value, bool):
             return operator.index(value)
@@ -243,6 +243,6 @@ def checked_shard(n, rank, world) -> tuple[int, int, int]:
 
 
 def check_power(power) -> None:
-    """Whether ``power`` is one that entropic time knows."""
+    """Whether entropic time accepts ``power``."""
     if not abs(power) <= 64:
         raise ValueError(f"power = {power} must be from -64 to 64: 0 is entropic time, 1 suits images")

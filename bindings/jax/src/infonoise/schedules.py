@@ -1,4 +1,4 @@
-"""Schedules that trainers use, as laws on sigma, for ``infonoise.diagnose``."""
+"""Schedules that trainers use, as distributions of sigma, for ``infonoise.diagnose``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Schedule:
-    """A law on sigma: a kind, its two numbers, or a table of K masses."""
+    """A distribution of sigma: a kind with its two numbers, or a table of K masses."""
 
     kind: str
     a: float = 0.0

@@ -1,4 +1,4 @@
-// A stage's snapshot: the scheduler's, and the batches that it has yet to hand over.
+// A stage's snapshot: the scheduler's, and the batches that the scheduler has not observed yet.
 #pragma once
 
 #include <cstddef>
@@ -16,16 +16,16 @@ struct Batch {
   std::vector<std::uint8_t> mask;
 };
 
-// Six words, the scheduler's snapshot, then each batch. Little-endian, as CUDA's hosts are.
+// Six words, the scheduler's snapshot, then each batch; little-endian, as all hosts of CUDA are.
 struct Head {
   char magic[8] = {'I', 'N', 'F', 'S', 'T', 'A', 'G', '1'};
-  // Of every byte after it.
+  // The checksum of every byte after it.
   std::uint64_t checksum = 0;
   std::uint64_t snapshot_bytes = 0, n = 0, lag = 0, batches = 0;
 };
 static_assert(sizeof(Head) == 48);
 
-// FNV-1a: the core's checksums are not for bytes that it does not know.
+// FNV-1a, since the core does not export its checksum.
 inline std::uint64_t checksum(Span<const std::uint8_t> snapshot) {
   std::uint64_t sum = 0xCBF29CE484222325;
   for (std::size_t i = offsetof(Head, snapshot_bytes); i < snapshot.size(); ++i) sum = (sum ^ snapshot[i]) * 0x100000001B3;
@@ -75,8 +75,8 @@ inline Result<std::vector<std::uint8_t>> write_snapshot(const Scheduler& schedul
 
 }  // namespace detail
 
-/// The scheduler in what `Stage::save` returned, without the batches that were in
-/// flight: for `Journal::resume`, and to look at.
+/// The scheduler in the bytes of `Stage::save`, without the batches that were in
+/// flight: for `Journal::resume` and for inspection.
 inline Result<Scheduler> load_scheduler(Span<const std::uint8_t> snapshot) {
   INFONOISE_TRY_(head, detail::read_head(snapshot));
   return Scheduler::load({snapshot.data() + sizeof head, static_cast<std::size_t>(head.snapshot_bytes)});

@@ -1,4 +1,4 @@
-// What Stage and Sampler share: errors of the CUDA runtime, and memory that frees itself.
+// Shared by Stage and Sampler: errors of the CUDA runtime, and memory that frees itself.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -10,27 +10,28 @@
 namespace infonoise {
 inline namespace INFONOISE_MODE_ {
 
-/// The status of errors that are the CUDA runtime's. The message names the call, the
-/// runtime's text, and its code.
+/// The status of an error of the CUDA runtime. The message has the call, the runtime's
+/// text, and its code.
 inline constexpr infonoise_status cuda_error = static_cast<infonoise_status>(0x10001);
 
 namespace cuda::detail {
 
 inline std::string message(const char* call, cudaError_t code) {
-  // Taken off the runtime, or the trainer's next check of a kernel launch would find it.
+  // Clears the runtime's last error; otherwise the trainer's next check of a kernel
+  // launch would find it.
   (void)cudaGetLastError();
   return std::string(call) + ": " + cudaGetErrorString(code) + " (" + cudaGetErrorName(code) + ", " +
          std::to_string(static_cast<int>(code)) + ")";
 }
 
-// Ends a call with an error unless this one of the runtime succeeds.
+// Ends a call with an error unless this call of the runtime succeeds.
 #define INFONOISE_CUDA_(name, ...)                                                               \
   do {                                                                                           \
     const cudaError_t code_ = name(__VA_ARGS__);                                                 \
     if (code_ != cudaSuccess) INFONOISE_FAIL_(::infonoise::cuda_error, ::infonoise::cuda::detail::message(#name, code_)); \
   } while (false)
 
-// What frees cannot report a failure; none of them leaves anything to be done.
+// Functions that free cannot report a failure, and there is nothing to do about one.
 struct FreeDevice {
   void operator()(void* memory) const noexcept { (void)cudaFree(memory); }
 };
@@ -54,7 +55,7 @@ Result<DeviceArray<T>> device_array(std::size_t n) {
   return DeviceArray<T>(static_cast<T*>(memory));
 }
 
-// Pinned for every device: a copy to memory that is not would wait for the device.
+// Pinned for every device: a copy to unpinned memory would wait for the device.
 template <typename T>
 Result<PinnedArray<T>> pinned_array(std::size_t n) {
   void* memory = nullptr;
@@ -68,8 +69,8 @@ inline Result<Event> event() {
   return Event(made);
 }
 
-// Waits for everything on the device of its making before what was declared above it
-// is freed: copies may be on their way, and kernels may still read.
+// Its destructor waits for everything on the device that it was made on, before the
+// members declared above it are freed: copies and kernels may still use them.
 struct Idle {
   int device = 0;
   ~Idle() {

@@ -16,8 +16,8 @@ namespace infonoise {
 inline namespace INFONOISE_MODE_ {
 namespace cuda {
 
-/// The table of the draws as a kernel reads it: pass it by value. It stays good as long
-/// as its `Sampler`, also inside a captured graph.
+/// The table of the draws for kernels: pass it by value. It is valid as long as its
+/// `Sampler` lives, also inside a captured graph.
 ///
 ///     const infonoise::cuda::sampler_ref draw = sampler.ref();
 ///     std::uint32_t word = 0x9E3779B9;        // 32 random bits; the generator is yours
@@ -27,8 +27,8 @@ namespace cuda {
 /// fused, whatever -fmad says. (-ftz=true changes nothing: neither is subnormal.)
 class sampler_ref {
  public:
-  /// A bin that is drawn: its first word, its lower edge, sigma for each word, and the
-  /// largest float inside it.
+  /// A bin that is drawn: its first word, its lower edge, the increase of sigma from
+  /// one word to the next, and the largest float inside it.
   struct alignas(16) Entry {
     std::uint32_t first;
     float edge, slope, top;
@@ -36,7 +36,7 @@ class sampler_ref {
 
   sampler_ref(const Entry* entries, std::uint32_t bins) : entries_(entries), bins_(bins) {}
 
-  /// The sigma that `word` stands for.
+  /// The sigma of `word`.
   INFONOISE_DEVICE_ float operator()(std::uint32_t word) const {
     // The last entry that begins at or before the word.
     std::uint32_t low = 0, high = bins_;
@@ -75,7 +75,7 @@ static_assert(std::is_trivially_copyable_v<sampler_ref>);
 ///       sampler.update(stage.scheduler(), stream);         // copies after a refresh, else nothing
 ///     }
 ///
-/// Such draws leave the scheduler's own generator where it is. One thread at a time.
+/// Such draws do not advance the scheduler's own generator. One thread at a time.
 class Sampler {
  public:
 #if defined(__cpp_exceptions)
@@ -99,9 +99,9 @@ class Sampler {
     return sampler;
   }
 
-  /// Copies the scheduler's table to the device on `stream`, unless it is there already:
-  /// kernels after it on that stream draw by it. Returns whether it had changed. Waits
-  /// only for a copy of an earlier table that is still on its way.
+  /// Copies the scheduler's table to the device on `stream`, unless it is there
+  /// already; later kernels on that stream use it. Returns whether it had changed.
+  /// Waits only for an unfinished copy of an earlier table.
   Result<bool> update(const Scheduler& scheduler, cudaStream_t stream) {
     if (!memory_) INFONOISE_FAIL_(INFONOISE_NULL, "this sampler was moved from: assign one to it first");
     INFONOISE_TRY_(table, scheduler.draw_table());
@@ -110,7 +110,8 @@ class Sampler {
       INFONOISE_FAIL_(INFONOISE_LENGTH, "the scheduler has bins = " + std::to_string(table.slope.size()) +
                                             ", the sampler " + std::to_string(entries.size()) + ": make another sampler");
     for (std::size_t k = 0; k < entries.size(); ++k) {
-      // After the last bin that is drawn come copies of it, so that every word finds it.
+      // Copies of the last bin that is drawn follow it, so that the search always ends
+      // at a valid bin.
       if (k > 0 && table.threshold[k] > 0xFFFFFFFF) entries[k] = entries[k - 1];
       else
         entries[k] = {static_cast<std::uint32_t>(table.threshold[k]), table.edge[k], table.slope[k],
@@ -127,7 +128,7 @@ class Sampler {
     return true;
   }
 
-  /// The view for kernels; the same for as long as the sampler lives.
+  /// The view for kernels; it does not change while the sampler lives.
   sampler_ref ref() const noexcept {
     return {memory_->device.get(), static_cast<std::uint32_t>(memory_->entries.size())};
   }
@@ -139,14 +140,14 @@ class Sampler {
     detail::PinnedArray<Entry> pinned;
     detail::DeviceArray<Entry> device;
     detail::Event sent;
-    // Whether what is pinned is, or will be, on the device.
+    // Whether the pinned table is on the device or its copy is enqueued.
     bool filled = false;
     detail::Idle idle;
   };
 
   Sampler() = default;
 
-  // Elsewhere, so that a moved sampler keeps its views.
+  // On the heap, so that the views of a moved sampler stay valid.
   std::unique_ptr<Memory> memory_;
 };
 

@@ -1,4 +1,4 @@
-// A scheduler on the host beside a device that never waits for it.
+// A scheduler on the host for a device that never waits for it.
 #pragma once
 
 #include "flight.hpp"
@@ -8,12 +8,12 @@ namespace infonoise {
 inline namespace INFONOISE_MODE_ {
 namespace cuda {
 
-/// Which slice of the global batch is this process'.
+/// The slice of the global batch that belongs to this process.
 struct Shard {
   std::uint32_t rank = 0, world = 1;
 };
 
-/// Sigmas to the device, errors back, without a wait in a step.
+/// Copies sigmas to the device and errors back, without waiting in a step.
 ///
 ///     infonoise::cuda::Stage<> stage(infonoise::Scheduler(config, 42), 256);    // the batch
 ///     for (int step = 0; step < steps; ++step) {
@@ -27,20 +27,21 @@ struct Shard {
 ///     std::cerr << stage.waits() << " waits\n";             // 0: the device kept up
 ///     auto resumed = infonoise::cuda::Stage<>::load(checkpoint);
 ///
-/// Errors reach the scheduler `lag` batches late (default 2), in order, whenever the
-/// device computes them: just before the sample or the step that comes after the `lag`th
-/// batch after theirs was observed. So the schedule never depends on timing; it is, bit
-/// for bit, that of a host loop which hands its errors over so late. Only where the device
-/// is behind even then does the call wait for it, and `waits` counts that.
+/// The scheduler observes errors `lag` batches late (default 2), in order: those of a
+/// batch just before the first sample or step after the `lag`th later batch was passed
+/// to `observe`. This does not depend on when the device computes them, so the schedule
+/// does not depend on timing; it has the same bits as that of a host loop that observes
+/// its errors equally late. If the device has not finished by then, the call waits for
+/// it, and `waits` counts that.
 ///
-/// What `sample` returns lies in one of lag + 1 buffers. On one stream there is nothing
-/// to heed. With more, let yours wait for the stream of `sample`, and call `observe`
-/// after the last kernel that reads the sigmas. `d_error` may be written again by
-/// work that comes later on the stream of `observe`.
+/// `sample` returns one of lag + 1 buffers. With one stream no synchronisation is
+/// needed. With several, make yours wait for the stream of `sample`, and call `observe`
+/// after the last kernel that reads the sigmas. `d_error` may be written again by work
+/// that comes later on the stream of `observe`.
 ///
 /// Data-parallel ranks each have a stage of the same scheduler, batch and lag, with their
-/// shard: `sample` returns the rank's slice, `observe` takes the world * batch errors of
-/// everybody, in the order of the ranks, as an all-gather on `stream` leaves them.
+/// shard: `sample` returns the rank's slice, `observe` takes the world * batch errors
+/// of all ranks, in the order of the ranks, as an all-gather on `stream` writes them.
 ///
 /// Verbs is Scheduler or Journal. A call that fails may be repeated: nothing is drawn,
 /// observed or counted twice. One thread at a time; the current device is the one that
@@ -53,8 +54,9 @@ class Stage {
       : Stage(create(std::move(verbs), batch, lag, shard)) {}
 #endif
 
-  /// Takes a scheduler or a journal over, if it succeeds; `batch` is this rank's. A
-  /// journal's page should hold lag + 1 global batches, or sigmas are stored.
+  /// Takes over a scheduler or a journal if it succeeds; `batch` is this rank's. A
+  /// journal's page should hold lag + 1 global batches, otherwise the journal stores
+  /// sigmas instead of their numbers.
   static Result<Stage> create(Verbs&& verbs, std::size_t batch, std::uint32_t lag = 2, Shard shard = {}) {
     if (batch == 0 || batch > 1u << 28 || lag > 64 || shard.rank >= shard.world)
       INFONOISE_FAIL_(INFONOISE_ARGUMENT,
@@ -76,7 +78,7 @@ class Stage {
     return Stage(std::move(verbs), std::move(ring));
   }
 
-  /// Goes on from what `save` returned, what was in flight included.
+  /// Continues from the bytes of `save`, including the batches in flight.
   static Result<Stage> load(Span<const std::uint8_t> snapshot, Shard shard = {}) {
     static_assert(std::is_same_v<Verbs, Scheduler>, "resume a journal with load_scheduler(snapshot), then Stage::resume");
     INFONOISE_TRY_(scheduler, load_scheduler(snapshot));
@@ -128,15 +130,16 @@ class Stage {
     return static_cast<const float*>(slot.device_sigma);
   }
 
-  /// Enqueues the copy back of the errors at the sigmas of the last `sample`. `mask`, of
-  /// host memory, unless empty: a byte for each error of the global batch, 0 leaves it out.
+  /// Enqueues the copy of the errors at the sigmas of the last `sample` to the host.
+  /// `mask` is host memory with one byte for each error of the global batch, 0 to leave
+  /// it out, or empty.
   Result<void> observe(const float* d_error, cudaStream_t stream, Span<const std::uint8_t> mask = {}) {
     INFONOISE_RUN_(settle());
     if (pending_ != Pending::sent) INFONOISE_FAIL_(INFONOISE_ARGUMENT, "there is no batch to observe: call sample first");
     return fly(nullptr, d_error, stream, mask);
   }
 
-  /// As above for sigmas that `sample` has not drawn: a kernel has, by a `sampler_ref`.
+  /// As above, for sigmas that a kernel has drawn with a `sampler_ref`.
   Result<void> observe(const float* d_sigma, const float* d_error, cudaStream_t stream,
                        Span<const std::uint8_t> mask = {}) {
     if (!d_sigma) INFONOISE_FAIL_(INFONOISE_NULL, "d_sigma is null: pass the sigmas that the kernel drew, in device memory");
@@ -153,16 +156,17 @@ class Stage {
     return verbs_.step();
   }
 
-  /// Waits for what is in flight and hands it over: at the end of a run, before the last
-  /// look at its schedule. Earlier it changes the schedule, so then on all ranks alike.
+  /// Waits for the batches in flight and observes them: for the end of a run, before
+  /// its schedule is read. Called earlier, it changes the schedule, so call it on all
+  /// ranks at the same step.
   Result<void> drain() {
     INFONOISE_RUN_(arrive());
     return hand_over(0);
   }
 
-  /// A snapshot of the schedule and of what is in flight, for which it waits. A run that goes
-  /// on from it, or from here, is the run without it. (What the next call would hand over
-  /// anyway is handed over first, so read the digest after `save`.) Not between
+  /// A snapshot of the schedule and of the batches in flight, for which it waits. It
+  /// does not change the run, nor does continuing from it. (Batches that the next call
+  /// would observe are observed first, so read the digest after `save`.) Not between
   /// `sample` and `observe`.
   Result<std::vector<std::uint8_t>> save() {
     INFONOISE_RUN_(settle());
@@ -183,10 +187,10 @@ class Stage {
   /// How often `sample`, `observe` or `step` had to wait for the device. If it grows with
   /// the steps, the device is more than `lag` batches behind.
   std::uint64_t waits() const noexcept { return waits_; }
-  /// Batches whose errors the scheduler has not been handed.
+  /// Batches whose errors the scheduler has not observed.
   std::uint64_t in_flight() const noexcept { return observed_ - handed_; }
 
-  /// The scheduler, to be read; it does not know what is in flight.
+  /// The scheduler, for reading; without the batches in flight.
   const Scheduler& scheduler() const noexcept { return scheduler_of(verbs_); }
   /// The scheduler or the journal, to freeze, reconfigure or close it. Leave its
   /// observe and step to the stage.
@@ -196,10 +200,10 @@ class Stage {
   struct Slot {
     float *sigma, *error, *device_sigma;
     std::vector<std::uint8_t> mask;
-    // The copies back have arrived.
+    // Recorded after the copies to the host.
     detail::Event done;
   };
-  // Elsewhere, so that a moved stage's copies still find it.
+  // On the heap, so that the copies of a moved stage still find it.
   struct Ring {
     std::size_t batch = 0, n = 0, lag = 0, rank = 0;
     detail::PinnedArray<float> pinned;
@@ -208,7 +212,7 @@ class Stage {
     detail::Idle idle;
     Slot& slot(std::uint64_t batches) { return slots[batches % slots.size()]; }
   };
-  // Of the batch that is to be observed next: drawn without sent where the copy failed.
+  // State of the batch that is to be observed next: drawn but not sent where the copy failed.
   enum class Pending { none, drawn, sent };
 
   Stage(Verbs&& verbs, std::unique_ptr<Ring>&& ring) : verbs_(std::move(verbs)), ring_(std::move(ring)) {}
@@ -223,7 +227,7 @@ class Stage {
     return hand_over(ring_->lag);
   }
 
-  // Enqueues the copies back. Afterwards the batch is in flight, or nothing has changed.
+  // Enqueues the copies to the host. Afterwards the batch is in flight, or nothing has changed.
   Result<void> fly(const float* d_sigma, const float* d_error, cudaStream_t stream, Span<const std::uint8_t> mask) {
     const std::size_t n = ring_->n, bytes = n * sizeof(float);
     if (!d_error) INFONOISE_FAIL_(INFONOISE_NULL, "d_error is null: pass the errors of the global batch, in device memory");
@@ -240,13 +244,13 @@ class Stage {
     return Result<void>();
   }
 
-  // Hands batches over, in order, until no more than `keep` are in flight.
+  // Observes batches, in order, until at most `keep` are in flight.
   Result<void> hand_over(std::uint64_t keep) {
     while (in_flight() > keep) {
       Slot& slot = ring_->slot(handed_);
       const cudaError_t ready = cudaEventQuery(slot.done.get());
       if (ready == cudaErrorNotReady) {
-        // Which is no error of the trainer's.
+        // Not an error of the trainer: clear it.
         (void)cudaGetLastError();
         ++waits_;
         INFONOISE_CUDA_(cudaEventSynchronize, slot.done.get());
@@ -261,7 +265,7 @@ class Stage {
     return Result<void>();
   }
 
-  // Waits for what is in flight, which is not counted: it was asked for.
+  // Waits for the batches in flight; this wait is not counted, since the caller asked for it.
   Result<void> arrive() {
     INFONOISE_RUN_(settle());
     for (std::uint64_t i = handed_; i < observed_; ++i) INFONOISE_CUDA_(cudaEventSynchronize, ring_->slot(i).done.get());
@@ -270,7 +274,7 @@ class Stage {
 
   Verbs verbs_;
   std::unique_ptr<Ring> ring_;
-  // Batches observed on the device, and of those, handed to the scheduler.
+  // Batches passed to `observe`, and how many of them the scheduler has observed.
   std::uint64_t observed_ = 0, handed_ = 0, waits_ = 0;
   Pending pending_ = Pending::none;
 };

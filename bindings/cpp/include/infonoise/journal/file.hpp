@@ -1,4 +1,4 @@
-// The file of a journal: locked, without a buffer, and each record whole or not there.
+// The file of a journal: locked, without a buffer; each record is written completely or not at all.
 #pragma once
 
 #include <fcntl.h>
@@ -17,20 +17,20 @@ inline namespace INFONOISE_MODE_ {
 
 namespace detail {
 
-// A call of the system on a file that failed just now: `errno` says why.
+// The error of a system call on a file that has just failed; `errno` says why.
 inline Error file_failure(const std::string& path, const char* remedy = "") {
   const int reason = errno;
   return Error(file_error, path + ": " + std::strerror(reason) + remedy, reason);
 }
 
-// An open file, without a buffer: a record is with the operating system when `append`
-// returns, so a checkpoint is never ahead of its journal. Programs that this one starts
-// do not inherit it, since they would keep its lock. Where a call fails, errno says why.
+// An open file, without a buffer: the operating system has a record when `append`
+// returns, so a checkpoint is never ahead of its journal. Child programs do not inherit
+// it, since they would keep its lock. If a call fails, errno says why.
 class File {
  public:
   File() = default;
   File(const std::string& path, int flags) noexcept {
-    // The system would open what stands before a zero byte.
+    // The system would open the path before a zero byte.
     if (path.find('\0') != std::string::npos)
       errno = EINVAL;
     else
@@ -47,13 +47,13 @@ class File {
   explicit operator bool() const noexcept { return descriptor_ >= 0; }
   bool close() noexcept { return descriptor_ < 0 || ::close(std::exchange(descriptor_, -1)) == 0; }
 
-  // Against a second writer, which would overwrite this one.
+  // Locks against a second writer, which would overwrite this one's records.
   bool lock() const noexcept { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
   bool cut(std::uint64_t length) const noexcept { return ::ftruncate(descriptor_, static_cast<::off_t>(length)) == 0; }
   bool to_end() const noexcept { return ::lseek(descriptor_, 0, SEEK_END) >= 0; }
   bool sync() const noexcept { return ::fsync(descriptor_) == 0; }
 
-  // The next bytes: how many, 0 at the end, negative where it failed.
+  // Reads the next bytes; returns how many, 0 at the end, negative on failure.
   ::ssize_t read(std::uint8_t* bytes, std::size_t n) const noexcept {
     for (;;) {
       const ::ssize_t got = ::read(descriptor_, bytes, n);
@@ -61,7 +61,7 @@ class File {
     }
   }
 
-  // Writes all n bytes, or none: a part that fits on a full disk is cut off again.
+  // Writes all n bytes or none: if only a part fits on the disk, it is cut off again.
   bool append(const std::uint8_t* bytes, std::size_t n) const noexcept {
     for (std::size_t done = 0; done < n;) {
       const ::ssize_t more = ::write(descriptor_, bytes + done, n - done);
@@ -82,7 +82,7 @@ class File {
   int descriptor_ = -1;
 };
 
-// What the C ABI needs of a run; the pointers are good until the block or the memory moves.
+// The C ABI's record of a run; its pointers are valid until the block or the memory moves.
 inline infonoise_recorder run_of(infonoise_state* state, std::size_t bytes, std::vector<std::uint64_t>& memory) {
   infonoise_recorder run = INFONOISE_RECORDER_INIT;
   run.state = state, run.bytes = bytes;

@@ -1,4 +1,4 @@
-// Recorders: the journal of a schedule whose block lies in memory of the caller.
+// Recorders: the journal of a schedule whose block is in the caller's memory.
 #pragma once
 
 #include "replay.hpp"
@@ -6,24 +6,24 @@
 namespace infonoise {
 inline namespace INFONOISE_MODE_ {
 
-/// Where the block of a schedule lies, of `infonoise_state_bytes` bytes.
+/// The block of a schedule, `infonoise_state_bytes` bytes.
 struct Block {
   infonoise_state* data;
   std::size_t bytes;
 };
 
-/// The file of a journal, for a schedule whose block lies in memory of yours: a `Journal`
-/// is one of these with a `Scheduler`. Every call takes the block, which must be the same
+/// The file of a journal, for a schedule whose block is in your memory; a `Journal` is
+/// a recorder with a `Scheduler`. Every call takes the block, which must be the same
 /// schedule each time; between the calls it may be read, saved and copied.
 ///
-/// A record is written whole, and is with the operating system when the call returns.
-/// Where that fails, the call gives `file_error` with the file's name, the file keeps the
-/// records before, and the journal closes: the schedule has moved on, and records after a
-/// gap would be worthless.
+/// A record is written completely, and the operating system has it when the call
+/// returns. If that fails, the call returns `file_error` with the file's name, the file
+/// keeps the earlier records, and the journal closes: the schedule has changed without
+/// a record, and records after that gap could not be replayed.
 class Recorder {
  public:
-  /// Begins a journal of a block, which is fresh from `seed` or has run before. Otherwise
-  /// as `Journal::create`.
+  /// Begins a journal of a block, which may be fresh from `seed` or in the middle of a
+  /// run; as `Journal::create`.
   static Result<Recorder> create(const std::string& path, Block block, std::uint64_t seed, std::uint32_t page) {
     Recorder fresh(path);
     fresh.memory_.resize(infonoise_recent_bytes(page) / 8);
@@ -34,18 +34,18 @@ class Recorder {
     INFONOISE_CHECK_(infonoise_journal_begin(&run, page, seed), Scheduler::refusal(block.bytes, status_));
     fresh.file_ = detail::File(path, O_WRONLY | O_CREAT | O_EXCL);
     if (!fresh.file_)
-      INFONOISE_FAIL_(detail::file_failure(path, errno == EEXIST ? ": go on with it by resume, or choose another name" : ""));
+      INFONOISE_FAIL_(detail::file_failure(path, errno == EEXIST ? ": continue it with resume, or choose another name" : ""));
     if (!fresh.file_.lock() || !fresh.file_.append(fresh.record_.data(), run.used)) {
       const Error failure = detail::file_failure(path);
-      // A beginning that is cut off could not be resumed, and would be in the way.
+      // A journal with an incomplete first record could not be resumed, so the file is removed.
       (void)std::remove(path.c_str());
       INFONOISE_FAIL_(failure);
     }
     return fresh;
   }
 
-  /// Goes on with a journal at the place where its run was what the block is now. Otherwise
-  /// as `Journal::resume`.
+  /// Continues a journal from the step at which its run had the state of the block; as
+  /// `Journal::resume`.
   static Result<Recorder> resume(const std::string& path, Block block) {
     Recorder again(path);
     again.file_ = detail::File(path, O_WRONLY);
@@ -67,7 +67,7 @@ class Recorder {
                           ": pass the checkpoint of that run, or begin a new journal");
     again.memory_ = std::move(replay.memory_);
     INFONOISE_TRY_(used, again.digest_record(block));
-    // Enough to tell whether the journal was closed here: then its digest is all that is left.
+    // If the journal was closed at this step, only its last digest follows.
     for (;;) {
       if (replay.rest_bytes() > used) break;
       INFONOISE_TRY_(more, replay.fill());
@@ -81,7 +81,7 @@ class Recorder {
       if (!again.file_.cut(length)) INFONOISE_FAIL_(detail::file_failure(path));
     }
     if (!again.file_.to_end()) INFONOISE_FAIL_(detail::file_failure(path));
-    // The digest shows that the run goes on from here.
+    // The digest marks where the run continues.
     if (!closed) INFONOISE_RUN_(again.write(used));
     return again;
   }
@@ -95,7 +95,7 @@ class Recorder {
     return write(run.used);
   }
 
-  /// As `Scheduler::observe`. `mask` has a byte for each sigma, or is empty: all count.
+  /// As `Scheduler::observe`. `mask` has one byte for each sigma, or is empty if all count.
   Result<std::size_t> observe(Block block, Span<const float> sigma, Span<const float> error,
                               Span<const std::uint8_t> mask = {}) {
     INFONOISE_RUN_(check_open());
@@ -111,7 +111,7 @@ class Recorder {
     return rejected;
   }
 
-  /// As `Scheduler::step`; a refresh leaves its digest in the file.
+  /// As `Scheduler::step`; a refresh also records its digest.
   Result<Report> step(Block block) {
     INFONOISE_RUN_(check_open());
     Report report;
@@ -121,7 +121,7 @@ class Recorder {
     return report;
   }
 
-  /// As `Scheduler::advance`, in three records. What can be refused is refused before the first.
+  /// As `Scheduler::advance`, in three records. All arguments are checked before the first.
   Result<Report> advance(Block block, Span<const float> sigma, Span<const float> error, Span<const std::uint8_t> mask,
                          Span<float> next_sigma) {
     INFONOISE_RUN_(check_draw(next_sigma.size(), 1));
@@ -150,7 +150,7 @@ class Recorder {
     return write(run.used);
   }
 
-  /// Waits until what was recorded is on the disk (fsync).
+  /// Waits until all records are on the disk (fsync).
   Result<void> sync() {
     INFONOISE_RUN_(check_open());
     if (!file_.sync()) INFONOISE_FAIL_(detail::file_failure(path_));
@@ -158,8 +158,8 @@ class Recorder {
   }
 
   /// Records the last digest and closes the file; a second time does nothing. A forked
-  /// child closes without a record. A `Recorder` that is destroyed without it leaves none
-  /// either, as a program that is killed does.
+  /// child closes without a record. A `Recorder` that is destroyed without `close`
+  /// writes none either, like a program that is killed.
   Result<void> close(Block block) {
     if (file_ && ::getpid() == process_) {
       INFONOISE_TRY_(used, digest_record(block));
@@ -186,7 +186,7 @@ class Recorder {
  private:
   explicit Recorder(const std::string& path) : path_(path) {}
 
-  // With room for the record of a call on n pairs, and in any case for that of a digest.
+  // With memory for the record of a call on n pairs, and at least for that of a digest.
   infonoise_recorder run(Block block, std::size_t n = 0) {
     const std::size_t needed = infonoise_record_bytes(n);
     if (record_.size() < needed) record_.resize(needed);
@@ -197,7 +197,7 @@ class Recorder {
 
   Result<void> check_open() const {
     if (!file_)
-      INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL, "the journal is closed: resume it, or go on with its scheduler alone");
+      INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL, "the journal is closed: resume it, or continue with its scheduler only");
     if (::getpid() != process_)
       INFONOISE_FAIL_(INFONOISE_NOT_A_JOURNAL,
                       "the journal belongs to the process that opened it: resume it there, or begin another here");
@@ -211,15 +211,16 @@ class Recorder {
     INFONOISE_FAIL_(failure);
   }
 
-  // Puts the record of the digest as it is now into `record_`: its length.
+  // Writes the record of the present digest into `record_`; returns its length.
   Result<std::size_t> digest_record(Block block) {
     infonoise_recorder run = this->run(block);
     INFONOISE_CHECK_(infonoise_journal_digest(&run), Scheduler::refusal(block.bytes, status_));
     return std::size_t{run.used};
   }
 
-  // Copies what is left of a journal to the file `name`, or `name`.2, ... where that
-  // exists: a second crash after the same checkpoint does not cost what the first left.
+  // Copies the rest of a journal to the file `name`, or `name`.2, ... if that exists,
+  // so that a second crash after the same checkpoint does not overwrite what the first
+  // one left.
   Result<void> move_aside(Replay& replay, const std::string& name) {
     cut_path_ = name;
     detail::File aside(cut_path_, O_WRONLY | O_CREAT | O_EXCL);
@@ -247,11 +248,11 @@ class Recorder {
 
   std::string path_, cut_path_;
   detail::File file_;
-  // The recent draws, which let a record name sigmas by number.
+  // The recent draws, with which a record names sigmas by number.
   std::vector<std::uint64_t> memory_;
   std::vector<std::uint8_t> record_;
   std::uint64_t cut_bytes_ = 0;
-  // A forked child must not write: it shares the file and its place with its parent.
+  // A forked child must not write: it shares the file and its position with its parent.
   ::pid_t process_ = ::getpid();
 };
 

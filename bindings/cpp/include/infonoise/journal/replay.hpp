@@ -24,8 +24,8 @@ struct Event : infonoise_event {
 ///         for (float sigma : replay.draws(*event)) std::cout << event->steps << ' ' << sigma << '\n';
 ///     std::cout << replay.digests() << " digests agreed, the last is " << replay.scheduler().digest() << '\n';
 ///
-/// Where the run is not what the journal says, `next` fails with INFONOISE_DIFFERS and
-/// may be called again; damage is an error with its byte.
+/// If the run differs from the journal, `next` fails with INFONOISE_DIFFERS and may be
+/// called again. If the file is damaged, the error names the byte.
 class Replay {
  public:
   static Result<Replay> open(const std::string& path) {
@@ -41,7 +41,7 @@ class Replay {
       if (status != INFONOISE_TRUNCATED || !more) break;
     }
     if (replay.rest_bytes() == 0)
-      INFONOISE_FAIL_(INFONOISE_TRUNCATED, path + " is empty, nothing was recorded: delete it and begin anew");
+      INFONOISE_FAIL_(INFONOISE_TRUNCATED, path + " is empty, nothing was recorded: delete it and start again");
     INFONOISE_CHECK_(status, path + ": " + detail::message(status_, Span<const std::uint8_t>(replay.buffer_)));
     replay.scheduler_.words_.resize(state / 8);
     replay.memory_.resize(memory / 8);
@@ -73,7 +73,7 @@ class Replay {
       digests_ += event.kind == INFONOISE_EVENT_KIND_DIGEST;
       return std::optional<Event>(event);
     }
-    // Whether it is the last, half-written record shows only at the end of the file.
+    // Only at the end of the file is it known whether this is an incomplete last record.
     for (;;) {
       INFONOISE_TRY_(more, fill());
       if (!more) break;
@@ -84,7 +84,7 @@ class Replay {
     return std::optional<Event>();
   }
 
-  /// Executes what is left.
+  /// Executes the remaining records.
   Result<void> finish() {
     for (;;) {
       INFONOISE_TRY_(event, next());
@@ -92,8 +92,8 @@ class Replay {
     }
   }
 
-  /// Goes on to where the run has made `steps` steps and has this digest; false if it
-  /// never was there.
+  /// Executes records until the run has made `steps` steps and has this digest; false
+  /// if it never does.
   Result<bool> seek(std::uint64_t steps, std::uint64_t digest) {
     for (;;) {
       if (steps_ == steps || position_ == head_) {
@@ -109,7 +109,7 @@ class Replay {
   /// INFONOISE_ARGUMENT if it is larger than the journal's page.
   Result<std::vector<float>> draws(const Event& event) {
     std::vector<float> sigma;
-    // No memory for a batch that the page cannot hold.
+    // Does not allocate for a batch that the page cannot hold.
     const bool held = event.n * event.world <= 2 * memory_.size();
     if (held) sigma.resize(event.n * event.world);
     const infonoise_recorder run = this->run();
@@ -120,21 +120,21 @@ class Replay {
     return sigma;
   }
 
-  /// Closes the file; what the replay has found so far stays.
+  /// Closes the file; the schedule and the counts so far stay.
   void close() noexcept { (void)file_.close(); }
 
   const std::string& path() const noexcept { return path_; }
-  /// The schedule so far. Once the replay is done it may be moved out, to train on; before,
-  /// a change to it would make the replay differ.
+  /// The schedule so far. After the replay it may be moved out, to continue training;
+  /// before that, a change to it would make the replay differ.
   const Scheduler& scheduler() const noexcept { return scheduler_; }
   Scheduler& scheduler() noexcept { return scheduler_; }
   /// Optimizer steps so far, also where a replay failed.
   std::uint64_t steps() const noexcept { return steps_; }
   /// How many digests agreed.
   std::uint64_t digests() const noexcept { return digests_; }
-  /// Bytes of the journal that are done.
+  /// Bytes of the journal that were executed.
   std::uint64_t position() const noexcept { return position_; }
-  /// Length of a half-written record at the end of the file, which is left out.
+  /// Length of an incomplete record at the end of the file, which is left out.
   std::size_t torn_bytes() const noexcept { return torn_bytes_; }
 
  private:
@@ -152,7 +152,7 @@ class Replay {
     if (head_ == 0) head_ = used;
   }
 
-  // Reads on; false at the end of the file.
+  // Reads more bytes; false at the end of the file.
   Result<bool> fill() {
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(at_));
     at_ = 0;
@@ -166,11 +166,11 @@ class Replay {
 
   std::string path_;
   detail::File file_;
-  // Bytes read, of which `at_` are done.
+  // Bytes read; the first `at_` are executed.
   std::vector<std::uint8_t> buffer_;
   std::size_t at_ = 0, torn_bytes_ = 0;
   std::uint64_t position_ = 0, head_ = 0, steps_ = 0, digests_ = 0;
-  // The recent draws, as a recorder would go on with them.
+  // The recent draws, with which a recorder could continue.
   std::vector<std::uint64_t> memory_;
   Scheduler scheduler_;
 };

@@ -1,4 +1,4 @@
-//! Known mmse: channels of the core by name, or a table out of a file.
+//! Known mmse: a channel of the crate `infonoise-simulation` by name, or a table from a file.
 
 use crate::failure::Failure;
 use crate::table;
@@ -8,27 +8,27 @@ use infonoise_simulation::{Table, gaussian, two_modes, two_point};
 use std::path::Path;
 
 /// A known mmse over the grid, as logarithms.
-pub struct Known {
+pub struct KnownMmse {
     ln_sigma: Vec<f64>,
     ln_mmse: Vec<f64>,
-    /// What the data's end calls for where no preset is named.
+    /// The preset that suits the data's endpoint, used where no preset is named.
     pub preset: Preset,
 }
 
 /// Points of a tabulated channel, 0.007 apart in ln sigma.
 const POINTS: u32 = 4000;
 
-impl Known {
-    /// A channel over a range that holds any usual grid.
+impl KnownMmse {
+    /// A channel, tabulated over a range that contains any usual grid.
     fn tabulated(preset: Preset, mmse: impl Fn(f64) -> f64) -> Self {
         let (low, high) = (f64::ln(1e-6), f64::ln(1e6));
         let ln_sigma: Vec<f64> =
             (0..=POINTS).map(|i| low + (high - low) * f64::from(i) / f64::from(POINTS)).collect();
         let ln_mmse = ln_sigma.iter().map(|&x| mmse(x.exp()).max(1e-300).ln()).collect();
-        Known { ln_sigma, ln_mmse, preset }
+        KnownMmse { ln_sigma, ln_mmse, preset }
     }
 
-    /// By its name, or from a file.
+    /// The channel of that name, or the table of that file.
     pub fn new(profile: &str) -> Result<Self, Failure> {
         let (name, width) = match profile.split_once(':') {
             Some((name, width)) => (name, Some(width)),
@@ -74,15 +74,15 @@ impl Known {
         }
         let logs = |column: &[f64]| column.iter().map(|x| x.ln()).collect();
         let (ln_sigma, ln_mmse) = (logs(&table.columns[0]), logs(&table.columns[1]));
-        Ok(Known { ln_sigma, ln_mmse, preset: Preset::Default })
+        Ok(KnownMmse { ln_sigma, ln_mmse, preset: Preset::Default })
     }
 
-    /// The channel, for the core.
+    /// The mmse as a table that is interpolated.
     pub fn channel(&self) -> Result<Table<'_>, Error> {
         Table::new(&self.ln_sigma, &self.ln_mmse)
     }
 
-    /// Refuses a grid that goes beyond the known range.
+    /// Refuses a grid that is not inside the known range.
     pub fn check(&self, profile: &str, config: &Config) -> Result<(), Failure> {
         let known = (self.ln_sigma[0].exp(), self.ln_sigma[self.ln_sigma.len() - 1].exp());
         let (low, high) = (config.sigma_min, config.sigma_max);
