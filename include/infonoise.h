@@ -95,7 +95,7 @@ INFONOISE_ENUM_(infonoise_phase) {
   INFONOISE_PHASE_FROZEN = 3,  // No refresh until it is unfrozen.
 };
 
-// A warning: something looks wrong, but the schedule continues.
+// A warning.
 INFONOISE_ENUM_(infonoise_warning) {
   INFONOISE_WARNING_NONE = 0,  // Nothing.
   // Errors exceed 2 sigma^2 in more than a quarter of the bins: check the declared
@@ -103,6 +103,13 @@ INFONOISE_ENUM_(infonoise_warning) {
   INFONOISE_WARNING_ERRORS_ABOVE_IDENTITY = 1,
   // The rate peaks inside the grid: the endpoint may have to be `discrete`.
   INFONOISE_WARNING_LOOKS_DISCRETE = 2,
+  // Errors go on growing where the data's variance bounds them: an epsilon or score
+  // network has an error floor there. Set sigma_data, or lower sigma_max.
+  INFONOISE_WARNING_ERRORS_ABOVE_VARIANCE = 3,
+  // Most draws fall at the low end of the grid: widen it, unless this model trains
+  // only this range.
+  INFONOISE_WARNING_BAND_AT_LOW_END = 4,
+  INFONOISE_WARNING_BAND_AT_HIGH_END = 5,  // Most draws fall at the high end of the grid, likewise.
 };
 
 // Why a refresh was held: the previous sampler stays.
@@ -112,8 +119,11 @@ INFONOISE_ENUM_(infonoise_hold) {
   INFONOISE_HOLD_NO_PIVOT = 2,  // No pivot rule applies and none was ever accepted.
   // The rate grows faster towards low noise than that of any data.
   INFONOISE_HOLD_LOW_END_UNRESOLVED = 3,
-  INFONOISE_HOLD_DEGENERATE_LOW = 4,  // Too many draws would fall at the low end of the grid.
-  INFONOISE_HOLD_DEGENERATE_HIGH = 5,  // Too many draws would fall at the high end of the grid.
+  // Too many draws would fall at the low end of the grid, and the errors contradict
+  // those of a denoiser.
+  INFONOISE_HOLD_DEGENERATE_LOW = 4,
+  // Too many draws would fall at the high end of the grid, likewise.
+  INFONOISE_HOLD_DEGENERATE_HIGH = 5,
   INFONOISE_HOLD_DEGENERATE_NARROW = 6,  // The draws would fall into too few bins.
 };
 
@@ -145,6 +155,8 @@ INFONOISE_ENUM_(infonoise_objective) {
   // (v_hat - v)^2 of flow matching, v = eps - x0, t = sigma / (1 + sigma), t = 1 is noise.
   INFONOISE_OBJECTIVE_VELOCITY = 3,
   INFONOISE_OBJECTIVE_V = 4,  // (v_hat - v)^2, variance preserving, sigma = sqrt(1 - a^2) / a.
+  // (s_hat - s)^2 of the score of x0 + sigma eps, s = -eps / sigma, fixed weight 1 / sigma^4.
+  INFONOISE_OBJECTIVE_SCORE = 5,
 };
 
 // What equals the target rho (docs/specification.md#emphasis).
@@ -247,6 +259,8 @@ INFONOISE_ENUM_(infonoise_name_kind) {
   INFONOISE_NAME_KIND_PRESET = 11,  // `infonoise_preset`.
   INFONOISE_NAME_KIND_COORDINATE = 12,  // `infonoise_coordinate`.
   INFONOISE_NAME_KIND_SCHEDULE_KIND = 13,  // `infonoise_schedule_kind`.
+  // What an `infonoise_warning` means, and what to do about it.
+  INFONOISE_NAME_KIND_WARNING_REMEDY = 14,
 };
 
 // A schedule: `infonoise_state_bytes(config)` bytes of the caller's memory, 8-aligned,
@@ -266,17 +280,26 @@ typedef struct {
   uint32_t emphasis;
   uint32_t endpoint;  // `infonoise_endpoint`: continuous or discrete data.
   uint32_t pivot;  // `infonoise_pivot`: the pivot rule.
-  uint32_t ceiling;  // 0 or 1: cap the profile at sigma^2.
+  uint32_t ceiling;  // 0 or 1: cap the profile at the error of the best linear denoiser.
   uint32_t guard;  // 0 or 1: hold refreshes that would produce a degenerate sampler.
   uint32_t smoothing;  // Passes of [1 2 1]/4 over ln m.
   uint32_t baseline;  // `infonoise_baseline`: what the warm-up draws from.
   uint32_t min_count;  // Losses that every bin must hold before a refresh, N_min; at most `window`.
   uint32_t draw;  // `infonoise_draw`: independent or stratified draws.
-  uint64_t warmup_steps;  // Optimizer steps before the first refresh, N_warm.
-  uint64_t refresh_every;  // Optimizer steps between refreshes, M.
-  double sigma_min;  // Lower end of the grid; rounded to f32.
-  double sigma_max;  // Upper end of the grid; rounded to f32.
-  // Standard deviation of the data per dimension; 0 = estimate. Required by objective `edm`.
+  // After a refresh at step s the next is due after s / growth steps, at most
+  // `refresh_every`; 0 = always `refresh_every`.
+  uint32_t refresh_growth;
+  // 0 or 1: average the newest half of what a bin ever got, instead of its whole ring.
+  uint32_t fresh_means;
+  // Optimizer steps before the first refresh, N_warm; 0 = as soon as every bin holds `min_count`.
+  uint64_t warmup_steps;
+  uint64_t refresh_every;  // Most optimizer steps between refreshes, M.
+  // Lower end of the grid, rounded to f32; 0 = 0.004 `sigma_data`, or 0.002 where that is 0.
+  double sigma_min;
+  // Upper end of the grid, rounded to f32; 0 = 160 `sigma_data`, or 80 where that is 0.
+  double sigma_max;
+  // Standard deviation of the data per dimension, which bounds the errors of a
+  // denoiser; 0 = unknown. Required by objective `edm`.
   double sigma_data;
   double pivot_value;  // Sigma of the pivot, c, for pivot `fixed`.
   double onset_threshold;  // Threshold p of the onset rules (18).
@@ -296,9 +319,12 @@ typedef struct {
   infonoise_hold hold_reason;  // The reason of the last hold.
   infonoise_pivot_rule pivot_rule;  // The rule that set the pivot in force.
   uint32_t clipped_bins;  // Bins at the ceiling at the last refresh, done or held.
-  uint32_t poorest_bin;  // The bin with the fewest losses.
+  uint32_t poorest_bin;  // The bin with the fewest losses, of those that can be reached.
   uint32_t poorest_count;  // How many it holds; a refresh needs `min_count`.
   uint32_t stalest_bin;  // The bin that has gone longest without a loss.
+  // Empty bins that a refresh does not wait for: no sigma of the trainer's falls there.
+  uint32_t unreachable_bins;
+  uint32_t warning_bins;  // How many bins the warning is about; 0 where it names none.
   uint32_t reserved;  // Padding to whole words; 0.
   uint64_t steps;  // Optimizer steps.
   uint64_t draws;  // Sigmas drawn, over all ranks.
@@ -307,6 +333,9 @@ typedef struct {
   uint64_t refreshes;  // Refreshes done.
   uint64_t held;  // Refreshes held.
   uint64_t stalest_age;  // Observations since the stalest bin's last one.
+  // Observations since the oldest loss of the mean in the pivot's bin, the age of what
+  // the gate's foot rests on; 0 before the first refresh and for an open gate.
+  uint64_t pivot_age;
   double pivot;  // c, the pivot in force; 0 if the gate is open.
   double pivot_ratio;  // c / sigma_min.
   // Largest change of the CDF at the last refresh; below 1e-2 the schedule has settled.
@@ -320,6 +349,9 @@ typedef struct {
   // Integral of the rate over the grid, nats per dimension; 0 before the
   // first refresh.
   double information_nats;
+  // Lower edge of the lowest bin that the warning is about; 0 where it names none.
+  double warning_low;
+  double warning_high;  // Upper edge of the highest one.
 } infonoise_report;
 
 // The curves of a schedule over its K bins. Point the members that you want to arrays,
@@ -376,6 +408,12 @@ infonoise_status infonoise_config_init(infonoise_config *config, uint32_t preset
 // Errors: NULL (config), MISALIGNED, STRUCT_SIZE, INVALID_CONFIG.
 infonoise_status infonoise_config_check(const infonoise_config *config, char *message,
                                         size_t message_bytes);
+
+// Writes sigma_min and sigma_max of the grid of `config` to `ends`, two numbers in data
+// units: as given, or those that follow `sigma_data` where a field is 0.
+//
+// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG.
+infonoise_status infonoise_grid_ends(const infonoise_config *config, float *ends);
 
 // Bytes of a state block for `config`; 0 if the configuration is invalid.
 size_t infonoise_state_bytes(const infonoise_config *config);

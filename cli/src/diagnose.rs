@@ -291,8 +291,8 @@ fn print(
     for (name, value) in rows {
         writeln!(out, "  {name:<17}{value}")?;
     }
-    if let Some(text) = inspect::meaning(report.warning) {
-        writeln!(out, "  {:<17}{}: {text}", "warning", report.warning.name())?;
+    if let Some(text) = inspect::warned(report) {
+        writeln!(out, "  {:<17}{text}", "warning")?;
     }
     Ok(())
 }

@@ -62,19 +62,22 @@ fn advice(config: &Config, report: &Report, starved: &[usize]) -> Vec<String> {
     if report.hold_reason != Hold::None {
         advice.push(format!("{}: {}", report.hold_reason.name(), report.hold_reason.remedy()));
     }
-    advice.extend(meaning(report.warning).map(|text| format!("{}: {text}", report.warning.name())));
+    advice.extend(warned(report));
     advice
 }
 
-/// What a warning says in words.
-pub fn meaning(warning: Warning) -> Option<&'static str> {
-    match warning {
-        Warning::None => None,
-        Warning::ErrorsAboveIdentity => Some(
-            "errors exceed 2 sigma^2 in more than a quarter of the bins; is the objective declared right?",
-        ),
-        Warning::LooksDiscrete => Some("the rate peaks inside the grid; declare endpoint = discrete?"),
+/// The warning in force in words, and the bins that it is about.
+pub fn warned(report: &Report) -> Option<String> {
+    if report.warning == Warning::None {
+        return None;
     }
+    let bins = if report.warning_bins == 0 {
+        String::new()
+    } else {
+        let (low, high) = (short(report.warning_low), short(report.warning_high));
+        format!(" ({} bins, sigma {low} to {high})", report.warning_bins)
+    };
+    Some(format!("{}{bins}: {}", report.warning.name(), report.warning.remedy()))
 }
 
 fn print(
@@ -129,6 +132,8 @@ fn print(
             "stalest bin",
             format!("{} (sigma {}): {} observations ago", r.stalest_bin, sigma(r.stalest_bin), r.stalest_age),
         ),
+        ("unreachable", format!("{} of {} bins", r.unreachable_bins, config.bins)),
+        ("pivot's age", format!("{} observations", r.pivot_age)),
     ];
     writeln!(out)?;
     for (name, value) in rows {

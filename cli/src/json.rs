@@ -21,7 +21,7 @@ pub fn report(report: &Report) -> Map<String, Value> {
     let numbers = object! { report;
         steps, draws, observations, rejected, refreshes, held, pivot, pivot_ratio, clipped_bins, cdf_change,
         q05, q25, q50, q75, q95, peak_sigma, information_nats, poorest_bin, poorest_count, stalest_bin,
-        stalest_age,
+        stalest_age, unreachable_bins, pivot_age, warning_bins, warning_low, warning_high,
     };
     names.into_iter().map(|(name, value)| (name.to_owned(), value.into())).chain(numbers).collect()
 }

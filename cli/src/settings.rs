@@ -151,7 +151,7 @@ mod tests {
             let set: Vec<&str> = set.iter().map(String::as_str).collect();
             let Ok(read) = settings(&set).config(Preset::Default) else { panic!("{preset:?}") };
             assert_eq!(read, config);
-            assert_eq!(fields(&mut config).len(), 25);
+            assert_eq!(fields(&mut config).len(), 27);
         }
     }
 

@@ -238,7 +238,7 @@ impl Error {
                 "the bytes end early: the file was cut off; use an older checkpoint, or cut a journal after its last whole record"
             }
             Error::SnapshotVersion(_) => {
-                "the snapshot was written by another snapshot version of the library: load it with that one"
+                "the snapshot was written by another snapshot version of the library, whose rules differ: load it with that one, or start a new schedule with its density as baseline table"
             }
             Error::SnapshotSize => {
                 "the snapshot's length does not fit its bins and window: pass exactly what save() wrote"
@@ -248,7 +248,7 @@ impl Error {
                 "these bytes are not a journal: pass what a journal wrote, from its first byte"
             }
             Error::JournalVersion(_) => {
-                "the journal was written by another journal version of the library: replay it with that one"
+                "the journal was written by another journal version of the library, whose rules differ: replay it with that one"
             }
             Error::Record => {
                 "a record cannot be read, or does not fit what came before it: was the journal joined from pieces?"

@@ -61,7 +61,7 @@ pub use inspect::report::{Phase, Report};
 pub use inspect::state_ref::StateRef;
 pub use method::guard::Hold;
 pub use method::pivot::PivotRule;
-pub use method::refresh::Warning;
+pub use method::warning::Warning;
 pub use persist::recorder::{Recorder, begin_room};
 pub use persist::{journal, recent_draws, replay, snapshot};
 pub use scheduler::{Scheduler, Step};

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use infonoise::{state_words, Config, Phase, Scheduler};
-//! let config = Config { warmup_steps: 50, ..Config::DEFAULT };
+//! let config = Config { sigma_data: 0.5, ..Config::DEFAULT };
 //! let mut words = vec![0; state_words(64, 256)];
 //! let mut scheduler = Scheduler::init(&mut words, &config, 0).unwrap();
 //! let (mut sigma, mut error) = ([0.0f32; 256], [0.0f32; 256]);
@@ -32,6 +32,7 @@ use crate::method::baseline::baseline as baseline_mass;
 use crate::method::grid::Grid;
 use crate::method::guard::Hold;
 use crate::method::rate::{Rate, log_errors};
+use crate::method::reachable::Reachable;
 use crate::method::refresh::refresh;
 use crate::persist::bytes::F64Values;
 use crate::persist::snapshot;
@@ -141,7 +142,14 @@ impl<'s> Scheduler<'s> {
     pub fn is_fresh(&self, seed: u64) -> bool {
         let (block, header) = (&self.block, &self.block.header);
         let Ok(config) = self.reader().config() else { return false };
-        let counted = [header.steps, header.draws, header.observations, header.rejected, header.frozen];
+        let counted = [
+            header.steps,
+            header.draws,
+            header.observations,
+            header.rejected,
+            header.frozen,
+            header.last_refresh,
+        ];
         let grid = Grid::new(&config);
         let pi = baseline_mass(&config, &grid, block.baseline);
         counted.iter().all(|&count| count == 0)
@@ -270,12 +278,11 @@ impl<'s> Scheduler<'s> {
             table.copy_to(self.block.weight);
         }
         let header = &mut *self.block.header;
-        let (low, high, every) =
-            (header.config.sigma_min, header.config.sigma_max, header.config.refresh_every);
+        let (low, high) = (header.config.sigma_min, header.config.sigma_max);
         header.next_refresh = if header.attempts() == 0 {
             config.warmup_steps
         } else {
-            header.next_refresh.saturating_sub(every).saturating_add(config.refresh_every)
+            config.next_refresh(header.last_refresh)
         };
         header.config = config.to_record();
         (header.config.sigma_min, header.config.sigma_max) = (low, high);
@@ -344,6 +351,8 @@ pub(crate) fn init(
         refreshes: 0,
         held: 0,
         next_refresh: config.warmup_steps,
+        last_refresh: 0,
+        refreshed_at: 0,
         summary: Summary::zeroed(),
     };
     *fresh_header(words)? = header;
@@ -362,7 +371,7 @@ pub(crate) fn init(
     let pi = baseline_mass(&config, &grid, masses);
     density.iter_mut().enumerate().for_each(|(k, mass)| *mass = pi(k));
     drop(pi);
-    log_errors(error, 0, y);
+    log_errors(error, y);
     Rate::new(&grid, y);
     install(words, &config)
 }
@@ -393,10 +402,11 @@ fn due_in(words: &mut [u64]) -> Result<Step, Error> {
 /// The part of a step at which a refresh is due.
 fn due(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let (least, window) = (block.header.config.min_count, block.header.config.window);
-    if block.marks.iter().any(|mark| mark.count(window) < least) {
-        return Ok(Step::Waiting);
+    if Reachable::new(block.header, block.marks, block.density).is_ready(window, least) {
+        refresh(block)
+    } else {
+        Ok(Step::Waiting)
     }
-    refresh(block)
 }
 
 #[cfg(test)]
@@ -426,7 +436,7 @@ mod tests {
     }
 
     fn quick() -> Config {
-        Config { warmup_steps: 20, refresh_every: 10, min_count: 5, ..Config::DEFAULT }
+        Config { warmup_steps: 20, refresh_every: 10, refresh_growth: 0, min_count: 5, ..Config::DEFAULT }
     }
 
     fn words() -> Vec<u64> {

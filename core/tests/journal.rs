@@ -49,6 +49,7 @@ fn base(draw: Draw) -> Config {
         min_count: 1,
         warmup_steps: 3,
         refresh_every: 2,
+        refresh_growth: 0,
         coverage: 0.3,
         draw,
         ..Config::DEFAULT

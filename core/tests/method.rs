@@ -125,8 +125,8 @@ fn scaling_data_and_grid_scales_every_quantile() {
     // A power of two, so that f32 edges scale exactly.
     for (config, mmse) in [(continuous(), &gaussian(0.5) as &dyn Fn(f64) -> f64), (discrete(), &two_point)] {
         let (plain, _) = refreshed(&config, mmse);
-        let scaled =
-            Config { sigma_min: config.sigma_min * 8.0, sigma_max: config.sigma_max * 8.0, ..config };
+        let (low, high) = config.ends();
+        let scaled = Config { sigma_min: 8.0 * f64::from(low), sigma_max: 8.0 * f64::from(high), ..config };
         let (large, _) = refreshed(&scaled, |s| 64.0 * mmse(s / 8.0));
         for (a, b) in quantiles(&plain).into_iter().zip(quantiles(&large)) {
             near("scaled", b, 8.0 * a, 1e-6);

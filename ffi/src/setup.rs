@@ -40,6 +40,20 @@ pub unsafe extern "C" fn infonoise_config_check(
     })
 }
 
+/// Writes sigma_min and sigma_max of the grid of `config` to `ends`, two numbers in data
+/// units: as given, or those that follow `sigma_data` where a field is 0.
+///
+/// Errors: NULL, MISALIGNED, STRUCT_SIZE, INVALID_CONFIG.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_grid_ends(config: *const RawConfig, ends: *mut f32) -> Status {
+    status(|| {
+        let (low, high) = config_of(&unsafe { read_struct(config)? })?.ends();
+        let ends = unsafe { output(ends, 2)? };
+        ends.iter_mut().zip([low, high]).for_each(|(end, value)| *end = value);
+        Ok(())
+    })
+}
+
 /// Bytes of a state block for `config`; 0 if the configuration is invalid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn infonoise_state_bytes(config: *const RawConfig) -> usize {

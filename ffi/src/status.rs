@@ -172,6 +172,8 @@ pub enum NameKind {
     Coordinate = 12,
     /// `infonoise_schedule_kind`.
     ScheduleKind = 13,
+    /// What an `infonoise_warning` means, and what to do about it.
+    WarningRemedy = 14,
 }
 
 /// The name of a `code` of an enum (`infonoise_name_kind`), as every binding spells it;
@@ -200,21 +202,29 @@ pub extern "C" fn infonoise_name(kind: u32, code: u32) -> *const c_char {
         Coordinate,
         ScheduleKind
     );
-    if kind == NameKind::HoldRemedy as u32 { remedy(code) } else { c"unknown" }.as_ptr()
+    if kind == NameKind::HoldRemedy as u32 {
+        hold_remedy(code)
+    } else if kind == NameKind::WarningRemedy as u32 {
+        warning_remedy(code)
+    } else {
+        c"unknown"
+    }
+    .as_ptr()
 }
 
-/// What to do about a hold.
-fn remedy(hold: u32) -> &'static CStr {
-    macro_rules! remedies {
-        ($($variant:ident),+) => {
-            match Hold::from_code(hold) {
-                $(Some(Hold::$variant) => {
-                    const REMEDY: &str = Hold::$variant.remedy();
+/// Generates the function from a code to what to do about it.
+macro_rules! remedies {
+    ($name:ident, $kind:ident: $($variant:ident),+) => {
+        fn $name(code: u32) -> &'static CStr {
+            match $kind::from_code(code) {
+                $(Some($kind::$variant) => {
+                    const REMEDY: &str = $kind::$variant.remedy();
                     c_name!(REMEDY)
                 })+
                 None => c"unknown",
             }
-        };
-    }
-    remedies!(None, NoSignal, NoPivot, LowEndUnresolved, DegenerateLow, DegenerateHigh, DegenerateNarrow)
+        }
+    };
 }
+remedies!(hold_remedy, Hold: None, NoSignal, NoPivot, LowEndUnresolved, DegenerateLow, DegenerateHigh, DegenerateNarrow);
+remedies!(warning_remedy, Warning: None, ErrorsAboveIdentity, LooksDiscrete, ErrorsAboveVariance, BandAtLowEnd, BandAtHighEnd);

@@ -262,6 +262,12 @@ NB_MODULE(_native, m) {
     infonoise_config record = checked(config);
     return infonoise_state_bytes(&record) / 4;
   });
+  m.def("grid_ends", [](const nb::object& config) {
+    infonoise_config record = checked(config);
+    float ends[2];
+    check(infonoise_grid_ends(&record, ends));
+    return nb::make_tuple(ends[0], ends[1]);
+  });
   m.def("init", &init, "state"_a, "config"_a, "seed"_a, "weight"_a = nb::none(), "baseline"_a = nb::none());
   m.def("check_tables", &check_tables, "config"_a, "weight"_a = nb::none(), "baseline"_a = nb::none());
   m.def("validate", [](WordsIn state) { check(infonoise_validate(state_of(state), bytes_of(state))); });

@@ -9,6 +9,9 @@ use crate::maths::{ln, normal_mass};
 const SIGMA_FLOOR: f64 = 1.0 / (1u64 << 60) as f64;
 /// 2^60, the largest sigma.
 const SIGMA_CEILING: f64 = (1u64 << 60) as f64;
+/// The grid's ends in units of the data: EDM's .002 and 80 are those of its sigma_data .5.
+const LOW_END: f64 = 0.004;
+const HIGH_END: f64 = 160.0;
 /// 2^-20: the narrowest bin in ln sigma, eight f32 steps.
 const NARROWEST_BIN: f64 = 1.0 / (1u64 << 20) as f64;
 /// A log-normal baseline with a smaller share of its mass on the grid is refused.
@@ -97,15 +100,32 @@ fn fixed(field: &'static str, new: Value, old: Value) -> ConfigError {
 }
 
 impl Config {
-    /// Both grid ends, rounded to the f32 values that the method uses.
+    /// Both grid ends, as given or in units of the data (docs/specification.md#presets),
+    /// rounded to the f32 values that the method uses.
     pub fn ends(&self) -> (f32, f32) {
-        (self.sigma_min as f32, self.sigma_max as f32)
+        let (low, high) = if self.sigma_data > 0.0 {
+            (LOW_END * self.sigma_data, HIGH_END * self.sigma_data)
+        } else {
+            (0.002, 80.0)
+        };
+        let given = |end: f64, automatic: f64| if end == 0.0 { automatic } else { end };
+        (given(self.sigma_min, low) as f32, given(self.sigma_max, high) as f32)
     }
 
     /// The same configuration with the grid's ends rounded to f32, as the method uses them.
     pub(crate) fn with_f32_ends(&self) -> Config {
         let (low, high) = self.ends();
         Config { sigma_min: low.into(), sigma_max: high.into(), ..*self }
+    }
+
+    /// The step at which a refresh is due after one at `step`, done or held
+    /// (docs/specification.md#when-a-refresh-is-due).
+    pub(crate) fn next_refresh(&self, step: u64) -> u64 {
+        let interval = match step.checked_div(self.refresh_growth.into()) {
+            Some(share) => share.max(1).min(self.refresh_every),
+            None => self.refresh_every,
+        };
+        step.saturating_add(interval)
     }
 
     /// Checks every field against its bounds, then against the others.
@@ -115,9 +135,14 @@ impl Config {
     #[inline(never)]
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_bounds()?;
-        let Config { sigma_min: low, sigma_max: high, .. } = self.with_f32_ends();
-        let too_narrow =
-            |must, remedy| Err(ConfigError::new("sigma_max", self.sigma_max, must, self.sigma_min, remedy));
+        let (low, high) = self.ends();
+        let (low, high) = (f64::from(low), f64::from(high));
+        let given = |end: f64, used: f64| if end == 0.0 { used } else { end };
+        let (min, max) = (given(self.sigma_min, low), given(self.sigma_max, high));
+        let remedy = "sigma is a standard deviation in data units; an end that is 0 follows sigma_data";
+        from("sigma_min", min, SIGMA_FLOOR, SIGMA_CEILING, remedy)?;
+        from("sigma_max", max, SIGMA_FLOOR, SIGMA_CEILING, remedy)?;
+        let too_narrow = |must, remedy| Err(ConfigError::new("sigma_max", max, must, min, remedy));
         if high <= low {
             return too_narrow("above sigma_min =", "swap them, or widen the grid");
         }

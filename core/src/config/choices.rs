@@ -59,8 +59,12 @@ pub enum Objective {
     Velocity = 3,
     /// (v_hat - v)^2, variance preserving, sigma = sqrt(1 - a^2) / a.
     V = 4,
+    /// (s_hat - s)^2 of the score of x0 + sigma eps, s = -eps / sigma, fixed weight 1 / sigma^4.
+    Score = 5,
 }
-coded!(Objective { X0 = "x0", Edm = "edm", Epsilon = "epsilon", Velocity = "velocity", V = "v" });
+coded!(Objective {
+    X0 = "x0", Edm = "edm", Epsilon = "epsilon", Velocity = "velocity", V = "v", Score = "score",
+});
 
 /// What equals the target rho (docs/specification.md#emphasis).
 #[repr(u32)]

@@ -1,6 +1,6 @@
 //! The field table: the only list of the configuration's fields.
 
-/// Calls the macro `$use` with the 25 fields, in the order of `infonoise_config`
+/// Calls the macro `$use` with the 27 fields, in the order of `infonoise_config`
 /// of the C ABI: first the fields of 32 bits, then those of 64. A new field goes after
 /// the others of its width.
 ///
@@ -32,7 +32,7 @@ macro_rules! config_fields {
             fixed endpoint: Endpoint = Endpoint::Continuous, [];
             /// The pivot rule.
             free pivot: Pivot = Pivot::Auto, [];
-            /// Cap the profile at sigma^2.
+            /// Cap the profile at the error of the best linear denoiser.
             free ceiling: bool = true, [];
             /// Hold refreshes that would produce a degenerate sampler.
             free guard: bool = true, [];
@@ -41,22 +41,28 @@ macro_rules! config_fields {
             /// What the warm-up draws from.
             fixed baseline: Baseline = Baseline::LogUniform, [];
             /// Losses that every bin must hold before a refresh, N_min; at most `window`.
-            free min_count: u32 = 50, [from 1.0 to 4294967295.0, "50 losses a bin are usual"];
+            free min_count: u32 = 20, [from 1.0 to 4294967295.0, "20 losses a bin are usual"];
             /// Independent or stratified draws.
             fixed draw: Draw = Draw::Independent, [];
-            /// Optimizer steps before the first refresh, N_warm.
-            free warmup_steps: u64 = 500, [from 0.0 to STEPS_CEILING, "500 optimizer steps are usual"];
-            /// Optimizer steps between refreshes, M.
+            /// After a refresh at step s the next is due after s / growth steps, at most
+            /// `refresh_every`; 0 = always `refresh_every`.
+            free refresh_growth: u32 = 4, [from 0.0 to 4294967295.0, "4 is usual; 0 keeps the interval constant"];
+            /// Average the newest half of what a bin ever got, instead of its whole ring.
+            free fresh_means: bool = true, [];
+            /// Optimizer steps before the first refresh, N_warm; 0 = as soon as every bin holds `min_count`.
+            free warmup_steps: u64 = 0, [from 0.0 to STEPS_CEILING, "0 starts as soon as every bin has its losses"];
+            /// Most optimizer steps between refreshes, M.
             free refresh_every: u64 = 100, [from 1.0 to STEPS_CEILING, "100 optimizer steps are usual"];
-            /// Lower end of the grid; rounded to f32.
-            fixed sigma_min: f64 = 0.002,
-                [from SIGMA_FLOOR to SIGMA_CEILING, "sigma is a standard deviation in data units"];
-            /// Upper end of the grid; rounded to f32.
-            fixed sigma_max: f64 = 80.0,
-                [from SIGMA_FLOOR to SIGMA_CEILING, "sigma is a standard deviation in data units"];
-            /// Standard deviation of the data per dimension; 0 = estimate. Required by objective `edm`.
+            /// Lower end of the grid, rounded to f32; 0 = 0.004 `sigma_data`, or 0.002 where that is 0.
+            fixed sigma_min: f64 = 0.0,
+                [from 0.0 to SIGMA_CEILING, "sigma is a standard deviation in data units, or 0 to follow sigma_data"];
+            /// Upper end of the grid, rounded to f32; 0 = 160 `sigma_data`, or 80 where that is 0.
+            fixed sigma_max: f64 = 0.0,
+                [from 0.0 to SIGMA_CEILING, "sigma is a standard deviation in data units, or 0 to follow sigma_data"];
+            /// Standard deviation of the data per dimension, which bounds the errors of a
+            /// denoiser; 0 = unknown. Required by objective `edm`.
             fixed sigma_data: f64 = 0.0,
-                [from 0.0 to SIGMA_CEILING, "pass the data's standard deviation per dimension, or 0 to estimate it"];
+                [from 0.0 to SIGMA_CEILING, "pass the data's standard deviation per dimension, or 0 if it is unknown"];
             /// Sigma of the pivot, c, for pivot `fixed`.
             free pivot_value: f64 = 0.0, [];
             /// Threshold p of the onset rules (18).

@@ -70,15 +70,26 @@ impl Config {
         Config {
             objective: Objective::Epsilon,
             emphasis: Emphasis::Samples,
-            sigma_min: 0.0292,
-            sigma_max: 14.6,
+            sigma_min: 0.029,
+            sigma_max: 14.65,
             ..Self::DEFAULT
         }
     }
 
     /// Preset `paper`: the paper's literal rules alone.
     pub const fn paper(endpoint: Endpoint) -> Self {
-        Config { endpoint, pivot: Pivot::Paper, ceiling: false, guard: false, coverage: 0.0, ..Self::DEFAULT }
+        Config {
+            endpoint,
+            pivot: Pivot::Paper,
+            ceiling: false,
+            guard: false,
+            coverage: 0.0,
+            warmup_steps: 500,
+            refresh_growth: 0,
+            min_count: 50,
+            fresh_means: false,
+            ..Self::DEFAULT
+        }
     }
 
     /// The preset of that name.

@@ -97,7 +97,7 @@ macro_rules! record {
         }
 
         /// How many fields of the record have 32 bits.
-        const NARROW: usize = 1 $(+ (size_of::<stored_as!($type)>() == 4) as usize)+;
+        pub(crate) const NARROW: usize = 1 $(+ (size_of::<stored_as!($type)>() == 4) as usize)+;
         const _: () = {
             let widths = [4, $(size_of::<stored_as!($type)>()),+];
             let mut i = 0;
@@ -133,7 +133,7 @@ macro_rules! record {
 crate::config_fields!(record);
 
 /// How many fields of the record have 64 bits.
-const WIDE: usize = (size_of::<RawConfig>() - 4 * NARROW) / 8;
+pub(crate) const WIDE: usize = (size_of::<RawConfig>() - 4 * NARROW) / 8;
 
 /// A record by the width of its fields.
 #[repr(C)]

@@ -1,6 +1,6 @@
 //! The loss rings: each bin keeps its last B losses, converted to x0 space.
 
-use crate::maths::{is_normal, odd_f32_to_loss, real};
+use crate::maths::{is_normal, odd_f32_to_loss};
 use bytemuck::{Pod, Zeroable};
 
 #[test]
@@ -11,38 +11,36 @@ fn example() {
         rings.put(0, loss.to_bits());
     }
     let ([mark], losses) = (marks, slots.map(f32::from_bits));
-    assert_eq!((mark.head, mark.count(4)), (1, 4));
-    assert_eq!(mean(&mark, &losses), 4.5); // 9 has replaced 1
+    assert_eq!((mark.head, mark.total, mark.count(4)), (1, 5, 4));
+    assert_eq!(mean(&mark, &losses, 4), 4.5); // 9 has replaced 1
+    assert_eq!(mean(&mark, &losses, 2), 6.5); // of 4 and 9
 }
 
-/// Where a ring writes next, whether all its slots are filled, and its age.
+/// Where a ring writes next, how many losses it ever got, and when the last one came.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Mark {
     /// How many losses had been put into all rings when this ring took its last one.
     pub seen: u64,
+    /// P, the losses that this ring ever got; stays at the largest u32.
+    pub total: u32,
     /// The slot of the next loss, below B.
     pub head: u16,
-    /// Whether the ring has wrapped, so that all slots are filled: 0 or 1. Before that
-    /// `head` is their count, which saves the hot loop a counter.
-    pub full: u16,
     /// Padding to whole words.
-    pub reserved: u32,
+    pub reserved: u16,
 }
 
 impl Mark {
-    /// The mark of a ring of `window` slots, `count` of them filled, whose last loss
-    /// was number `seen`; none where the three contradict each other.
-    pub fn new(head: u32, count: u32, window: u32, seen: u64) -> Option<Self> {
-        let full = count == window;
-        let sound = head < window && (full || head == count);
-        if sound { Some(Mark { seen, head: head as u16, full: full.into(), reserved: 0 }) } else { None }
+    /// Whether this can be the mark of a ring of `window` slots.
+    pub fn is_sound(&self, window: u32) -> bool {
+        let turn = self.total.checked_rem(window).unwrap_or(0);
+        u32::from(self.head) < window && (self.total == u32::MAX || u32::from(self.head) == turn)
     }
 
     /// Filled slots.
     #[inline]
     pub fn count(&self, window: u32) -> u32 {
-        if self.full != 0 { window } else { window.min(self.head.into()) }
+        self.total.min(window)
     }
 
     /// The slot of the next loss in a ring of `window` slots; once the ring is full it
@@ -50,11 +48,8 @@ impl Mark {
     #[inline(always)]
     fn advance(&mut self, window: u32) -> u32 {
         let (head, next) = (u32::from(self.head), u32::from(self.head) + 1);
-        if next < window {
-            self.head = next as u16;
-        } else {
-            (self.head, self.full) = (0, 1);
-        }
+        self.head = if next < window { next as u16 } else { 0 };
+        self.total = self.total.saturating_add(1);
         head
     }
 }
@@ -107,22 +102,38 @@ impl Rings<'_> {
     }
 }
 
-/// Mean of the filled slots, in slot order over eight f64 lanes: lane j sums
-/// the slots i with i mod 8 = j; the lanes are then added pairwise. 0 if empty
+/// Mean of the newest `n` losses, at most those that the ring holds, over eight f64
+/// lanes. They lie in one or two pieces of slots: of each piece, in slot order, lane j
+/// sums the elements i with i mod 8 = j. The lanes are then added pairwise. 0 if empty
 /// (docs/specification.md#mean).
-pub fn mean(mark: &Mark, slots: &[f32]) -> f64 {
-    let filled = slots.get(..mark.count(slots.len() as u32) as usize).unwrap_or(slots);
-    let [a, b, c, d, e, f, g, h] = lanes(filled);
+pub fn mean(mark: &Mark, slots: &[f32], n: u32) -> f64 {
+    let count = mark.count(slots.len() as u32);
+    let n = n.min(count);
+    let head = usize::from(mark.head);
+    let newest = n as usize;
+    let (lower, upper) = if n == count {
+        (slots.get(..newest), None)
+    } else if newest <= head {
+        (slots.get(head - newest..head), None)
+    } else {
+        (slots.get(..head), slots.get(slots.len().saturating_sub(newest - head)..))
+    };
+    let mut sums = [0.0; 8];
+    add_to_lanes(&mut sums, lower.unwrap_or(&[]));
+    if let Some(upper) = upper {
+        add_to_lanes(&mut sums, upper);
+    }
+    let [a, b, c, d, e, f, g, h] = sums;
     let total = ((a + b) + (c + d)) + ((e + f) + (g + h));
-    if filled.is_empty() { 0.0 } else { total / real(filled.len()) }
+    if n == 0 { 0.0 } else { total / f64::from(n) }
 }
 
-/// The sums of the eight lanes. A function of its own: merged with the sum over the
+/// Adds slots to the eight lanes. A function of its own: merged with the sum over the
 /// lanes it would be compiled to shuffles. Four chunks in each iteration, since the
 /// loop itself costs as much as a lane.
 #[inline(never)]
-fn lanes(slots: &[f32]) -> [f64; 8] {
-    let (mut lanes, mut rest) = ([0.0; 8], slots);
+fn add_to_lanes(sums: &mut [f64; 8], slots: &[f32]) {
+    let (mut lanes, mut rest) = (*sums, slots);
     while let Some((turn, tail)) = rest.split_first_chunk::<32>() {
         let mut add = |first: usize| {
             for (j, lane) in lanes.iter_mut().enumerate() {
@@ -140,7 +151,7 @@ fn lanes(slots: &[f32]) -> [f64; 8] {
             *lane += f64::from(loss);
         }
     }
-    lanes
+    *sums = lanes;
 }
 
 #[cfg(test)]
@@ -150,29 +161,44 @@ mod tests {
     #[test]
     fn partly_filled_rings_average_what_they_hold() {
         let (mut marks, mut slots) = ([Mark::default()], [0; 16]);
-        assert_eq!(mean(&marks[0], &[0.0; 16]), 0.0);
+        assert_eq!(mean(&marks[0], &[0.0; 16], 16), 0.0);
         for i in 1..=11u8 {
             Rings { marks: &mut marks, slots: &mut slots, window: 16, puts: 0 }
                 .put(0, f32::from(i).to_bits());
-            assert_eq!(mean(&marks[0], &slots.map(f32::from_bits)), (f64::from(i) + 1.0) / 2.0);
+            assert_eq!(mean(&marks[0], &slots.map(f32::from_bits), 16), (f64::from(i) + 1.0) / 2.0);
             assert_eq!(marks[0].count(16), u32::from(i));
         }
     }
 
     #[test]
+    fn the_newest_losses_are_those_put_last() {
+        let window = 37u8;
+        let (mut marks, mut slots) = ([Mark::default()], [0; 37]);
+        for i in 1..=100u8 {
+            Rings { marks: &mut marks, slots: &mut slots, window: window.into(), puts: 0 }
+                .put(0, f32::from(i).to_bits());
+            for n in 1..=i.min(window) {
+                let newest: f64 = (i - n + 1..=i).map(f64::from).sum();
+                assert_eq!(mean(&marks[0], &slots.map(f32::from_bits), n.into()), newest / f64::from(n));
+            }
+        }
+    }
+
+    #[test]
     fn nonsense_marks_stay_inside() {
-        let nonsense = Mark { head: 999, full: 999, ..Mark::default() };
+        let nonsense = Mark { head: 999, total: 999, ..Mark::default() };
         let (mut marks, mut slots) = ([nonsense], [1f32.to_bits(); 8]);
-        assert_eq!(mean(&marks[0], &[1.0; 8]), 1.0);
+        assert_eq!(mean(&marks[0], &[1.0; 8], 8), 1.0);
+        assert!(mean(&marks[0], &[1.0; 8], 3).is_finite());
         let mut rings = Rings { marks: &mut marks, slots: &mut slots, window: 8, puts: 0 };
         assert!(rings.put(0, 2f32.to_bits()) && !rings.put(1, 2f32.to_bits()));
         assert_eq!((marks[0].head, slots), (0, [1f32.to_bits(); 8]));
     }
 
     #[test]
-    fn marks_that_contradict_themselves_are_none() {
-        assert_eq!(Mark::new(3, 8, 8, 9), Some(Mark { seen: 9, head: 3, full: 1, reserved: 0 }));
-        assert_eq!(Mark::new(3, 3, 8, 9), Some(Mark { seen: 9, head: 3, full: 0, reserved: 0 }));
-        assert_eq!([Mark::new(3, 4, 8, 9), Mark::new(8, 8, 8, 9), Mark::new(0, 9, 8, 9)], [None; 3]);
+    fn marks_that_contradict_themselves_are_not_sound() {
+        let is_sound = |head, total| Mark { seen: 9, total, head, reserved: 0 }.is_sound(8);
+        assert!(is_sound(3, 3) && is_sound(3, 11) && is_sound(0, 8) && is_sound(5, u32::MAX));
+        assert!(!is_sound(3, 4) && !is_sound(8, 8) && !is_sound(1, 8) && !is_sound(9, u32::MAX));
     }
 }

@@ -17,6 +17,7 @@ use crate::method::density::density;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
 use crate::method::rate::Rate;
+use crate::method::reachable::Reachable;
 use crate::method::refresh::{bin_information, blend_means, find_target};
 use crate::method::target::target;
 use crate::state::block::View;
@@ -123,12 +124,12 @@ impl<'a> Profile<'a> {
         if worked_in.iter().any(|curve| curve.len() != grid.bins()) {
             return Err(Error::Length);
         }
-        if block.marks.iter().any(|mark| mark.count(config.window) == 0) {
+        if !Reachable::new(block.header, block.marks, block.density).is_ready(config.window, 1) {
             return Err(Error::NotReady);
         }
         self.fill_bins(block, grid);
         copy(self.error, block.ema);
-        blend_means(block.header, config, block.marks, block.rings, self.error);
+        blend_means(block.header, config, block.marks, block.density, block.rings, self.error);
         let accepted = block.header.accepted_pivot();
         let found = find_target(config, grid, accepted, self.error, self.rate, self.target);
         copy(self.density, self.target);

@@ -13,7 +13,8 @@ use crate::config::coded;
 use crate::maths::exp;
 use crate::method::guard::Hold;
 use crate::method::pivot::PivotRule;
-use crate::method::refresh::Warning;
+use crate::method::reachable::Reachable;
+use crate::method::warning::Warning;
 use crate::state::block::View;
 
 /// The phase of the schedule.
@@ -49,12 +50,16 @@ pub struct Report {
     pub pivot_rule: PivotRule,
     /// Bins at the ceiling at the last refresh, done or held.
     pub clipped_bins: u32,
-    /// The bin with the fewest losses.
+    /// The bin with the fewest losses, of those that can be reached.
     pub poorest_bin: u32,
     /// How many it holds; a refresh needs `min_count`.
     pub poorest_count: u32,
     /// The bin that has gone longest without a loss.
     pub stalest_bin: u32,
+    /// Empty bins that a refresh does not wait for: no sigma of the trainer's falls there.
+    pub unreachable_bins: u32,
+    /// How many bins the warning is about; 0 where it names none.
+    pub warning_bins: u32,
     /// Padding to whole words; 0.
     pub reserved: u32,
     /// Optimizer steps.
@@ -71,6 +76,9 @@ pub struct Report {
     pub held: u64,
     /// Observations since the stalest bin's last one.
     pub stalest_age: u64,
+    /// Observations since the oldest loss of the mean in the pivot's bin, the age of what
+    /// the gate's foot rests on; 0 before the first refresh and for an open gate.
+    pub pivot_age: u64,
     /// c, the pivot in force; 0 if the gate is open.
     pub pivot: f64,
     /// c / sigma_min.
@@ -92,6 +100,10 @@ pub struct Report {
     /// Integral of the rate over the grid, nats per dimension; 0 before the
     /// first refresh.
     pub information_nats: f64,
+    /// Lower edge of the lowest bin that the warning is about; 0 where it names none.
+    pub warning_low: f64,
+    /// Upper edge of the highest one.
+    pub warning_high: f64,
 }
 
 impl Report {
@@ -99,20 +111,29 @@ impl Report {
     #[inline(always)]
     pub fn new(block: &View<'_>) -> Self {
         let (header, summary) = (block.header, &block.header.summary);
-        let mut poorest = (0, u32::MAX);
+        let reachable = Reachable::new(header, block.marks, block.density);
+        let (mut poorest, mut stalest, mut unreachable) = ((0, u32::MAX), (0, 0), 0);
         for (k, mark) in block.marks.iter().enumerate() {
+            if reachable.is_unreachable(k) {
+                unreachable += 1;
+                continue;
+            }
             let count = mark.count(header.config.window);
             if count < poorest.1 {
                 poorest = (k, count);
             }
-        }
-        let mut stalest = (0, 0);
-        for (k, mark) in block.marks.iter().enumerate() {
             let age = header.observations.saturating_sub(mark.seen);
             if age > stalest.1 {
                 stalest = (k, age);
             }
         }
+        if unreachable as usize == block.marks.len() {
+            poorest.1 = 0;
+        }
+        let named = |bin: u32, edge: usize| {
+            let edge = block.edges.get(bin as usize + edge).map_or(0.0, |&bits| f32::from_bits(bits));
+            if summary.warning_bins > 0 { f64::from(edge) } else { 0.0 }
+        };
         let phase = if header.frozen != 0 {
             Phase::Frozen
         } else if header.steps >= header.next_refresh
@@ -136,6 +157,8 @@ impl Report {
             poorest_bin: poorest.0 as u32,
             poorest_count: poorest.1,
             stalest_bin: stalest.0 as u32,
+            unreachable_bins: unreachable,
+            warning_bins: summary.warning_bins,
             reserved: 0,
             steps: header.steps,
             draws: header.draws,
@@ -144,6 +167,7 @@ impl Report {
             refreshes: header.refreshes,
             held: header.held,
             stalest_age: stalest.1,
+            pivot_age: pivot_age(block),
             pivot,
             pivot_ratio: pivot / header.config.sigma_min,
             cdf_change: summary.cdf_change,
@@ -154,6 +178,20 @@ impl Report {
             q95,
             peak_sigma: summary.peak_sigma,
             information_nats: summary.information_nats,
+            warning_low: named(summary.warning_first, 0),
+            warning_high: named(summary.warning_last, 1),
         }
     }
+}
+
+/// See [`Report::pivot_age`].
+fn pivot_age(block: &View<'_>) -> u64 {
+    let (header, ln_c) = (block.header, block.header.summary.ln_c);
+    let Some(grid) = block.grid() else { return 0 };
+    if header.refreshes == 0 || ln_c == f64::NEG_INFINITY {
+        return 0;
+    }
+    let bin = ((ln_c - grid.ln_centre(0)) / grid.width() + 0.5) as usize;
+    let bin = bin.min(block.reach.len().saturating_sub(1));
+    block.reach.get(bin).map_or(0, |reach| header.observations.saturating_sub(reach.since))
 }

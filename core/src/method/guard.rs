@@ -9,8 +9,9 @@ use crate::method::rate::Rate;
 fn example() {
     let mut pi = [0.0; 64];
     pi[63] = 1.0;
-    assert_eq!(shape(&pi), Hold::DegenerateHigh);
-    assert_eq!(shape(&[1.0 / 64.0; 64]), Hold::None);
+    assert_eq!(band(&pi), Band::High);
+    assert!(is_narrow(&pi));
+    assert_eq!(band(&[1.0 / 64.0; 64]), Band::Inside);
 }
 
 /// Why a refresh was held: the previous sampler stays.
@@ -26,9 +27,10 @@ pub enum Hold {
     NoPivot = 2,
     /// The rate grows faster towards low noise than that of any data.
     LowEndUnresolved = 3,
-    /// Too many draws would fall at the low end of the grid.
+    /// Too many draws would fall at the low end of the grid, and the errors contradict
+    /// those of a denoiser.
     DegenerateLow = 4,
-    /// Too many draws would fall at the high end of the grid.
+    /// Too many draws would fall at the high end of the grid, likewise.
     DegenerateHigh = 5,
     /// The draws would fall into too few bins.
     DegenerateNarrow = 6,
@@ -55,7 +57,7 @@ impl Hold {
                 "the density crowds at sigma_min: check the declared objective and endpoint, or raise sigma_min"
             }
             Hold::DegenerateHigh => {
-                "the density crowds at sigma_max: use emphasis samples, lower sigma_max, or check the declared objective"
+                "the density crowds at sigma_max: set sigma_data (epsilon and score networks have an error floor there), check the declared objective, or use emphasis samples"
             }
             Hold::DegenerateNarrow => {
                 "the density falls into hardly any bins: check that errors are per sample, or use more bins on a narrower grid"
@@ -79,20 +81,42 @@ pub fn low_end(config: &Config, rate: &Rate, scale: f64) -> Hold {
     }
 }
 
-/// Whether the masses `pi` are concentrated at an end or in too few bins.
-pub fn shape(pi: &[f64]) -> Hold {
+/// Where most of the draws fall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Band {
+    /// Not at an end.
+    Inside,
+    /// At the low end of the grid.
+    Low,
+    /// At the high end of the grid.
+    High,
+}
+
+/// Where the masses `pi` lie: at an end if its max(1, K/9) bins hold more than half of
+/// them, or its max(1, K/4) bins more than 90 %.
+pub fn band(pi: &[f64]) -> Band {
     let bins = pi.len();
     let (edge, side) = ((bins / 9).max(1), (bins / 4).max(1));
     let low = |n: usize| sum(pi.get(..n).unwrap_or(pi));
     let high = |n: usize| sum(pi.get(bins.saturating_sub(n)..).unwrap_or(pi));
     if low(edge) > 0.5 || low(side) > 0.9 {
-        Hold::DegenerateLow
+        Band::Low
     } else if high(edge) > 0.5 || high(side) > 0.9 {
-        Hold::DegenerateHigh
-    } else if is_narrow(pi) {
-        Hold::DegenerateNarrow
+        Band::High
     } else {
-        Hold::None
+        Band::Inside
+    }
+}
+
+/// Whether the shape of the masses `pi` must not become the sampler. A band at an end is
+/// legitimate (an expert for a part of the range, data in other units) unless the errors
+/// contradict those of a denoiser.
+pub fn shape(pi: &[f64], band: Band, contradicted: bool) -> Hold {
+    match band {
+        Band::Low if contradicted => Hold::DegenerateLow,
+        Band::High if contradicted => Hold::DegenerateHigh,
+        _ if is_narrow(pi) => Hold::DegenerateNarrow,
+        _ => Hold::None,
     }
 }
 

@@ -28,6 +28,10 @@ impl Objective {
                 let square = sigma * sigma;
                 square / (1.0 + square)
             }
+            Objective::Score => {
+                let square = sigma * sigma;
+                square * square
+            }
         }
     }
 
@@ -41,7 +45,9 @@ impl Objective {
                 let product = sigma * sigma_data;
                 (sigma * sigma + sigma_data * sigma_data) / (product * product)
             }
-            Objective::Epsilon | Objective::Velocity | Objective::V => 1.0 / self.to_x0(sigma),
+            Objective::Epsilon | Objective::Velocity | Objective::V | Objective::Score => {
+                1.0 / self.to_x0(sigma)
+            }
         }
     }
 }

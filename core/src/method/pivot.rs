@@ -326,8 +326,8 @@ mod tests {
         let grid = Grid::new(config);
         let mut m: Vec<f64> = (0..grid.bins()).map(|k| mmse(grid.centre(k))).collect();
         let (mut ln_error, mut room) = (m.clone(), m.clone());
-        apply_ceiling(&grid, &mut m, config.ceiling);
-        log_errors(&m, config.smoothing, &mut ln_error);
+        log_errors(&m, &mut ln_error);
+        apply_ceiling(&grid, config.sigma_data, &mut m, &mut ln_error);
         let scale = ln_scale(config, &grid, &ln_error);
         find(config, &Rate::new(&grid, &mut ln_error), scale, &mut room, None)
     }

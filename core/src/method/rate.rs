@@ -1,8 +1,8 @@
 //! The rate: information per unit sigma, from a loss profile.
 //!
 //! By I-MMSE, `r = mmse / sigma^3` per unit sigma (11) and `q = mmse / sigma^2`
-//! per unit ln sigma, both kept as logarithms. The profile is first capped at
-//! sigma^2, which the Bayes error per dimension never exceeds
+//! per unit ln sigma, both kept as logarithms. The profile is first capped at the error
+//! of the best linear denoiser, which the Bayes error per dimension never exceeds
 //! (docs/specification.md#channel-and-rate).
 
 use crate::maths::{at, ln, real};
@@ -14,48 +14,49 @@ fn example() {
     // Pure noise: m = sigma^2 everywhere, so q = 1 and r = 1 / sigma.
     let mut error = [0.0; 64];
     error.iter_mut().enumerate().for_each(|(k, m)| *m = grid.centre(k) * grid.centre(k));
-    assert_eq!(apply_ceiling(&grid, &mut error, true), Ceiling { clipped: 0, above_identity: 0 });
     let mut y = [0.0; 64];
-    log_errors(&error, 0, &mut y);
+    log_errors(&error, &mut y);
+    assert_eq!(apply_ceiling(&grid, 0.0, &mut error, &mut y), 0);
     let rate = Rate::new(&grid, &mut y);
     assert!((0..64).all(|k| rate.q(k).abs() < 1e-12));
 }
 
 /// Smaller errors, 0 among them, take the logarithm of this one.
-const LEAST_ERROR: f64 = 1e-300;
+pub const LEAST_ERROR: f64 = 1e-300;
 
-/// Counts of bins at or above the ceiling.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Ceiling {
-    /// Bins at the ceiling.
-    pub clipped: u32,
-    /// Bins whose error, before the ceiling, is above 2 sigma^2.
-    pub above_identity: u32,
+/// The ceiling in bin `k` (docs/specification.md#ceiling): the error of the best linear
+/// denoiser of data of standard deviation `sigma_data`, sigma^2 where that is unknown (0).
+/// By Jensen it holds whatever the spread of the dimensions' variances.
+pub fn linear_error(grid: &Grid, sigma_data: f64, k: usize) -> f64 {
+    let centre = grid.centre(k);
+    let (square, variance) = (centre * centre, sigma_data * sigma_data);
+    if sigma_data > 0.0 { square * (variance / (square + variance)) } else { square }
 }
 
-/// Step 3 (docs/specification.md#ceiling): caps the errors m_k (squared, per dimension) at sigma^2, in place.
-pub fn apply_ceiling(grid: &Grid, error: &mut [f64], ceiling: bool) -> Ceiling {
-    let mut found = Ceiling::default();
-    for (k, m) in error.iter_mut().enumerate() {
-        let centre = grid.centre(k);
-        let identity = centre * centre;
-        if *m > 2.0 * identity {
-            found.above_identity += 1;
-        }
-        if ceiling && *m > identity {
-            found.clipped += 1;
-            *m = identity;
+/// Step 3: caps the errors m_k (squared, per dimension) and their logarithms, in place.
+/// Returns how many bins were above the ceiling.
+pub fn apply_ceiling(grid: &Grid, sigma_data: f64, error: &mut [f64], ln_error: &mut [f64]) -> u32 {
+    let mut clipped = 0;
+    for (k, (m, l)) in error.iter_mut().zip(ln_error).enumerate() {
+        let bound = linear_error(grid, sigma_data, k);
+        if *m > bound {
+            clipped += 1;
+            (*m, *l) = (bound, ln(bound.max(LEAST_ERROR)));
         }
     }
-    found
+    clipped
 }
 
-/// Step 4 (docs/specification.md#rate): ln m_k, after `smoothing` passes of [1 2 1]/4.
-pub fn log_errors(error: &[f64], smoothing: u32, ln_error: &mut [f64]) {
+/// ln m_k.
+pub fn log_errors(error: &[f64], ln_error: &mut [f64]) {
     for (l, &m) in ln_error.iter_mut().zip(error) {
         *l = ln(m.max(LEAST_ERROR));
     }
-    for _ in 0..smoothing {
+}
+
+/// Step 4 (docs/specification.md#rate): `passes` of [1 2 1]/4 over ln m.
+pub fn smooth_passes(ln_error: &mut [f64], passes: u32) {
+    for _ in 0..passes {
         // In place: a pass has read the bins below already and still needs only those above.
         let (mut below, last) = (0.0, ln_error.len().saturating_sub(1));
         for k in 0..=last {
@@ -230,22 +231,27 @@ mod tests {
             expected = smoothed(1, expected);
         }
         let mut passes = [0.0; 6];
-        log_errors(&error, 3, &mut passes);
+        log_errors(&error, &mut passes);
+        smooth_passes(&mut passes, 3);
         assert_eq!(passes, expected);
     }
 
     #[test]
     fn the_ceiling_counts_what_it_caps() {
         let grid = Grid::new(&Config::DEFAULT);
-        let mut m = [0.0; 64];
-        m.iter_mut()
-            .enumerate()
-            .for_each(|(k, m)| *m = if k < 20 { 3.0 } else { 1.5 } * grid.centre(k).powi(2));
-        let mut capped = m;
-        assert_eq!(apply_ceiling(&grid, &mut capped, true), Ceiling { clipped: 64, above_identity: 20 });
-        assert_eq!(capped[5], grid.centre(5) * grid.centre(5));
-        let mut open = m;
-        assert_eq!(apply_ceiling(&grid, &mut open, false), Ceiling { clipped: 0, above_identity: 20 });
-        assert_eq!(open, m);
+        let capped = |sigma_data: f64, error: [f64; 64]| {
+            let (mut m, mut l) = (error, [0.0; 64]);
+            log_errors(&m, &mut l);
+            let clipped = apply_ceiling(&grid, sigma_data, &mut m, &mut l);
+            assert!(m.iter().zip(l).all(|(&m, l)| ln(m) == l));
+            (clipped, m)
+        };
+        let square = |k: usize| grid.centre(k) * grid.centre(k);
+        let identity: [f64; 64] = core::array::from_fn(square);
+        assert_eq!(capped(0.0, identity), (0, identity));
+        assert_eq!(capped(0.0, identity.map(|m| 1.5 * m)), (64, identity));
+        let linear: [f64; 64] = core::array::from_fn(|k| square(k) * (0.25 / (square(k) + 0.25)));
+        assert_eq!(capped(0.5, identity), (64, linear));
+        assert_eq!(capped(0.5, linear.map(|m| 0.9 * m)), (0, linear.map(|m| 0.9 * m)));
     }
 }

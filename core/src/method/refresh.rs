@@ -3,36 +3,22 @@
 //! specification's steps. All steps work in the block: none needs more than a few
 //! numbers on the stack.
 
-use crate::config::{Config, coded};
+use crate::config::Config;
 use crate::error::Error;
 use crate::hot::ring::{self, Mark};
 use crate::maths::{copy, exp, flush, peak};
 use crate::method::density::{add_coverage, density};
+use crate::method::fresh::fresh;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
-use crate::method::guard::{self, Hold};
+use crate::method::guard::{self, Band, Hold};
 use crate::method::pivot::{self, Found, PivotRule};
-use crate::method::rate::{Ceiling, Rate, apply_ceiling, log_errors};
+use crate::method::rate::{Rate, apply_ceiling, log_errors, smooth_passes};
+use crate::method::reachable::{Reachable, interpolate};
 use crate::method::target::target;
+use crate::method::warning::{Bins, Errors, Warning, warning};
 use crate::scheduler::Step;
 use crate::state::block::{Header, ViewMut};
-
-/// A warning: something looks wrong, but the schedule continues.
-#[repr(u32)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Warning {
-    /// Nothing.
-    #[default]
-    None = 0,
-    /// Errors exceed 2 sigma^2 in more than a quarter of the bins: check the declared
-    /// objective.
-    ErrorsAboveIdentity = 1,
-    /// The rate peaks inside the grid: the endpoint may have to be `discrete`.
-    LooksDiscrete = 2,
-}
-coded!(Warning {
-    None = "none", ErrorsAboveIdentity = "errors_above_identity", LooksDiscrete = "looks_discrete",
-});
 
 /// Step 2 (docs/specification.md#ema): m_k <- (1 - beta) m_k + beta lbar_k, where `rate` weights the NEW mean.
 /// The first refresh takes the mean itself.
@@ -44,41 +30,42 @@ pub fn blend(old: Option<f64>, mean: f64, rate: f64) -> f64 {
     })
 }
 
-/// Steps 1 and 2 for every bin. `means` holds the EMA before this refresh on entry, and
-/// the EMA after it on return.
-pub fn blend_means(header: &Header, config: &Config, marks: &[Mark], rings: &[f32], means: &mut [f64]) {
+/// Steps 1 and 2 for every bin that can be reached; the others take errors from their
+/// neighbours. `means` holds the EMA before this refresh on entry, and the EMA after it
+/// on return.
+pub fn blend_means(
+    header: &Header,
+    config: &Config,
+    marks: &[Mark],
+    density: &[f64],
+    rings: &[f32],
+    means: &mut [f64],
+) {
     let first = header.attempts() == 0;
     let slots = rings.chunks_exact((config.window as usize).max(1));
     for (mean, (mark, slots)) in means.iter_mut().zip(marks.iter().zip(slots)) {
-        let old = if first { None } else { Some(*mean) };
-        *mean = blend(old, ring::mean(mark, slots), config.ema_rate);
+        if mark.total > 0 {
+            let old = if first { None } else { Some(*mean) };
+            *mean = blend(old, ring::mean(mark, slots, fresh(config, mark)), config.ema_rate);
+        }
     }
+    let reachable = Reachable::new(header, marks, density);
+    interpolate(means, |k| reachable.is_unreachable(k));
 }
 
 /// What steps 3 to 7 find in addition to the curves.
 #[derive(Clone, Copy, Debug)]
 pub struct Findings {
     /// Bins that the ceiling clipped.
-    pub ceiling: Ceiling,
+    pub clipped: u32,
     /// Whether any error is above 0.
     pub signal: bool,
     /// ln S, the data's standard deviation.
     pub ln_scale: f64,
     /// Where the gate opens.
     pub pivot: Found,
-}
-
-impl Findings {
-    /// The warning of these findings.
-    pub fn warning(&self, bins: usize) -> Warning {
-        if 4 * self.ceiling.above_identity as usize > bins {
-            Warning::ErrorsAboveIdentity
-        } else if self.pivot.interior_peak {
-            Warning::LooksDiscrete
-        } else {
-            Warning::None
-        }
-    }
+    /// A warning that the errors are not those of a denoiser, and its bins.
+    pub contradiction: Option<(Warning, Bins)>,
 }
 
 /// Steps 3 to 7, in arrays of K numbers. `error` holds the means m_k (x0 space,
@@ -95,19 +82,21 @@ pub fn find_target(
 ) -> Findings {
     let signal = error.iter().any(|&m| m > 0.0);
     // 3, 4. The ceiling, and the rate as logarithms.
-    let ceiling = apply_ceiling(grid, error, config.ceiling);
-    log_errors(error, config.smoothing, y);
+    log_errors(error, y);
+    let errors = Errors::of(config, grid, error, y);
+    let clipped = if config.ceiling { apply_ceiling(grid, config.sigma_data, error, y) } else { 0 };
+    smooth_passes(y, config.smoothing);
     let ln_scale = pivot::ln_scale(config, grid, y);
     let rate = Rate::new(grid, y);
     // 5. The pivot.
     let pivot = if signal { pivot::find(config, &rate, ln_scale, rho, accepted) } else { Found::NONE };
     // 6, 7. The gate, and the gated target.
     target(&rate, |k| gate(config.gate_exponent, pivot.ln_c, grid.ln_centre(k)), rho);
-    Findings { ceiling, signal, ln_scale, pivot }
+    Findings { clipped, signal, ln_scale, pivot, contradiction: errors.contradiction(rho) }
 }
 
 /// Step 11: why the density `pi`, before coverage, must not become the sampler.
-fn hold_reason(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64]) -> Hold {
+fn hold_reason(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64], band: Band) -> Hold {
     if !findings.signal {
         Hold::NoSignal
     } else if findings.pivot.rule == PivotRule::None {
@@ -116,7 +105,7 @@ fn hold_reason(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64]) ->
         Hold::None
     } else {
         match guard::low_end(config, rate, findings.ln_scale) {
-            Hold::None => guard::shape(pi),
+            Hold::None => guard::shape(pi, band, findings.contradiction.is_some()),
             reason => reason,
         }
     }
@@ -137,7 +126,7 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let config = Config::from_record(&block.header.config);
     let config = config.as_ref().map_err(|_| Error::Corrupt)?;
     let accepted = block.header.accepted_pivot();
-    let ViewMut { header, edges, centres, marks, rings, ema, weight, guide, .. } = block;
+    let ViewMut { header, edges, centres, marks, reach, rings, ema, density: pi, weight, guide, .. } = block;
     let grid = Grid::stored(config, edges, centres);
     // Scratch memory for three curves: the guide, which is derived and is written again below.
     let room: &mut [f64] = bytemuck::try_cast_slice_mut(guide).map_err(|_| Error::Corrupt)?;
@@ -146,7 +135,10 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let masses = rest.get_mut(..grid.bins()).ok_or(Error::Corrupt)?;
     // 1, 2. Means of the rings, blended into the EMA, which moves even if the
     // refresh is then held.
-    blend_means(header, config, marks, rings, ema);
+    blend_means(header, config, marks, pi, rings, ema);
+    for (reach, mark) in reach.iter_mut().zip(marks.iter()) {
+        reach.advance(mark.total, fresh(config, mark), header.refreshed_at, header.observations);
+    }
     // 3 to 7. Ceiling, rate, pivot, gate, target.
     copy(error, ema);
     let findings = find_target(config, &grid, accepted, error, y, masses);
@@ -155,11 +147,15 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     // 8. The density.
     density(config, &grid, weight, masses);
     // 11. The guard, on the density before coverage.
-    let hold = hold_reason(config, &findings, &rate, masses);
+    let band = guard::band(masses);
+    let hold = hold_reason(config, &findings, &rate, masses, band);
+    let (warning, bins) = warning(findings.contradiction, findings.pivot.interior_peak, band, grid.bins());
     let summary = &mut header.summary;
-    summary.warning = findings.warning(grid.bins()).code();
-    summary.clipped = findings.ceiling.clipped;
-    header.next_refresh = header.steps.saturating_add(config.refresh_every);
+    summary.warning = warning.code();
+    (summary.warning_bins, summary.warning_first, summary.warning_last) = (bins.count, bins.first, bins.last);
+    summary.clipped = findings.clipped;
+    (header.last_refresh, header.refreshed_at) = (header.steps, header.observations);
+    header.next_refresh = config.next_refresh(header.steps);
     if hold != Hold::None {
         header.held = header.held.wrapping_add(1);
         summary.hold = hold.code();

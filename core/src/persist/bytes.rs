@@ -1,6 +1,6 @@
 //! Little-endian numbers in bytes, for snapshots and journals.
 
-use crate::config::raw::RawConfig;
+use crate::config::raw::{NARROW, RawConfig, WIDE};
 
 /// Writes numbers one after the other. A number that does not fit is dropped; callers
 /// check the length first.
@@ -157,7 +157,7 @@ pub(crate) fn write_config(record: &RawConfig, writer: &mut Writer<'_>) {
 }
 
 pub(crate) fn read_config(cursor: &mut Cursor<'_>) -> Option<RawConfig> {
-    let (mut narrow, mut wide) = ([0; 14], [0; 12]);
+    let (mut narrow, mut wide) = ([0; NARROW], [0; WIDE]);
     for field in &mut narrow {
         *field = cursor.u32()?;
     }

@@ -43,7 +43,7 @@ use crate::persist::recent_draws::LARGEST_PAGE;
 pub const MAGIC: [u8; 8] = *b"INFNOJRN";
 
 /// Changes whenever the order or the meaning of the bytes changes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The value that writers put into [`Head::abi`]. It is not the version of the C ABI: a
 /// journal does not depend on that version, and the same run must give the same bytes.

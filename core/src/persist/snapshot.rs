@@ -27,11 +27,12 @@ use crate::config::tables::check_weight;
 use crate::error::Error;
 use crate::hot::bin_lookup::BinLookup;
 use crate::hot::ring::Mark;
+use crate::method::fresh::Reach;
 use crate::method::grid::Grid;
 use crate::method::guard::Hold;
 use crate::method::pivot::PivotRule;
-use crate::method::rate::{Rate, log_errors};
-use crate::method::refresh::Warning;
+use crate::method::rate::{Rate, log_errors, smooth_passes};
+use crate::method::warning::Warning;
 use crate::persist::bytes::{
     CONFIG_BYTES, Cursor, F64Values, Writer, read_config, u32_at, u64_at, write_config,
 };
@@ -44,7 +45,7 @@ use bytemuck::Zeroable;
 pub const SNAPSHOT_MAGIC: [u8; 8] = *b"INFNOIMG";
 
 /// Changes whenever the order or the meaning of the bytes changes.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 /// Head: magic, version, configuration bytes, snapshot bytes.
 const HEAD: usize = 8 + 4 + 4 + 8;
@@ -53,8 +54,9 @@ const HEAD: usize = 8 + 4 + 4 + 8;
 struct Places {
     config: usize,
     scalars: usize,
-    /// thresholds (K + 1), seen, EMA, error, density, weight, baseline: 64 bits each.
-    columns: [usize; 7],
+    /// thresholds (K + 1), seen, since, EMA, error, density, weight, baseline: 64 bits each.
+    columns: [usize; 8],
+    /// head, total; total and taken at the last refresh: 32 bits each.
     marks: usize,
     rings: usize,
     crc: usize,
@@ -67,12 +69,12 @@ impl Places {
         let scalars = config + CONFIG_BYTES;
         let thresholds = scalars + 8 * SCALARS;
         let seen = thresholds + 8 * (bins + 1);
-        let (ema, error, density) = (seen + 8 * bins, seen + 16 * bins, seen + 24 * bins);
-        let (weight, baseline) = (seen + 32 * bins, seen + 40 * bins);
-        let marks = seen + 48 * bins;
-        let rings = marks + 8 * bins;
+        let (since, ema, error) = (seen + 8 * bins, seen + 16 * bins, seen + 24 * bins);
+        let (density, weight, baseline) = (seen + 32 * bins, seen + 40 * bins, seen + 48 * bins);
+        let marks = seen + 56 * bins;
+        let rings = marks + 16 * bins;
         let crc = rings + 4 * bins * window;
-        let columns = [thresholds, seen, ema, error, density, weight, baseline];
+        let columns = [thresholds, seen, since, ema, error, density, weight, baseline];
         Places { config, scalars, columns, marks, rings, crc, end: crc + 4 }
     }
 }
@@ -140,8 +142,13 @@ scalars! {
     word (refreshes);
     word (held);
     word (next_refresh);
+    word (last_refresh);
+    word (refreshed_at);
     code (summary.hold);
     code (summary.warning);
+    code (summary.warning_bins);
+    code (summary.warning_first);
+    code (summary.warning_last);
     code (summary.clipped);
     code (summary.rule);
     code (summary.smoothing);
@@ -179,14 +186,18 @@ pub(crate) fn save(block: &View<'_>, snapshot: &mut [u8]) -> Result<(), Error> {
     for mark in block.marks {
         writer.put(mark.seen.to_le_bytes());
     }
+    for reach in block.reach {
+        writer.put(reach.since.to_le_bytes());
+    }
     for column in [block.ema, block.error, block.density, block.weight, block.baseline] {
         for x in column {
             writer.put(x.to_le_bytes());
         }
     }
-    for mark in block.marks {
-        writer.put(u32::from(mark.head).to_le_bytes());
-        writer.put(mark.count(block.header.config.window).to_le_bytes());
+    for (mark, reach) in block.marks.iter().zip(block.reach) {
+        for number in [u32::from(mark.head), mark.total, reach.total, reach.taken] {
+            writer.put(number.to_le_bytes());
+        }
     }
     for loss in block.rings {
         writer.put(loss.to_le_bytes());
@@ -266,10 +277,21 @@ impl<'a> Snapshot<'a> {
         f64::from_bits(self.word(column, i))
     }
 
+    /// The mark of ring `k`; none where it contradicts itself.
     fn mark(&self, k: usize) -> Option<Mark> {
-        let at = self.places.marks + 8 * k;
+        let at = self.places.marks + 16 * k;
         let [_, seen, ..] = self.places.columns;
-        Mark::new(u32_at(self.bytes, at)?, u32_at(self.bytes, at + 4)?, self.window, self.word(seen, k))
+        let head = u16::try_from(u32_at(self.bytes, at)?).ok()?;
+        let mark =
+            Mark { seen: self.word(seen, k), total: u32_at(self.bytes, at + 4)?, head, ..Mark::default() };
+        mark.is_sound(self.window).then_some(mark)
+    }
+
+    fn reach(&self, k: usize) -> Option<Reach> {
+        let at = self.places.marks + 16 * k + 8;
+        let [_, _, since, ..] = self.places.columns;
+        let (total, taken) = (u32_at(self.bytes, at)?, u32_at(self.bytes, at + 4)?);
+        Some(Reach { since: self.word(since, k), total, taken })
     }
 
     fn loss(&self, i: usize) -> f32 {
@@ -286,7 +308,7 @@ impl<'a> Snapshot<'a> {
 
     fn sound(&self, header: &Header) -> bool {
         let (bins, window) = (self.bins, self.window);
-        let [thresholds, seen, ema, error, density, weight, baseline] = self.places.columns;
+        let [thresholds, seen, since, ema, error, density, weight, baseline] = self.places.columns;
         let summary = &header.summary;
         let known = |code: u32, kinds: usize| (code as usize) < kinds;
         let sane =
@@ -298,11 +320,15 @@ impl<'a> Snapshot<'a> {
             && known(summary.warning, Warning::ALL.len())
             && known(summary.rule, PivotRule::ALL.len())
             && summary.clipped as usize <= bins
+            && summary.warning_bins as usize <= bins
+            && summary.warning_first <= summary.warning_last
+            && (summary.warning_last as usize) < bins
             && summary.smoothing <= 64
             && self.word(thresholds, 0) == 0
             && self.word(thresholds, bins) == 1 << 32
             && (0..bins).all(|k| self.word(thresholds, k) <= self.word(thresholds, k + 1))
             && (0..bins).all(|k| self.word(seen, k) <= header.observations)
+            && (0..bins).all(|k| self.word(since, k) <= header.observations)
             && [ema, error, density, baseline].into_iter().all(sane)
             && check_weight(&F64Values::Packed(weights), bins).is_ok()
             && (0..bins).all(|k| self.mark(k).is_some())
@@ -346,6 +372,7 @@ fn fill(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
         bin_table,
         edges,
         marks,
+        reach,
         rings,
         centres,
         ema,
@@ -360,7 +387,7 @@ fn fill(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
     let grid = Grid::between(bins, sigma_min as f32, sigma_max as f32, &[], &[]);
     BinLookup::build(&grid, bin_table, edges);
     grid.store_centres(centres);
-    let [thresholds, _, places @ ..] = snapshot.places.columns;
+    let [thresholds, _, _, places @ ..] = snapshot.places.columns;
     let last = DrawTable::fill(&grid, columns, guide, |k| snapshot.word(thresholds, k + 1));
     header.last_drawn = last as u64;
     for (column, slots) in places.into_iter().zip([ema, &mut *error, density, weight, baseline]) {
@@ -371,7 +398,11 @@ fn fill(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
     for (k, mark) in marks.iter_mut().enumerate() {
         *mark = snapshot.mark(k).unwrap_or_default();
     }
-    log_errors(error, header.summary.smoothing, y);
+    for (k, reach) in reach.iter_mut().enumerate() {
+        *reach = snapshot.reach(k).unwrap_or_default();
+    }
+    log_errors(error, y);
+    smooth_passes(y, header.summary.smoothing);
     Rate::new(&grid, y);
     for (i, slot) in rings.iter_mut().enumerate() {
         *slot = snapshot.loss(i);
@@ -447,7 +478,7 @@ mod tests {
     fn forged_images_are_corrupt() {
         let (words, snapshot) = trained();
         let places = Places::new(16, 16);
-        let [thresholds, seen, ema, .., weight, _] = places.columns;
+        let [thresholds, seen, _, ema, .., weight, _] = places.columns;
         let nan = f64::NAN.to_le_bytes();
         for (at, bytes) in [
             (thresholds + 8, &[0xff; 8][..]),
@@ -455,11 +486,11 @@ mod tests {
             (ema, &nan),
             (weight, &[0; 8]),
             (places.marks, &[16, 0, 0, 0]),
-            (places.marks + 4, &[17, 0, 0, 0]),
+            (places.marks + 4, &[0xff, 0xff, 0xff, 0]),
             (places.rings, &(-1.0f32).to_le_bytes()),
             (places.scalars, &[0; 32]),
-            (places.scalars + 8 * 12 + 4, &[1]),
-            (places.scalars + 8 * 15, &[99]),
+            (places.scalars + 8 * 14 + 4, &[1]),
+            (places.scalars + 8 * 20, &[99]),
             (places.config + 12, &[99, 0, 0, 0]),
         ] {
             let mut bad = snapshot.clone();

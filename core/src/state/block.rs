@@ -8,12 +8,13 @@
 //! use infonoise::{state_words, Config, Scheduler};
 //! let mut words = [0u64; state_words(64, 256)]; // fixed at compile time
 //! Scheduler::init(&mut words, &Config::DEFAULT, 0).unwrap();
-//! assert!(size_of_val(&words) <= 74 * 1024);
+//! assert!(size_of_val(&words) <= 75 * 1024);
 //! ```
 
 use crate::config::raw::RawConfig;
 use crate::error::Error;
 use crate::hot::ring::Mark;
+use crate::method::fresh::Reach;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
 use crate::method::rate::Rate;
@@ -23,7 +24,7 @@ use bytemuck::{Pod, Zeroable, try_cast_slice, try_cast_slice_mut};
 pub const MAGIC: u64 = u64::from_be_bytes(*b"infonois");
 
 /// Changes whenever a section moves.
-pub const LAYOUT: u64 = 3;
+pub const LAYOUT: u64 = 4;
 
 /// Results of the last refreshes, for the report and for the profile in force.
 #[repr(C)]
@@ -39,8 +40,12 @@ pub struct Summary {
     pub rule: u32,
     /// Smoothing passes of the accepted refresh.
     pub smoothing: u32,
-    /// Padding to whole words.
-    pub reserved: u32,
+    /// How many bins the warning is about.
+    pub warning_bins: u32,
+    /// The lowest of them.
+    pub warning_first: u32,
+    /// The highest of them.
+    pub warning_last: u32,
     /// ln c of the accepted refresh.
     pub ln_c: f64,
     /// Gate exponent of the accepted refresh.
@@ -54,7 +59,7 @@ pub struct Summary {
     /// Integral of the rate over the grid, nats per dimension.
     pub information_nats: f64,
     /// Fills the header to whole cache lines.
-    pub spare: [u64; 1],
+    pub spare: [u64; 5],
 }
 
 /// The head of the block.
@@ -87,6 +92,10 @@ pub struct Header {
     pub held: u64,
     /// The step at which the next refresh is due.
     pub next_refresh: u64,
+    /// The step of the last refresh, done or held.
+    pub last_refresh: u64,
+    /// How many losses had been taken then.
+    pub refreshed_at: u64,
     /// What the report and the profile need.
     pub summary: Summary,
 }
@@ -210,8 +219,10 @@ sections! { bins, window;
     bin_table: u8 = crate::hot::bin_lookup::cells(bins);
     /// Bits of the edges.
     edges: u32 = crate::hot::bin_lookup::edges(bins);
-    /// Head, fill and age of each ring.
+    /// Head, count and age of each ring.
     marks: Mark = bins;
+    /// How far back the mean of each bin reaches.
+    reach: Reach = bins;
     /// The losses: `window` slots for each bin.
     rings: f32 = bins * window;
     /// Centres of the bins.

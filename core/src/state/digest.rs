@@ -1,8 +1,8 @@
 //! The digest: one number that two equal schedules share on every target.
 //!
 //! xxh3-64 over a logical list, little-endian: configuration, tables, RNG,
-//! counters, frozen flag, next refresh, EMA, rings with heads and counts,
-//! thresholds. Derived tables and padding are not part of it.
+//! counters, frozen flag, next and last refresh, EMA, rings with their heads and how
+//! many losses they ever got, thresholds. Derived tables and padding are not part of it.
 //!
 //! ```
 //! use infonoise::{state_words, Config, Scheduler};
@@ -66,13 +66,14 @@ pub fn digest(block: &View<'_>) -> u64 {
         header.held,
         header.frozen,
         header.next_refresh,
+        header.last_refresh,
     ]);
     digest.f64s(block.ema);
     for loss in block.rings {
         digest.0.put(loss.to_bits());
     }
     for mark in block.marks {
-        digest.u32s(&[mark.head.into(), mark.count(header.config.window)]);
+        digest.u32s(&[mark.head.into(), mark.total]);
     }
     let table = DrawTable::new(block.columns, block.guide, header.last_drawn as usize);
     for k in 0..=block.marks.len() {

@@ -13,11 +13,12 @@ inline namespace INFONOISE_MODE_ {
   FIELD(std::uint32_t, reduction_dim) FIELD(infonoise_emphasis, emphasis) \
   FIELD(infonoise_endpoint, endpoint) FIELD(infonoise_pivot, pivot) FIELD(bool, ceiling) \
   FIELD(bool, guard) FIELD(std::uint32_t, smoothing) FIELD(infonoise_baseline, baseline) \
-  FIELD(std::uint32_t, min_count) FIELD(infonoise_draw, draw) FIELD(std::uint64_t, warmup_steps) \
-  FIELD(std::uint64_t, refresh_every) FIELD(double, sigma_min) FIELD(double, sigma_max) \
-  FIELD(double, sigma_data) FIELD(double, pivot_value) FIELD(double, onset_threshold) \
-  FIELD(double, gate_exponent) FIELD(double, coverage) FIELD(double, baseline_mean) \
-  FIELD(double, baseline_std) FIELD(double, ema_rate)
+  FIELD(std::uint32_t, min_count) FIELD(infonoise_draw, draw) \
+  FIELD(std::uint32_t, refresh_growth) FIELD(bool, fresh_means) \
+  FIELD(std::uint64_t, warmup_steps) FIELD(std::uint64_t, refresh_every) FIELD(double, sigma_min) \
+  FIELD(double, sigma_max) FIELD(double, sigma_data) FIELD(double, pivot_value) \
+  FIELD(double, onset_threshold) FIELD(double, gate_exponent) FIELD(double, coverage) \
+  FIELD(double, baseline_mean) FIELD(double, baseline_std) FIELD(double, ema_rate)
 
 /// The configuration of a schedule. Start from a preset and change what differs:
 ///

@@ -23,12 +23,15 @@ class Config:
     preset and change what differs: ``Config.edm(sigma_data=0.5, refresh_every=50)``.
 
     Grid: ``bins`` K (8 to 256), ``window`` B, losses kept per bin (8 to
-    4096), ``sigma_min``, ``sigma_max`` (rounded to float32).
+    4096), ``sigma_min``, ``sigma_max`` (rounded to float32). Ends that are not given,
+    or 0, are .004 and 160 times ``sigma_data``, or .002 and 80 without it (the presets
+    flow and epsilon have ends of their own); the made configuration holds the numbers.
 
     Errors: ``objective``, the space of the errors that you pass: "x0", "edm"
-    (x0 error before lambda), "epsilon", "velocity" (flow, t = 1 is noise), "v";
-    ``sigma_data``, the data's standard deviation per dimension (required by edm,
-    0 = estimate); ``reduction_dim``, 0 if errors are means over dimensions, d if
+    (x0 error before lambda), "epsilon", "velocity" (flow, t = 1 is noise), "v",
+    "score" (of x0 + sigma eps); ``sigma_data``, the data's standard deviation per
+    dimension (required by edm, 0 = unknown), which bounds a denoiser's errors and
+    should be set for every objective; ``reduction_dim``, 0 if errors are means over dimensions, d if
     they are sums over d; ``emphasis``, "target" or "samples".
 
     Pivot of the low-noise gate: ``endpoint`` "continuous" or "discrete";
@@ -36,13 +39,16 @@ class Config:
     "knee", "fixed" (``pivot_value``) or "off"; ``onset_threshold``,
     ``gate_exponent``.
 
-    Safety: ``ceiling`` caps the profile at sigma^2, ``guard`` holds degenerate
+    Safety: ``ceiling`` caps the profile at the error of the best linear denoiser,
+    sigma^2 s^2 / (sigma^2 + s^2) with s = ``sigma_data``, ``guard`` holds degenerate
     refreshes, ``smoothing`` passes over the log profile, ``coverage`` share of
     draws spread over all bins.
 
-    Timing, in optimizer steps: ``warmup_steps``, ``refresh_every``;
-    ``min_count`` losses that every bin needs first, ``ema_rate`` the weight of
-    the NEW mean; the warm-up draws from ``baseline`` "loguniform", "lognormal"
+    Timing, in optimizer steps: ``warmup_steps`` before the first refresh (0: as soon as
+    every bin holds ``min_count`` losses); after one at step s the next is due after
+    s / ``refresh_growth`` steps, at most ``refresh_every`` (growth 0: always that);
+    ``fresh_means`` averages the newest half of what a bin ever got, not its whole ring;
+    ``ema_rate`` is the weight of the NEW mean; the warm-up draws from ``baseline`` "loguniform", "lognormal"
     (``baseline_mean``, ``baseline_std`` of ln sigma) or "table".
 
     ``draw`` is "independent" or "stratified".
@@ -74,7 +80,9 @@ class Config:
     baseline_std: float = _DEFAULT["baseline_std"]
     warmup_steps: int = _DEFAULT["warmup_steps"]
     refresh_every: int = _DEFAULT["refresh_every"]
+    refresh_growth: int = _DEFAULT["refresh_growth"]
     min_count: int = _DEFAULT["min_count"]
+    fresh_means: bool = _DEFAULT["fresh_means"]
     ema_rate: float = _DEFAULT["ema_rate"]
     draw: str = _DEFAULT["draw"]
 
@@ -82,10 +90,10 @@ class Config:
     baseline_table: Sequence[float] | np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        _native.state_words(self)  # refuses fields that cannot be used
-        for end in ("sigma_min", "sigma_max"):
+        ends = _native.grid_ends(self)  # refuses fields that cannot be used
+        for name, end in zip(("sigma_min", "sigma_max"), ends):
             # The schedule's ends are float32; the shortest decimal of one is what the user wrote.
-            object.__setattr__(self, end, float(str(np.float32(getattr(self, end)))))
+            object.__setattr__(self, name, float(str(np.float32(end))))
         for name in ("weight", "baseline_table"):
             table = getattr(self, name)
             if table is not None:

@@ -1,0 +1,170 @@
+//! Warnings: something looks wrong, but the schedule continues
+//! (docs/specification.md#warnings).
+//!
+//! A warning names the bins that it is about, so that the user sees whether they matter.
+
+use crate::config::{Config, coded};
+use crate::maths::{at, line, sum};
+use crate::method::grid::Grid;
+use crate::method::guard::Band;
+
+#[test]
+fn example() {
+    let grid = Grid::new(&Config::DEFAULT);
+    // An epsilon network's floor: its x0 error goes on growing with sigma^2.
+    let error: [f64; 64] = core::array::from_fn(|k| {
+        let square = grid.centre(k) * grid.centre(k);
+        square * (0.25 / (square + 0.25) + 0.01)
+    });
+    let known = Errors::of(&Config { sigma_data: 0.5, ..Config::DEFAULT }, &grid, &error, &[0.0; 64]);
+    assert!(known.above_variance && known.above_identity == Bins::default());
+}
+
+/// A warning.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Warning {
+    /// Nothing.
+    #[default]
+    None = 0,
+    /// Errors exceed 2 sigma^2 in more than a quarter of the bins: check the declared
+    /// objective.
+    ErrorsAboveIdentity = 1,
+    /// The rate peaks inside the grid: the endpoint may have to be `discrete`.
+    LooksDiscrete = 2,
+    /// Errors go on growing where the data's variance bounds them: an epsilon or score
+    /// network has an error floor there. Set sigma_data, or lower sigma_max.
+    ErrorsAboveVariance = 3,
+    /// Most draws fall at the low end of the grid: widen it, unless this model trains
+    /// only this range.
+    BandAtLowEnd = 4,
+    /// Most draws fall at the high end of the grid, likewise.
+    BandAtHighEnd = 5,
+}
+coded!(Warning {
+    None = "none", ErrorsAboveIdentity = "errors_above_identity", LooksDiscrete = "looks_discrete",
+    ErrorsAboveVariance = "errors_above_variance", BandAtLowEnd = "band_at_low_end",
+    BandAtHighEnd = "band_at_high_end",
+});
+
+impl Warning {
+    /// What it means, and what the user can do about it.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Warning::None => "nothing to do",
+            Warning::ErrorsAboveIdentity => {
+                "errors exceed 2 sigma^2 in more than a quarter of the bins: is the objective declared right? A network without a skip connection has such errors at low noise; below the pivot they do no harm"
+            }
+            Warning::LooksDiscrete => "the rate peaks inside the grid: declare endpoint = discrete?",
+            Warning::ErrorsAboveVariance => {
+                "errors go on growing where the data's variance bounds them: an epsilon or score network has an error floor there; set sigma_data, or lower sigma_max"
+            }
+            Warning::BandAtLowEnd => {
+                "most draws fall at the low end of the grid: lower sigma_min, unless this model trains only this range"
+            }
+            Warning::BandAtHighEnd => {
+                "most draws fall at the high end of the grid: raise sigma_max, unless this model trains only this range"
+            }
+        }
+    }
+}
+
+/// The bins that a warning is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bins {
+    /// How many.
+    pub count: u32,
+    /// The lowest of them.
+    pub first: u32,
+    /// The highest of them.
+    pub last: u32,
+}
+
+impl Bins {
+    fn range(first: usize, count: usize) -> Self {
+        let last = (first + count).saturating_sub(1);
+        Bins { count: count as u32, first: first as u32, last: last as u32 }
+    }
+
+    fn add(&mut self, k: usize) {
+        self.first = if self.count == 0 { k as u32 } else { self.first };
+        (self.count, self.last) = (self.count + 1, k as u32);
+    }
+}
+
+/// The highest bins, in which errors must not grow any more: max(3, K / 9).
+fn top(bins: usize) -> usize {
+    (bins / 9).max(3)
+}
+
+/// A slope of ln m over ln sigma above this, and so much above the least slope, says that
+/// errors grow again.
+const RISE: f64 = 0.5;
+
+/// The top bins' share of the target from which such a growth matters.
+const LEAST_SHARE: f64 = 0.01;
+
+/// What the errors say before the ceiling hides it.
+#[derive(Clone, Copy, Debug)]
+pub struct Errors {
+    /// Bins whose error is above 2 sigma^2.
+    pub above_identity: Bins,
+    /// sigma_data is known, and the top bins' errors are above twice the data's variance.
+    pub above_variance: bool,
+    /// sigma_data is unknown, and errors that had levelled off grow again in the top bins.
+    pub grow_again: bool,
+}
+
+impl Errors {
+    /// Of the means m_k (x0 space, squared, per dimension) and ln m_k.
+    pub fn of(config: &Config, grid: &Grid, error: &[f64], ln_error: &[f64]) -> Self {
+        let mut above_identity = Bins::default();
+        for (k, &m) in error.iter().enumerate() {
+            let centre = grid.centre(k);
+            if m > 2.0 * (centre * centre) {
+                above_identity.add(k);
+            }
+        }
+        let bins = error.len();
+        let (n, first) = (top(bins), bins.saturating_sub(top(bins)));
+        let known = config.sigma_data > 0.0;
+        let mean = sum(error.get(first..).unwrap_or(&[])) / n as f64;
+        let above_variance = known && mean > 2.0 * (config.sigma_data * config.sigma_data);
+        let slope = |j: usize| line(n, |i| at(ln_error, j + i)).1 / grid.width();
+        let steepest = slope(first);
+        let grow_again = !known && steepest > RISE && (0..first).any(|j| slope(j) + RISE < steepest);
+        Errors { above_identity, above_variance, grow_again }
+    }
+
+    /// The warning that these errors give for the target `rho`, and the bins that it is
+    /// about. With one of these two in force the guard does not take a band at an end.
+    pub fn contradiction(&self, rho: &[f64]) -> Option<(Warning, Bins)> {
+        let bins = rho.len();
+        let (n, first) = (top(bins), bins.saturating_sub(top(bins)));
+        let matters = || sum(rho.get(first..).unwrap_or(&[])) > LEAST_SHARE;
+        if 4 * self.above_identity.count as usize > bins {
+            Some((Warning::ErrorsAboveIdentity, self.above_identity))
+        } else if self.above_variance || (self.grow_again && matters()) {
+            Some((Warning::ErrorsAboveVariance, Bins::range(first, n)))
+        } else {
+            None
+        }
+    }
+}
+
+/// The warning in force: of the errors, else of the pivot, else of the band of the draws.
+pub fn warning(
+    contradiction: Option<(Warning, Bins)>,
+    looks_discrete: bool,
+    band: Band,
+    bins: usize,
+) -> (Warning, Bins) {
+    let side = (bins / 4).max(1);
+    match (contradiction, band) {
+        (Some(found), _) => found,
+        (None, _) if looks_discrete => (Warning::LooksDiscrete, Bins::default()),
+        (None, Band::Low) => (Warning::BandAtLowEnd, Bins::range(0, side)),
+        (None, Band::High) => (Warning::BandAtHighEnd, Bins::range(bins.saturating_sub(side), side)),
+        (None, Band::Inside) => (Warning::None, Bins::default()),
+    }
+}
