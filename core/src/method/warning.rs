@@ -102,7 +102,7 @@ fn top(bins: usize) -> usize {
 const RISE: f64 = 0.5;
 
 /// The top bins' share of the target from which such a growth matters.
-const LEAST_SHARE: f64 = 0.01;
+const LEAST_SHARE: f64 = 0.003;
 
 /// What the errors say before the ceiling hides it.
 #[derive(Clone, Copy, Debug)]
