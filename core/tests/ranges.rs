@@ -147,7 +147,7 @@ fn an_error_floor_is_warned_of_and_sigma_data_bounds_it() {
             assert!((bounded.q95 / clean.q95 - 1.0).abs() < 0.15, "{} {}", bounded.q95, clean.q95);
         }
     }
-    // METHOD's own numbers: q95 is about 90 without sigma_data, and below 3 with it.
+    // The specification's own numbers: q95 is about 90 without sigma_data, and below 3 with it.
     let wide = Config { sigma_min: 0.002, sigma_max: 160.0, coverage: 0.0, ..Config::epsilon() };
     let errors = |s: f64| gaussian(0.5)(s) + 0.01 * s * s;
     assert!(exact(&wide, &errors).unwrap().report.q95 > 80.0);
