@@ -94,7 +94,7 @@ fn step(c: &mut Criterion) {
 fn refresh(c: &mut Criterion) {
     let mut group = c.benchmark_group("refresh");
     for (bins, window) in SIZES {
-        let config = Config { bins, window, refresh_every: 1, ..config() };
+        let config = Config { bins, window, refresh_every: 1, refresh_growth: 0, ..config() };
         let mut words = vec![0; state_words(bins as usize, window as usize)];
         let mut scheduler = adapted(&mut words, &config);
         group.bench_function(BenchmarkId::new("step with a refresh", format!("{bins} x {window}")), |b| {

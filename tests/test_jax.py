@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 STEPS, BATCH = 120, 64
-CONFIG = infonoise.Config.discrete(warmup_steps=40, refresh_every=7, min_count=20)
+CONFIG = infonoise.Config.discrete(warmup_steps=40, refresh_every=7, refresh_growth=0, min_count=20)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ import os
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
 import functools, jax, numpy as np, infonoise, infonoise.jax as inj
 from jax.sharding import PartitionSpec as P
-config = infonoise.Config(warmup_steps=4, refresh_every=2, min_count=2, bins=16)
+config = infonoise.Config(warmup_steps=4, refresh_every=2, refresh_growth=0, min_count=2, bins=16)
 mesh = jax.make_mesh((4,), ("ranks",))
 
 def errors(sigma):
@@ -315,7 +315,7 @@ def test_a_custom_baseline_and_weight():
         (lambda s: inj.observe(s, jnp.ones(3), np.ma.masked_less([1.0, 2, 3], 2)), TypeError, "error has masked entries"),
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(4)), ValueError, "same shape"),
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(3, int)), TypeError, "error must be floating point"),
-        (lambda s: inj.from_words(np.zeros(99, np.uint32)), ValueError, "does not hold a scheduler"),
+        (lambda s: inj.from_words(np.zeros(199, np.uint32)), ValueError, "does not hold a scheduler"),
         (lambda s: inj.from_words(np.zeros(99)), TypeError, "uint32"),
         (lambda s: inj.from_words(np.asarray(s.words)[:-16]), ValueError, "memory is smaller than needed"),
         (lambda s: jax.jit(inj.digest)(s), TypeError, "outside jit"),

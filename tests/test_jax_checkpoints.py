@@ -11,7 +11,7 @@ import orbax.checkpoint
 import pytest
 from flax import serialization
 
-CONFIG = infonoise.Config.discrete(bins=16, warmup_steps=6, refresh_every=3, min_count=4)
+CONFIG = infonoise.Config.discrete(bins=16, warmup_steps=6, refresh_every=3, refresh_growth=0, min_count=4)
 
 
 @jax.jit

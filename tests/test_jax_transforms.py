@@ -20,7 +20,7 @@ from conftest import ROOT
 from jax import lax
 
 STEPS, BATCH = 40, 32
-CONFIG = infonoise.Config.discrete(bins=16, warmup_steps=6, refresh_every=3, min_count=4)
+CONFIG = infonoise.Config.discrete(bins=16, warmup_steps=6, refresh_every=3, refresh_growth=0, min_count=4)
 ERRORS = np.exp(np.random.default_rng(1).normal(-3, 2, (STEPS, BATCH))).astype(np.float32)
 ERRORS[::5, 3] = np.nan
 

@@ -17,7 +17,7 @@ import pytest
 import infonoise
 from test_python import Lender
 
-CONFIG = infonoise.Config.discrete(warmup_steps=20, refresh_every=7, min_count=5)
+CONFIG = infonoise.Config.discrete(warmup_steps=20, refresh_every=7, refresh_growth=0, min_count=5)
 
 
 def errors(sigma):

@@ -17,7 +17,7 @@ from infonoise.diagnosis import masses
 from matplotlib import pyplot
 
 SIGMA = "noise level sigma (data units)"
-CONFIG = infonoise.Config(warmup_steps=20, refresh_every=10, min_count=5)
+CONFIG = infonoise.Config(warmup_steps=20, refresh_every=10, refresh_growth=0, min_count=5)
 
 
 def error(sigma):
@@ -230,7 +230,7 @@ def test_reports_are_flat_numbers_and_short_names(run):
     # TensorBoard and wandb accept it without conversion.
     for scheduler in (run[0], infonoise.Scheduler(CONFIG)):
         report = scheduler.report()
-        assert len(report) == 25
+        assert len(report) == 30
         for name, value in report.items():
             assert isinstance(name, str) and type(value) in (int, float, str), name
             assert len(value) < 40 if isinstance(value, str) else np.isfinite(value), name

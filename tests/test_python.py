@@ -17,7 +17,7 @@ def gaussian(sigma):
     return sigma**2 * 0.25 / (sigma**2 + 0.25)
 
 
-def trained(config=infonoise.Config(warmup_steps=20, refresh_every=10, coverage=0.0, min_count=5), steps=60):
+def trained(config=infonoise.Config(warmup_steps=20, refresh_every=10, refresh_growth=0, coverage=0.0, min_count=5), steps=60):
     scheduler = infonoise.Scheduler(config, seed=1)
     sigma = scheduler.sample(512)
     for _ in range(steps):

@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
   long times = strtol(argv[2], NULL, 10);
   infonoise_config config = INFONOISE_CONFIG_INIT;
   must(infonoise_config_init(&config, INFONOISE_PRESET_DEFAULT));
-  config.warmup_steps = 20, config.refresh_every = path == 'r' ? 1 : 1000000;
+  config.warmup_steps = 20, config.refresh_every = path == 'r' ? 1 : 1000000, config.refresh_growth = 0;
   size_t bytes = infonoise_state_bytes(&config);
   infonoise_state *state = malloc(bytes);
   must(infonoise_init(state, bytes, &config, 1));

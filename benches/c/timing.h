@@ -66,7 +66,7 @@ static inline bench schedule(uint32_t bins, uint32_t window, int adapted, uint64
   b.config.struct_size = sizeof b.config;
   must(infonoise_config_init(&b.config, INFONOISE_PRESET_DEFAULT));
   uint64_t filled = 4 * (uint64_t)bins * window / MOST + 10;
-  b.config.bins = bins, b.config.window = window, b.config.refresh_every = every;
+  b.config.bins = bins, b.config.window = window, b.config.refresh_every = every, b.config.refresh_growth = 0;
   if (b.config.min_count > window) b.config.min_count = window;
   b.config.warmup_steps = adapted ? filled : 1000000000;
   b.bytes = infonoise_state_bytes(&b.config);

@@ -148,7 +148,7 @@ def second_moment(n):
 
 def numpy_infonoise(n):
     """The reference of tests/reference: the method in plain NumPy."""
-    reference = Reference(preset("default", warmup_steps=1, refresh_every=STEPS), seed=1)
+    reference = Reference(preset("default", warmup_steps=1, refresh_every=STEPS, refresh_growth=0), seed=1)
     sigma = np.repeat(reference.grid.s, 256)
     reference.observe(sigma, mmse(sigma))
     reference.step()

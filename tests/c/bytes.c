@@ -61,7 +61,7 @@ int main(int argc, char **argv) {
     infonoise_config config = INFONOISE_CONFIG_INIT;
     (void)infonoise_config_init(&config, (uint32_t)below(7));
     config.bins = 8 + (uint32_t)below(20), config.window = 8 + (uint32_t)below(20);
-    config.min_count = 1, config.warmup_steps = below(3), config.refresh_every = 1 + below(3);
+    config.min_count = 1, config.warmup_steps = below(3), config.refresh_every = 1 + below(3), config.refresh_growth = 0;
     config.pivot = (uint32_t)below(9), config.pivot_value = 0.5, config.smoothing = (uint32_t)below(3);
     config.draw = (uint32_t)below(2), config.ceiling = (uint32_t)below(2), config.guard = (uint32_t)below(2);
     if (below(8) == 0) ((unsigned char *)&config)[4 + below(sizeof config - 4)] = (unsigned char)any();

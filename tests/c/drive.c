@@ -56,7 +56,8 @@ static void put_bits(const float *from, size_t n) {
 static void init(void) {
   infonoise_config c = INFONOISE_CONFIG_INIT;
   uint32_t *codes[] = {&c.bins,    &c.window,   &c.objective, &c.reduction_dim, &c.emphasis, &c.endpoint, &c.pivot,
-                       &c.ceiling, &c.guard,    &c.smoothing, &c.baseline,      &c.min_count, &c.draw};
+                       &c.ceiling, &c.guard,    &c.smoothing, &c.baseline,      &c.min_count, &c.draw,
+                       &c.refresh_growth, &c.fresh_means};
   double *reals[] = {&c.sigma_min,     &c.sigma_max, &c.sigma_data,    &c.pivot_value,  &c.onset_threshold,
                      &c.gate_exponent, &c.coverage,  &c.baseline_mean, &c.baseline_std, &c.ema_rate};
   for (size_t i = 0; i < sizeof codes / sizeof *codes; ++i) *codes[i] = (uint32_t)whole();

@@ -13,7 +13,7 @@
 static infonoise_status run(uint64_t *digest) {
   infonoise_config config = INFONOISE_CONFIG_INIT;
   infonoise_status status = infonoise_config_init(&config, INFONOISE_PRESET_EDM);
-  config.warmup_steps = 20, config.min_count = 2, config.refresh_every = 7;
+  config.warmup_steps = 20, config.min_count = 2, config.refresh_every = 7, config.refresh_growth = 0;
   size_t bytes = infonoise_state_bytes(&config);
   infonoise_state *state = malloc(bytes);
   if (!status) status = infonoise_init(state, bytes, &config, 3);

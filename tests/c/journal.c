@@ -32,7 +32,7 @@ static void append(const infonoise_recorder *run, FILE *file) {
 static int record(const char *path, long steps) {
   infonoise_config config = INFONOISE_CONFIG_INIT;
   CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE));
-  config.warmup_steps = 20, config.refresh_every = 7, config.min_count = 5;
+  config.warmup_steps = 20, config.refresh_every = 7, config.refresh_growth = 0, config.min_count = 5;
   size_t bytes = infonoise_state_bytes(&config);
   infonoise_state *state = malloc(bytes);
   CHECK(infonoise_init(state, bytes, &config, 11));

@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
 #endif
   infonoise_config config = INFONOISE_CONFIG_INIT;
   must(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE));
-  config.warmup_steps = 40, config.refresh_every = 7, config.min_count = 20;
+  config.warmup_steps = 40, config.refresh_every = 7, config.refresh_growth = 0, config.min_count = 20;
   size_t bytes = infonoise_state_bytes(&config);
   infonoise_state *state = malloc(bytes);
   float *sigma = malloc(batch * sizeof *sigma), *error = malloc(batch * sizeof *error);

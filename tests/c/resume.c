@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
   } else {
     infonoise_config config = INFONOISE_CONFIG_INIT;
     must(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE));
-    config.bins = 32, config.warmup_steps = 20, config.refresh_every = 7, config.min_count = 5;
+    config.bins = 32, config.warmup_steps = 20, config.refresh_every = 7, config.refresh_growth = 0, config.min_count = 5;
     bytes = infonoise_state_bytes(&config);
     state = malloc(bytes);
     must(infonoise_init(state, bytes, &config, 11));

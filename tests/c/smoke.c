@@ -46,7 +46,7 @@ static uint32_t next_word(void) {
 static void can_be_drawn_elsewhere(void) {
   infonoise_config config = INFONOISE_CONFIG_INIT;
   CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE) == INFONOISE_OK);
-  config.warmup_steps = 20, config.refresh_every = 7, config.min_count = 5;
+  config.warmup_steps = 20, config.refresh_every = 7, config.refresh_growth = 0, config.min_count = 5;
   size_t bytes = fresh(&config);
   seed(42);
   for (int step = 0; step < 200; ++step) {
@@ -188,7 +188,7 @@ static void refuses(void) {
 static void survives(void) {
   infonoise_config config = INFONOISE_CONFIG_INIT;
   CHECK(infonoise_config_init(&config, INFONOISE_PRESET_DISCRETE) == INFONOISE_OK);
-  config.bins = 16, config.window = 8, config.min_count = 1, config.warmup_steps = 1, config.refresh_every = 1;
+  config.bins = 16, config.window = 8, config.min_count = 1, config.warmup_steps = 1, config.refresh_every = 1, config.refresh_growth = 0;
   size_t bytes = infonoise_state_bytes(&config);
   unsigned char *any = aligned_alloc(64, bytes);
   infonoise_state *block = (infonoise_state *)any;

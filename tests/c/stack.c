@@ -102,7 +102,7 @@ static void say(const char *name, void (*f)(void)) { printf("%s %zu\n", name, de
 int main(void) {
   config = (infonoise_config)INFONOISE_CONFIG_INIT;
   must(infonoise_config_init(&config, INFONOISE_PRESET_EDM));
-  config.bins = K, config.warmup_steps = 1, config.refresh_every = 1, config.min_count = 4, config.smoothing = 2;
+  config.bins = K, config.warmup_steps = 1, config.refresh_every = 1, config.refresh_growth = 0, config.min_count = 4, config.smoothing = 2;
   config.objective = INFONOISE_OBJECTIVE_VELOCITY;
   bytes = infonoise_state_bytes(&config);
   state = malloc(bytes), other = malloc(bytes);

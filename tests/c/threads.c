@@ -13,7 +13,7 @@ static infonoise_state *shared;
 static infonoise_state *fresh(void) {
   infonoise_config config = INFONOISE_CONFIG_INIT;
   must(infonoise_config_init(&config, INFONOISE_PRESET_DEFAULT));
-  config.warmup_steps = 20, config.refresh_every = 5;
+  config.warmup_steps = 20, config.refresh_every = 5, config.refresh_growth = 0;
   bytes = infonoise_state_bytes(&config);
   infonoise_state *state = malloc(bytes);
   must(infonoise_init(state, bytes, &config, 5));

@@ -42,7 +42,7 @@ void refused(int line, infonoise_status status, const char* text, Call call) {
 }
 #define REFUSED(status, text, ...) refused(__LINE__, status, text, [&] { (void)(__VA_ARGS__); })
 
-Config quick() { return Config::discrete().warmup_steps(20).refresh_every(7).min_count(5); }
+Config quick() { return Config::discrete().warmup_steps(20).refresh_every(7).refresh_growth(0).min_count(5); }
 
 std::vector<float> errors(const std::vector<float>& sigma) {
   std::vector<float> error;

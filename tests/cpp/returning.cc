@@ -16,7 +16,7 @@ bool refused(const infonoise::Expected<T>& result, infonoise_status status, cons
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const std::string path = std::string(argv[1]) + "/returning.journal";
-  auto config = infonoise::Config::discrete().warmup_steps(20).refresh_every(7).min_count(5);
+  auto config = infonoise::Config::discrete().warmup_steps(20).refresh_every(7).refresh_growth(0).min_count(5);
   CHECK(config.check().ok());
   CHECK(refused(infonoise::Scheduler::create(infonoise::Config().min_count(300)), INFONOISE_INVALID_CONFIG,
                 "min_count = 300 must be at most window = 256"));

@@ -11,7 +11,7 @@
 
 constexpr std::size_t pairs = 64;
 
-inline infonoise::Config quick() { return infonoise::Config().warmup_steps(12).refresh_every(5).min_count(2).bins(16); }
+inline infonoise::Config quick() { return infonoise::Config().warmup_steps(12).refresh_every(5).refresh_growth(0).min_count(2).bins(16); }
 
 // A denoiser's error, from products only, which no compiler fuses, so that host and
 // device compute the same bits. It differs between batches, so that their order

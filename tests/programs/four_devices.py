@@ -16,7 +16,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 BATCH = 32
-CONFIG = infonoise.Config.discrete(bins=16, warmup_steps=6, refresh_every=3, min_count=4)
+CONFIG = infonoise.Config.discrete(bins=16, warmup_steps=6, refresh_every=3, refresh_growth=0, min_count=4)
 ERRORS = np.frombuffer(sys.stdin.buffer.read(), np.float32).reshape(-1, BATCH)
 MESH = jax.make_mesh((4,), ("ranks",))
 SPLIT = NamedSharding(MESH, P("ranks"))

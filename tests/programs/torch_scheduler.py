@@ -15,7 +15,7 @@ import torch.distributed as dist
 from pytorch_edm import InfoNoiseLoss, Net, spots
 
 FOLDER = Path(sys.argv[1])
-CONFIG = infonoise.Config(warmup_steps=2, refresh_every=2, min_count=1)
+CONFIG = infonoise.Config(warmup_steps=2, refresh_every=2, refresh_growth=0, min_count=1)
 
 
 def refused(call, error, words):
@@ -127,7 +127,7 @@ def loss_class():
 def rank(number, world):
     """A rank that trains on its own images; its schedule observes the errors of all ranks."""
     dist.init_process_group("gloo", init_method=f"file://{FOLDER / 'meet'}", rank=number, world_size=world)
-    loss_fn = InfoNoiseLoss(seed=1, warmup_steps=3, refresh_every=2, min_count=1)
+    loss_fn = InfoNoiseLoss(seed=1, warmup_steps=3, refresh_every=2, refresh_growth=0, min_count=1)
     trained(loss_fn, 12, seed=number)
     report = loss_fn.scheduler.report()
     assert report["observations"] == report["draws"] == 12 * 64 * world and report["refreshes"] > 0

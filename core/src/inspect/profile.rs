@@ -124,12 +124,13 @@ impl<'a> Profile<'a> {
         if worked_in.iter().any(|curve| curve.len() != grid.bins()) {
             return Err(Error::Length);
         }
-        if !Reachable::new(block.header, block.marks, block.density).is_ready(config.window, 1) {
+        let reachable = Reachable::new(block.header, block.marks, block.reach, block.density);
+        if !reachable.is_ready(1) {
             return Err(Error::NotReady);
         }
         self.fill_bins(block, grid);
         copy(self.error, block.ema);
-        blend_means(block.header, config, block.marks, block.density, block.rings, self.error);
+        blend_means(block.header, config, &reachable, block.marks, block.rings, self.error);
         let accepted = block.header.accepted_pivot();
         let found = find_target(config, grid, accepted, self.error, self.rate, self.target);
         copy(self.density, self.target);

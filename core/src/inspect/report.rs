@@ -111,7 +111,7 @@ impl Report {
     #[inline(always)]
     pub fn new(block: &View<'_>) -> Self {
         let (header, summary) = (block.header, &block.header.summary);
-        let reachable = Reachable::new(header, block.marks, block.density);
+        let reachable = Reachable::new(header, block.marks, block.reach, block.density);
         let (mut poorest, mut stalest, mut unreachable) = ((0, u32::MAX), (0, 0), 0);
         for (k, mark) in block.marks.iter().enumerate() {
             if reachable.is_unreachable(k) {

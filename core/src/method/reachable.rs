@@ -3,6 +3,7 @@
 
 use crate::hot::ring::Mark;
 use crate::maths::{at, exp, ln, real};
+use crate::method::fresh::Reach;
 use crate::method::rate::LEAST_ERROR;
 use crate::state::block::Header;
 
@@ -18,47 +19,56 @@ fn example() {
     );
 }
 
-/// Draws that an empty bin should have got, in units of N_min, before it counts as unreachable.
+/// Draws that a bin should have got, in units of N_min, before it counts as unreachable
+/// with fewer than N_min losses.
 const PATIENCE: f64 = 4.0;
 
-/// What tells an unreachable bin from one whose first loss is still to come.
+/// What tells an unreachable bin from one whose losses are still to come.
 pub struct Reachable<'a> {
     marks: &'a [Mark],
+    reach: &'a [Reach],
     density: &'a [f64],
+    window: u32,
+    least: u32,
     draws: f64,
-    needed: f64,
     attempted: bool,
 }
 
 impl<'a> Reachable<'a> {
     /// Of a block: its rings and the masses of the sampler in force.
-    pub fn new(header: &Header, marks: &'a [Mark], density: &'a [f64]) -> Self {
-        Reachable {
-            marks,
-            density,
-            draws: header.draws as f64,
-            needed: PATIENCE * f64::from(header.config.min_count),
-            attempted: header.attempts() > 0,
-        }
+    pub fn new(header: &Header, marks: &'a [Mark], reach: &'a [Reach], density: &'a [f64]) -> Self {
+        let (window, least) = (header.config.window, header.config.min_count);
+        let attempted = header.attempts() > 0;
+        Reachable { marks, reach, density, window, least, draws: header.draws as f64, attempted }
     }
 
-    /// Whether bin `k` never gets a loss: it is empty although it was drawn often
-    /// enough, or although an earlier refresh went on without it.
+    /// Whether bin `k` hardly ever gets a loss: it holds fewer than N_min although it was
+    /// drawn often enough, or since the last refresh, which went on without it.
     pub fn is_unreachable(&self, k: usize) -> bool {
-        self.marks.get(k).is_some_and(|mark| mark.total == 0)
-            && (self.attempted || self.draws * at(self.density, k) >= self.needed)
+        let Some(mark) = self.marks.get(k) else { return false };
+        if mark.count(self.window) >= self.least {
+            return false;
+        }
+        if self.attempted {
+            self.reach.get(k).is_some_and(|reach| reach.taken == 0)
+        } else {
+            self.draws * at(self.density, k) >= PATIENCE * f64::from(self.least)
+        }
     }
 
     /// Whether every bin that can be reached holds `least` losses, and these are at
     /// least half of all bins.
-    pub fn is_ready(&self, window: u32, least: u32) -> bool {
+    pub fn is_ready(&self, least: u32) -> bool {
         let mut unreachable = 0;
         for (k, mark) in self.marks.iter().enumerate() {
-            if mark.count(window) < least {
-                if !self.is_unreachable(k) {
-                    return false;
-                }
+            // Most bins hold enough, whatever they are needed for.
+            if mark.count(self.window) >= self.least.max(least) {
+                continue;
+            }
+            if self.is_unreachable(k) {
                 unreachable += 1;
+            } else if mark.count(self.window) < least {
+                return false;
             }
         }
         2 * unreachable <= self.marks.len()

@@ -36,20 +36,19 @@ pub fn blend(old: Option<f64>, mean: f64, rate: f64) -> f64 {
 pub fn blend_means(
     header: &Header,
     config: &Config,
+    reachable: &Reachable<'_>,
     marks: &[Mark],
-    density: &[f64],
     rings: &[f32],
     means: &mut [f64],
 ) {
     let first = header.attempts() == 0;
     let slots = rings.chunks_exact((config.window as usize).max(1));
-    for (mean, (mark, slots)) in means.iter_mut().zip(marks.iter().zip(slots)) {
-        if mark.total > 0 {
+    for (k, (mean, (mark, slots))) in means.iter_mut().zip(marks.iter().zip(slots)).enumerate() {
+        if !reachable.is_unreachable(k) {
             let old = if first { None } else { Some(*mean) };
             *mean = blend(old, ring::mean(mark, slots, fresh(config, mark)), config.ema_rate);
         }
     }
-    let reachable = Reachable::new(header, marks, density);
     interpolate(means, |k| reachable.is_unreachable(k));
 }
 
@@ -65,7 +64,9 @@ pub struct Findings {
     /// Where the gate opens.
     pub pivot: Found,
     /// A warning that the errors are not those of a denoiser, and its bins.
-    pub contradiction: Option<(Warning, Bins)>,
+    pub warning: Option<(Warning, Bins)>,
+    /// Whether it speaks against a band at an end of the grid.
+    pub contradicted: bool,
 }
 
 /// Steps 3 to 7, in arrays of K numbers. `error` holds the means m_k (x0 space,
@@ -92,7 +93,9 @@ pub fn find_target(
     let pivot = if signal { pivot::find(config, &rate, ln_scale, rho, accepted) } else { Found::NONE };
     // 6, 7. The gate, and the gated target.
     target(&rate, |k| gate(config.gate_exponent, pivot.ln_c, grid.ln_centre(k)), rho);
-    Findings { clipped, signal, ln_scale, pivot, contradiction: errors.contradiction(rho) }
+    let warning = errors.warning(rho);
+    let contradicted = warning.is_some_and(|(warning, _)| errors.is_evidence(warning));
+    Findings { clipped, signal, ln_scale, pivot, warning, contradicted }
 }
 
 /// Step 11: why the density `pi`, before coverage, must not become the sampler.
@@ -105,7 +108,7 @@ fn hold_reason(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64], ba
         Hold::None
     } else {
         match guard::low_end(config, rate, findings.ln_scale) {
-            Hold::None => guard::shape(pi, band, findings.contradiction.is_some()),
+            Hold::None => guard::shape(pi, band, findings.contradicted),
             reason => reason,
         }
     }
@@ -135,9 +138,14 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let masses = rest.get_mut(..grid.bins()).ok_or(Error::Corrupt)?;
     // 1, 2. Means of the rings, blended into the EMA, which moves even if the
     // refresh is then held.
-    blend_means(header, config, marks, pi, rings, ema);
-    for (reach, mark) in reach.iter_mut().zip(marks.iter()) {
-        reach.advance(mark.total, fresh(config, mark), header.refreshed_at, header.observations);
+    let reachable = Reachable::new(header, marks, reach, pi);
+    blend_means(header, config, &reachable, marks, rings, ema);
+    for (k, mark) in marks.iter().enumerate() {
+        let taken =
+            if Reachable::new(header, marks, reach, pi).is_unreachable(k) { 0 } else { fresh(config, mark) };
+        if let Some(reach) = reach.get_mut(k) {
+            reach.advance(mark.total, taken, header.refreshed_at, header.observations);
+        }
     }
     // 3 to 7. Ceiling, rate, pivot, gate, target.
     copy(error, ema);
@@ -149,7 +157,7 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     // 11. The guard, on the density before coverage.
     let band = guard::band(masses);
     let hold = hold_reason(config, &findings, &rate, masses, band);
-    let (warning, bins) = warning(findings.contradiction, findings.pivot.interior_peak, band, grid.bins());
+    let (warning, bins) = warning(findings.warning, findings.pivot.interior_peak, band, grid.bins());
     let summary = &mut header.summary;
     summary.warning = warning.code();
     (summary.warning_bins, summary.warning_first, summary.warning_last) = (bins.count, bins.first, bins.last);

@@ -1,10 +1,10 @@
 //! Warnings: something looks wrong, but the schedule continues
-//! (docs/specification.md#warnings).
+//! (docs/specification.md#warnings, docs/specification.md#evidence).
 //!
 //! A warning names the bins that it is about, so that the user sees whether they matter.
 
 use crate::config::{Config, coded};
-use crate::maths::{at, line, sum};
+use crate::maths::{at, line, real, sum};
 use crate::method::grid::Grid;
 use crate::method::guard::Band;
 
@@ -98,8 +98,9 @@ fn top(bins: usize) -> usize {
 }
 
 /// A slope of ln m over ln sigma above this, and so much above the least slope, says that
-/// errors grow again.
+/// errors grow again; the top one is lowered by so many of its standard errors.
 const RISE: f64 = 0.5;
+const ERRORS: f64 = 2.0;
 
 /// The top bins' share of the target from which such a growth matters.
 const LEAST_SHARE: f64 = 0.003;
@@ -113,6 +114,8 @@ pub struct Errors {
     pub above_variance: bool,
     /// sigma_data is unknown, and errors that had levelled off grow again in the top bins.
     pub grow_again: bool,
+    /// The rate per unit ln sigma is less than a tenth of its peak in the top bins.
+    faint: bool,
 }
 
 impl Errors {
@@ -130,15 +133,31 @@ impl Errors {
         let known = config.sigma_data > 0.0;
         let mean = sum(error.get(first..).unwrap_or(&[])) / n as f64;
         let above_variance = known && mean > 2.0 * (config.sigma_data * config.sigma_data);
-        let slope = |j: usize| line(n, |i| at(ln_error, j + i)).1 / grid.width();
-        let steepest = slope(first);
-        let grow_again = !known && steepest > RISE && (0..first).any(|j| slope(j) + RISE < steepest);
-        Errors { above_identity, above_variance, grow_again }
+        let grow_again = !known && grows_again(grid, ln_error);
+        let (mut highest, mut highest_above) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+        for k in 0..bins {
+            let q = at(ln_error, k) - 2.0 * grid.ln_centre(k);
+            highest = highest.max(q);
+            highest_above = if k >= first { highest_above.max(q) } else { highest_above };
+        }
+        let faint = highest_above < highest - core::f64::consts::LN_10;
+        Errors { above_identity, above_variance, grow_again, faint }
+    }
+
+    /// Whether a warning of these errors says that a band at an end of the grid is not
+    /// legitimate. Errors that grow again count where their rate is faint: where it is
+    /// not, the grid may end below the data's deviation.
+    pub fn is_evidence(&self, warning: Warning) -> bool {
+        match warning {
+            Warning::ErrorsAboveIdentity => true,
+            Warning::ErrorsAboveVariance => self.above_variance || self.faint,
+            _ => false,
+        }
     }
 
     /// The warning that these errors give for the target `rho`, and the bins that it is
-    /// about. With one of these two in force the guard does not take a band at an end.
-    pub fn contradiction(&self, rho: &[f64]) -> Option<(Warning, Bins)> {
+    /// about.
+    pub fn warning(&self, rho: &[f64]) -> Option<(Warning, Bins)> {
         let bins = rho.len();
         let (n, first) = (top(bins), bins.saturating_sub(top(bins)));
         let matters = || sum(rho.get(first..).unwrap_or(&[])) > LEAST_SHARE;
@@ -152,15 +171,41 @@ impl Errors {
     }
 }
 
+/// Whether ln m grows again in the top bins after it had levelled off. On a grid that ends
+/// below the data's deviation a true error still grows there, but more and more slowly.
+fn grows_again(grid: &Grid, ln_error: &[f64]) -> bool {
+    let bins = ln_error.len();
+    let n = grid.bins_in(0.5, top(bins)).min(bins / 2);
+    let (first, width) = (bins.saturating_sub(n), grid.width());
+    let slope = |j: usize| line(n, |i| at(ln_error, j + i)).1 / width;
+    let plain = slope(first);
+    if !(plain > RISE) {
+        return false;
+    }
+    // The noise of neighbouring bins, from second differences: their variance is six times its.
+    let mut squares = 0.0;
+    for k in 1..bins.saturating_sub(1) {
+        let bend = at(ln_error, k - 1) - 2.0 * at(ln_error, k) + at(ln_error, k + 1);
+        squares += bend * bend;
+    }
+    let noise = squares / (6.0 * real(bins.saturating_sub(2).max(1)));
+    // The sum of squared distances of n evenly spaced points from their mean.
+    let spread = width * width * real(n) * (real(n) * real(n) - 1.0) / 12.0;
+    let square_error = noise / spread;
+    // Squares are compared: a root is a kilobyte of code.
+    let above = |x: f64| plain > x && (plain - x) * (plain - x) > ERRORS * ERRORS * square_error;
+    above(RISE) && (0..first).any(|j| above(slope(j) + RISE))
+}
+
 /// The warning in force: of the errors, else of the pivot, else of the band of the draws.
 pub fn warning(
-    contradiction: Option<(Warning, Bins)>,
+    of_errors: Option<(Warning, Bins)>,
     looks_discrete: bool,
     band: Band,
     bins: usize,
 ) -> (Warning, Bins) {
     let side = (bins / 4).max(1);
-    match (contradiction, band) {
+    match (of_errors, band) {
         (Some(found), _) => found,
         (None, _) if looks_discrete => (Warning::LooksDiscrete, Bins::default()),
         (None, Band::Low) => (Warning::BandAtLowEnd, Bins::range(0, side)),

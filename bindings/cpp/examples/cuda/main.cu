@@ -170,7 +170,7 @@ infonoise::cuda::Stage<> load(std::istream& file, Model& model) {
 void run(std::uint64_t steps, const std::string& path, bool by_kernel) {
   Model model = fresh_model();
   std::ifstream checkpoint(path, std::ios::binary);
-  const auto config = infonoise::Config::edm(sigma_data).warmup_steps(200).refresh_every(50);
+  const auto config = infonoise::Config::edm(sigma_data);
   auto stage = checkpoint ? load(checkpoint, model)
                           : infonoise::cuda::Stage<>(infonoise::Scheduler(config, 42), batch);
 

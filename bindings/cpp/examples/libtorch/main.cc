@@ -42,11 +42,7 @@ class Arm {
  public:
   explicit Arm(const Options& options) : name_(options.arm) {
     if (name_ == "infonoise")
-      schedule_.emplace(infonoise::Config::discrete()
-                            .sigma_min(sigma_min)
-                            .sigma_max(sigma_max)
-                            .warmup_steps(static_cast<std::uint64_t>(options.steps / 6))
-                            .refresh_every(static_cast<std::uint64_t>(options.steps / 18)),
+      schedule_.emplace(infonoise::Config::discrete().sigma_min(sigma_min).sigma_max(sigma_max),
                         static_cast<std::uint64_t>(options.seed));
     else if (name_ != "edm" && name_ != "loguniform")
       throw std::runtime_error("ARM = " + name_ + " must be edm, loguniform or infonoise");

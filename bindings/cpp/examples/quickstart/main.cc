@@ -79,7 +79,7 @@ void run(std::uint64_t steps, const std::string& path) {
   std::ifstream checkpoint(path, std::ios::binary);
   infonoise::Scheduler scheduler =
       checkpoint ? load(checkpoint, model)
-                 : infonoise::Scheduler(infonoise::Config().warmup_steps(300).refresh_every(100), 42);
+                 : infonoise::Scheduler(infonoise::Config(), 42);
 
   std::vector<float> sigma(batch), error(batch);
   for (std::uint64_t step = scheduler.report().steps; step < steps; ++step) {
