@@ -21,13 +21,13 @@ HIDDEN = 64
 FREQUENCIES = 2.0 ** np.linspace(-2.0, 3.0, 16)
 
 
-def encode(bases):
-    """Bases 0..3 as +1 in their own channel and -1 in the three others, float (..., 4)."""
-    return 2.0 * jax.nn.one_hot(bases, 4) - 1.0
+def encode(letters, symbols=4):
+    """Letters 0.. as +1 in their own channel and -1 in all others, float (..., symbols)."""
+    return 2.0 * jax.nn.one_hot(letters, symbols) - 1.0
 
 
-@jax.jit
-def init(key):
+@partial(jax.jit, static_argnames="symbols")
+def init(key, symbols=4):
     """Initial weights, a dictionary. The output is small at first, so that D starts near c_skip x."""
     keys = iter(jax.random.split(key, 32))
 
@@ -43,11 +43,11 @@ def init(key):
         }
 
     return {
-        "stem": dense(KERNEL * 4, WIDTH),
+        "stem": dense(KERNEL * symbols, WIDTH),
         "position": 0.1 * jax.random.normal(next(keys), (WINDOW, WIDTH)),
         "noise": [dense(2 * len(FREQUENCIES), HIDDEN), dense(HIDDEN, HIDDEN)],
         "blocks": [block() for _ in DILATIONS],
-        "out": dense(WIDTH, 4, 0.1),
+        "out": dense(WIDTH, symbols, 0.1),
     }
 
 
@@ -93,10 +93,15 @@ def network(params, x, c_noise):
 denoise = partial(edm.denoise, network)
 
 
-def draw(genome, key, n):
+def draw(sequence, key, n, symbols=4):
     """n windows at random positions."""
-    first = jax.random.randint(key, (n, 1), 0, genome.shape[0] - WINDOW)
-    return encode(genome[first + jnp.arange(WINDOW)]), ()
+    first = jax.random.randint(key, (n, 1), 0, sequence.shape[0] - WINDOW)
+    return encode(sequence[first + jnp.arange(WINDOW)], symbols), ()
 
 
-TASK = Task(init, draw, denoise)
+def task(symbols):
+    """Training on windows of a sequence with so many symbols."""
+    return Task(partial(init, symbols=symbols), partial(draw, symbols=symbols), denoise)
+
+
+TASK = task(4)

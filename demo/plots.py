@@ -55,8 +55,7 @@ def density_over_training(settings, record, path):
     """The sampling density in force during every chunk, as a heat map over sigma."""
 
     def during(after):
-        # The density that is read after a chunk is in force during the next one; the first chunk is warm-up,
-        # like the second.
+        # The density that is read after a chunk is in force during the next one; before the first nothing is read.
         return np.array(after[:1] + after[:-1])
 
     edges = record["profile"]["edges"]
@@ -68,9 +67,6 @@ def density_over_training(settings, record, path):
     pivot = during(record["pivot"])
     panel.stairs(pivot, thousands, baseline=None, color="#56B4E9", lw=1.8, ls="--", label="pivot")
     panel.legend(loc="lower right", facecolor="#222222", labelcolor="white", framealpha=0.8)
-    warmup = settings.warmup_steps * settings.batch / 1000
-    panel.axvline(warmup, color="white", ls=":", lw=1.2)
-    panel.text(warmup, 45, "  warm-up ends", color="white", fontsize=9.5)
     panel.set_yscale("log")
     panel.set_ylim(SIGMA_MIN, SIGMA_MAX)
     sigma_axis(panel.yaxis)

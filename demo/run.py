@@ -76,12 +76,7 @@ def run(settings, seeds, out):
     """All seeds and arms; returns the summary that it writes."""
     import infonoise
 
-    config = infonoise.Config.discrete(
-        sigma_min=arms.SIGMA_MIN,
-        sigma_max=arms.SIGMA_MAX,
-        warmup_steps=settings.warmup_steps,
-        refresh_every=settings.refresh_every,
-    )
+    config = infonoise.Config.discrete(sigma_min=arms.SIGMA_MIN, sigma_max=arms.SIGMA_MAX)
     contenders = [arms.edm(), arms.loguniform(), arms.infonoise(config)]
     labels = {arm.name: arm.label for arm in contenders}
     genome = dna.load()

@@ -57,8 +57,6 @@ def summarise(settings, seeds, floor, runs):
             "steps": settings.steps,
             "batch": settings.batch,
             "samples": settings.samples,
-            "warmup_steps": settings.warmup_steps,
-            "refresh_every": settings.refresh_every,
         },
         "seeds": seeds,
         "floor": floor,

@@ -26,30 +26,20 @@ class Settings:
     learning_rate: float = 1e-3
     ema_share: float = 0.05
     samples: int = 1024
-    min_count: int = 50
 
     def __post_init__(self):
         if self.steps < 18 or self.steps % 18:
             raise ValueError(f"steps must be a multiple of 18, 18 or more, not {self.steps}")
 
     @property
-    def warmup_steps(self):
-        return self.steps // 6
-
-    @property
-    def refresh_every(self):
-        return self.steps // 18
-
-    @property
     def milestones(self):
-        """The steps at which quality is measured: every sixth of the run, the first at the end of the warm-up."""
+        """The steps at which quality is measured: every sixth of the run."""
         return [self.steps * i // 6 for i in range(1, 7)]
 
     @property
     def chunk(self):
-        """Steps in one jitted call: at most one refresh interval, so that every change of the density is seen."""
-        half, odd = divmod(self.refresh_every, 2)
-        return self.refresh_every if odd else half
+        """Steps in one jitted call, after which the density is looked at; milestones are whole chunks."""
+        return self.steps // (18 if self.steps % 36 else 36)
 
 
 def start(task, arm, seed):

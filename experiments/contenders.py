@@ -1,5 +1,7 @@
 """The schedules that are compared, beyond the demo's three: each an Arm, by its name."""
 
+from typing import NamedTuple
+
 import infonoise
 import infonoise.jax as inj
 import jax.numpy as jnp
@@ -26,12 +28,19 @@ LABELS = {
 }
 
 
+class Known(NamedTuple):
+    """What a schedule is told about the data."""
+
+    endpoint: str
+    deviation: float  # per dimension
+
+
 def adapts(name):
     return name not in FIXED
 
 
-def config(name, endpoint, **changes):
-    """The configuration of an adaptive arm for data of this endpoint."""
+def config(name, known, **changes):
+    """The configuration of an adaptive arm: the library's defaults, but for what is known of the data."""
     own = {
         "infonoise": {},
         "infonoise-edm": {},
@@ -40,25 +49,27 @@ def config(name, endpoint, **changes):
         "no-gate": {"pivot": "off", "guard": False},
         "fixed-pivot": {"pivot": "fixed", "pivot_value": GUESSED_PIVOT},
     }[name]
-    changes = {"endpoint": endpoint, "sigma_min": arms.SIGMA_MIN, "sigma_max": arms.SIGMA_MAX, **own, **changes}
-    return infonoise.Config.edm(edm.SIGMA_DATA, **changes) if "edm" in name else infonoise.Config(**changes)
+    ends = {"sigma_min": arms.SIGMA_MIN, "sigma_max": arms.SIGMA_MAX}
+    changes = {"endpoint": known.endpoint, "sigma_data": known.deviation, **ends, **own, **changes}
+    if "edm" not in name:
+        return infonoise.Config(**changes)
+    if known.deviation == edm.SIGMA_DATA:
+        return infonoise.Config.edm(**changes)
+    # The weight stays that of the preconditioning's deviation, which is not the data's: so it is given as a table.
+    centres = infonoise.Scheduler(infonoise.Config(**changes)).profile()["sigma"]
+    return infonoise.Config(**changes, weight=edm.weight(centres))
 
 
-def make(name, endpoint, settings, density=None):
-    """The arm of this name; `density` holds the masses of the schedule that is transferred."""
-    timing = {
-        "warmup_steps": settings.warmup_steps,
-        "refresh_every": settings.refresh_every,
-        "min_count": settings.min_count,
-    }
+def make(name, known, timing={}, density=None):
+    """The arm of this name. `timing` changes an adaptive schedule's; `density` holds the masses of the transferred one."""
     if name == "edm":
         arm = arms.edm()
     elif name.startswith("loguniform"):
         arm = arms.loguniform()
     elif name == "transferred":
-        frozen = config("infonoise-edm", endpoint, **timing, baseline="table", baseline_table=density, coverage=0)
+        frozen = config("infonoise-edm", known, **timing, baseline="table", baseline_table=density, coverage=0)
         arm = arms.infonoise(frozen)._replace(start=lambda seed: inj.freeze(inj.init(frozen, seed=seed)))
     else:
-        arm = arms.infonoise(config(name, endpoint, **timing))
+        arm = arms.infonoise(config(name, known, **timing))
     weight = edm.weight if "edm" in name or name == "transferred" else jnp.ones_like
     return arm._replace(name=name, label=LABELS[name], weight=weight)

@@ -7,7 +7,7 @@ import numpy as np
 
 import contenders
 from contenders import FIXED
-from studies import endpoint
+from studies import known
 from summary import examples_to
 
 SIDES = ("fashion-28", "fashion-14", "fashion-7")
@@ -18,14 +18,15 @@ def first(scores, key=None):
     return [score[key] if key else next(iter(score.values())) for score in scores]
 
 
-def gather(out, runs):
-    """{study: {arm: [record of each seed]}}, with the seeds that are complete in every arm."""
+def gather(out, runs, incomplete=False):
+    """{study: {arm: [record of each seed]}}, with the seeds that are complete in every arm, or with all that is there."""
     found = {}
     for study in dict.fromkeys(run.study for run in runs):
         for seed in sorted({run.seed for run in runs}):
             row = [run for run in runs if (run.study, run.seed) == (study, seed)]
-            if all(run.path(out).exists() for run in row):
-                for run in row:
+            there = [run for run in row if run.path(out).exists()]
+            if there == row or incomplete:
+                for run in there:
                     found.setdefault(study, {}).setdefault(run.arm, []).append(json.loads(run.path(out).read_text()))
     return found
 
@@ -34,7 +35,7 @@ def offline(record, **changes):
     """The schedule that the record's arm would have after one refresh on the finished model's errors."""
     study, arm = record["study"], record["arm"]
     scheduler = infonoise.Scheduler(
-        contenders.config(arm, endpoint(study), warmup_steps=1, min_count=1, guard=False, **changes)
+        contenders.config(arm, known(study), warmup_steps=1, min_count=1, guard=False, **changes)
     )
     scheduler.observe(record["errors"]["sigma"], record["errors"]["error"])
     if scheduler.step()["refreshes"] != 1:
@@ -67,6 +68,19 @@ def compared(arms, key=None):
             row["examples"].append(needed[arm] or examples[-1])
             row["speed"].append(best / row["examples"][-1])
     return rows
+
+
+def against_fixed(arms, arm):
+    """The records of an adaptive arm and of the fixed ones, for the seeds that all of them have."""
+    fixed = {name: records for name, records in arms.items() if name in FIXED or name == arm}
+    seeds = set.intersection(*({record["seed"] for record in records} for records in fixed.values()))
+    return {name: [record for record in records if record["seed"] in seeds] for name, records in fixed.items()}
+
+
+def ratios(arms, arm):
+    """The arm's score over that of the fixed schedule that is best at the same point of the same seed, (seeds, 6)."""
+    curves = {name: np.array([first(record["scores"]) for record in records]) for name, records in arms.items()}
+    return curves[arm] / np.min([curves[name] for name in arms if name in FIXED], 0)
 
 
 def evenness(shares):

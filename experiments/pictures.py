@@ -90,7 +90,7 @@ def emerging(found, studies, path):
 
 def grids(found, path):
     """Score against the number of function evaluations, for the same models and solver."""
-    figure, axes = plt.subplots(2, 3, figsize=(12, 7), layout="constrained")
+    figure, axes = plt.subplots(2, 4, figsize=(15, 7), layout="constrained")
     for panel, study in zip(axes.flat, found):
         records = found[study][shown(study)]
         for grid, (label, colour, mark) in GRIDS.items():
@@ -162,6 +162,7 @@ def all_of_them(found, folder):
     """The studies with at least one run."""
     wanted = [
         (curves, ["dna", "fashion-binary"], "discrete"),
+        (curves, ["text", "protein"], "letters"),
         (curves, ["fashion-14", "fashion-classes"], "continuous"),
         (curves, ["fashion-28", "fashion-7"], "sides"),
         (emerging, ["dna", "fashion-binary", "fashion-14"], "emerging"),

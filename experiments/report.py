@@ -10,8 +10,8 @@ import numpy as np
 from infonoise import schedules
 
 import pictures
-from contenders import LABELS
-from measures import SIDES, compared, evenness, first, gather, information, offline, shares
+from contenders import LABELS, adapts
+from measures import SIDES, against_fixed, compared, evenness, first, gather, information, offline, ratios, shares
 from training import NFE
 from pictures import GRIDS
 from studies import STUDIES, shown
@@ -49,6 +49,22 @@ def quality(arms):
         for row, other in zip(rows, compared(arms, "unclipped").values()):
             row += [spread(other["final"]), spread(other["speed"], 2)]
     return table(head, rows)
+
+
+def gains(found):
+    """What every adaptive arm gains over the fixed schedules: the ratio of scores during training, and the speed-up."""
+    rows = []
+    for study, arms in found.items():
+        for arm in filter(adapts, arms):
+            both = against_fixed(arms, arm)
+            if both[arm] and len(both) > 1:
+                means = (number(x, 2) for x in ratios(both, arm).mean(0))
+                row = compared(both)[arm]
+                thousands = spread([n / 1000 for n in row["examples"]])
+                reached = f"{sum(row['reached'])} of {len(row['reached'])}"
+                rows.append([STUDIES[study][0], LABELS[arm], *means, thousands, reached, spread(row["speed"], 2)])
+    head = ["data", "schedule", *(f"{i}/6" for i in range(1, 7))]
+    return table([*head, "thousand examples to the target", "seeds that reached it", "speed-up"], rows)
 
 
 def emerging(found):
@@ -159,6 +175,7 @@ def page(found):
         "machine": machine(),
         "count": len(records),
         "hours": number(sum(record["seconds"] for record in records) / 3600, 2),
+        "gains": gains(found),
         "emerging": emerging(found),
         "grids": grids(found),
         "pace": pace(found),

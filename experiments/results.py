@@ -2,6 +2,7 @@
 
     python experiments/results.py                          # every training that is missing, then the report
     python experiments/results.py --only fashion-7 --seeds 1
+    python experiments/results.py --gains                  # prints the ratios and speed-ups of the records that are there
     python experiments/results.py --smoke --out out/smoke  # a minute of everything, which shows nothing but that it runs
 
 Each training is a process of its own on one core, and leaves OUT/STUDY.ARM.SEED.json.
@@ -20,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "demo"))
+import measures  # noqa: E402
 import training  # noqa: E402
 import report  # noqa: E402
 import studies  # noqa: E402
@@ -121,13 +123,15 @@ def execute_all(runs, options):
 def parser():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--out", type=Path, help="folder of the records (default out/results, or out/smoke)")
-    ask.add_argument("--data", type=Path, default=FOLDER, help=f"folder of Fashion-MNIST's four files (default {FOLDER})")
+    ask.add_argument("--data", type=Path, default=FOLDER, help=f"folder of Fashion-MNIST's four files (default {FOLDER}), and of the letters' files if Debian's packages are not installed")
     ask.add_argument("--seeds", type=int, default=3, help="how many seeds (default 3)")
     ask.add_argument("--only", nargs="+", default=[], metavar="STUDY", help="these studies alone")
     workers = "trainings at a time, each on its core (default all cores); 0: one after the other in this process"
     ask.add_argument("--workers", type=int, default=os.cpu_count(), help=workers)
     ask.add_argument("--smoke", action="store_true", help="a few steps of everything")
     ask.add_argument("--report-only", action="store_true", help="train nothing, write the page from the records that are there")
+    gains = "train nothing, print what the adaptive schedules gain over the fixed ones, from the records that are there"
+    ask.add_argument("--gains", action="store_true", help=gains)
     ask.add_argument("--report", type=Path, help="folder for the report and its pictures (default: where the records are)")
     ask.add_argument("--run", nargs=3, metavar=("STUDY", "ARM", "SEED"), help=argparse.SUPPRESS)
     return ask
@@ -141,6 +145,8 @@ def main(arguments=None):
         study, arm, seed = options.run
         return execute(Run(study, arm, int(seed)), options)
     runs = plan(options.seeds, options.only, options.smoke)
+    if options.gains:
+        return print(report.gains(measures.gather(options.out, runs, incomplete=True)))
     if not options.report_only:
         execute_all(runs, options)
     report.write(options.out, runs, options.report or options.out)

@@ -1,6 +1,6 @@
-"""The six studies of the results: each is a task with its data, its score and its arms."""
+"""The eight studies of the results: each is a task with its data, its score and its arms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from typing import Any, Callable
 
@@ -12,8 +12,10 @@ import contenders
 import dna
 import edm
 import fashion
+import letters
 import mlp
 import model
+from contenders import Known
 from judge import STEPS, Judge
 from run import real_score
 from sampler import heun
@@ -22,10 +24,13 @@ from train import Settings, Task
 DISCRETE = ["edm", "loguniform", "loguniform-edm", "infonoise", "infonoise-edm", "no-gate", "fixed-pivot"]
 CONTINUOUS = ["edm", "loguniform-edm", "infonoise-edm", "infonoise-edm-samples"]
 RESOLUTION = ["edm", "infonoise-edm", "transferred"]
+LETTERS = DISCRETE[:5]
 
 # Study -> its title and its arms. The pictures show the first adaptive arm.
 STUDIES = {
     "dna": ("DNA, 64-base windows", DISCRETE),
+    "text": ("English text, 64-letter windows", LETTERS),
+    "protein": ("proteins, windows of 64 residues", LETTERS),
     "fashion-binary": ("binarised Fashion-MNIST, 14 x 14", [*DISCRETE, "infonoise-edm-samples"]),
     "fashion-14": ("Fashion-MNIST, 14 x 14", CONTINUOUS),
     "fashion-classes": ("Fashion-MNIST, 14 x 14, given the class", RESOLUTION[:2]),
@@ -39,22 +44,34 @@ def shown(study):
     return next(arm for arm in STUDIES[study][1] if contenders.adapts(arm))
 
 
-def endpoint(study):
-    return "discrete" if study in ("dna", "fashion-binary") else "continuous"
+# The symbols of the studies of sequences.
+SYMBOLS = {"dna": 4, **{name: len(source.letters) for name, source in letters.SOURCES.items()}}
+
+
+def known(study):
+    """What the schedules are told about the data; images that are not binary are scaled to EDM's deviation."""
+    if study in SYMBOLS:
+        n = SYMBOLS[study]
+        # Of +1 in one of n channels and -1 in the others, if all letters are equally frequent; else it is lower.
+        return Known("discrete", 2 * (n - 1) ** 0.5 / n)
+    return Known("discrete", 0.92) if study == "fashion-binary" else Known("continuous", edm.SIGMA_DATA)
 
 
 @dataclass(frozen=True)
 class Scale:
     """The sizes of the runs; the smoke test has smaller ones."""
 
-    dna: Settings = Settings()
+    letters: Settings = Settings()
     images: Settings = Settings(samples=2048)
     judge_steps: int = STEPS
     offline: int = 2**15
     trajectories: int = 128
+    timing: dict = field(default_factory=dict, hash=False)  # what the adaptive arms change of the library's defaults
 
 
-SMOKE = Scale(Settings(18, 256, samples=64, min_count=1), Settings(18, 256, samples=128, min_count=1), 20, 2**10, 64)
+SMOKE = Scale(
+    Settings(18, 256, samples=64), Settings(18, 256, samples=128), 20, 2**10, 64, {"warmup_steps": 3, "min_count": 1}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,18 +109,17 @@ class Study:
 
 @cache
 def make(name, scale, folder):
-    """The study of this name, and the score of real samples; `folder` holds Fashion-MNIST."""
-    if name == "dna":
-        return letters(scale)
-    return images(name, scale, folder)
+    """The study of this name, and the score of real samples; `folder` holds what no package has installed."""
+    return (sequences if name in SYMBOLS else images)(name, scale, folder)
 
 
-def letters(scale):
-    genome = dna.load()
-    judge = dna.Judge(genome)
-    floor = real_score(genome, judge, scale.dna.samples)
+def sequences(name, scale, folder):
+    data = dna.load() if name == "dna" else letters.load(name, folder)
+    # Long words of many symbols are too rare in so few samples.
+    judge = dna.Judge(data, (3, 6) if name == "dna" else (2, 3))
+    floor = real_score(data, judge, scale.letters.samples)
     return Study(
-        "dna", scale.dna, model.TASK, genome.train, (dna.WINDOW, 4), lambda n: (),
+        name, scale.letters, model.task(data.symbols), data.train, (dna.WINDOW, data.symbols), lambda n: (),
         lambda x: judge(np.argmax(x, -1)),
     ), floor  # fmt: skip
 

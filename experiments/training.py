@@ -11,7 +11,7 @@ import numpy as np
 
 import contenders
 from sampler import edm_grid, follow
-from studies import endpoint, shown
+from studies import known, shown
 from train import errors, train
 
 NFE = (7, 11, 17, 35)
@@ -21,7 +21,7 @@ FINE = 128
 
 def measured(study, floor, arm_name, seed, scale, density=None):
     """The record: scores and schedule at the milestones, and measurements of the finished model."""
-    arm = contenders.make(arm_name, endpoint(study.name), study.settings, density)
+    arm = contenders.make(arm_name, known(study.name), scale.timing, density)
     settings, began = study.settings, time.process_time()
     record = {"study": study.name, "arm": arm_name, "seed": seed, "floor": floor, "examples": [], "scores": [], "schedule": []}
     step = 0
