@@ -272,7 +272,7 @@ impl<'s> StateRef<'s> {
             && sane(block.ema)
             && sane(block.error)
             && sane(block.density)
-            && block.marks.iter().all(|mark| mark.is_sound(config.window) && mark.seen <= header.observations)
+            && block.marks.iter().all(|mark| u32::from(mark.head) < config.window && mark.seen <= header.observations)
             && block.reach.iter().all(|reach| reach.since <= header.observations)
             && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
             && block.centres.iter().enumerate().all(|(k, &centre)| centre == grid.centre(k))

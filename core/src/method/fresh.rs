@@ -12,14 +12,18 @@ use bytemuck::{Pod, Zeroable};
 #[test]
 fn example() {
     let config = Config { window: 256, min_count: 20, ..Config::DEFAULT };
-    let mark = |total| Mark { total, ..Mark::default() };
+    let mark = |total: u32| Mark { turns: total / 256, head: (total % 256) as u16, ..Mark::default() };
     assert_eq!([20, 30, 100, 400, 9000].map(|total| fresh(&config, &mark(total))), [20, 20, 50, 200, 256]);
 }
 
 /// n_k: how many of its newest losses the mean of a ring takes.
 pub fn fresh(config: &Config, mark: &Mark) -> u32 {
     let count = mark.count(config.window);
-    if config.fresh_means { (mark.total / 2).max(config.min_count).min(count) } else { count }
+    // From two turns on, half of the losses are more than the ring holds.
+    if !config.fresh_means || mark.turns > 1 {
+        return count;
+    }
+    ((mark.total(config.window) / 2) as u32).max(config.min_count).min(count)
 }
 
 /// How far back a bin's mean reaches, as found at the last refresh, done or held.
@@ -28,7 +32,7 @@ pub fn fresh(config: &Config, mark: &Mark) -> u32 {
 pub struct Reach {
     /// How many losses all rings had got when the oldest loss of the mean came.
     pub since: u64,
-    /// P_k at that refresh.
+    /// P_k at that refresh, its low bits.
     pub total: u32,
     /// How many losses the mean took.
     pub taken: u32,
@@ -39,11 +43,12 @@ impl Reach {
     /// `before` is the number of all losses at the refresh before, `now` the present
     /// one. No loss carries its own time: between two refreshes those of a bin count as
     /// evenly spread.
-    pub fn advance(&mut self, total: u32, taken: u32, before: u64, now: u64) {
-        let added = total.saturating_sub(self.total);
+    pub fn advance(&mut self, total: u64, taken: u32, before: u64, now: u64) {
+        let total = total as u32;
+        let added = total.wrapping_sub(self.total);
         let share = |from: u64, to: u64, part: u32, whole: u32| {
-            let span = to.saturating_sub(from) as f64;
-            to.saturating_sub((span * (f64::from(part) / f64::from(whole.max(1)))) as u64)
+            let parts = to.saturating_sub(from).saturating_mul(part.into());
+            to.saturating_sub(parts.checked_div(whole.into()).unwrap_or(0))
         };
         if taken <= added {
             self.since = share(before, now, taken, added);

@@ -43,8 +43,11 @@ const FAR: f64 = 3.0;
 /// clip true errors.
 pub fn understatement(grid: &Grid, sigma_data: f64, error: &[f64]) -> f64 {
     let mut least = f64::INFINITY;
+    if sigma_data == 0.0 {
+        return 1.0;
+    }
     for (k, m) in error.iter().enumerate() {
-        if sigma_data > 0.0 && grid.centre(k) >= FAR * sigma_data {
+        if grid.centre(k) >= FAR * sigma_data {
             least = least.min(m / linear_error(grid, sigma_data, k));
         }
     }

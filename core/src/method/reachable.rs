@@ -44,11 +44,14 @@ impl<'a> Reachable<'a> {
 
     /// Whether bin `k` hardly ever gets a loss: it holds fewer than N_min although it was
     /// drawn often enough, or since the last refresh, which went on without it.
+    #[inline(always)]
     pub fn is_unreachable(&self, k: usize) -> bool {
-        let Some(mark) = self.marks.get(k) else { return false };
-        if mark.count(self.window) >= self.least {
-            return false;
-        }
+        self.marks.get(k).is_some_and(|mark| mark.count(self.window) < self.least) && self.is_left_out(k)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_left_out(&self, k: usize) -> bool {
         if self.attempted {
             self.reach.get(k).is_some_and(|reach| reach.taken == 0)
         } else {

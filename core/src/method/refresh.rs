@@ -144,7 +144,7 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
         let taken =
             if Reachable::new(header, marks, reach, pi).is_unreachable(k) { 0 } else { fresh(config, mark) };
         if let Some(reach) = reach.get_mut(k) {
-            reach.advance(mark.total, taken, header.refreshed_at, header.observations);
+            reach.advance(mark.total(config.window), taken, header.refreshed_at, header.observations);
         }
     }
     // 3 to 7. Ceiling, rate, pivot, gate, target.

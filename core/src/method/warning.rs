@@ -114,7 +114,7 @@ pub struct Errors {
     pub above_variance: bool,
     /// sigma_data is unknown, and errors that had levelled off grow again in the top bins.
     pub grow_again: bool,
-    /// The rate per unit ln sigma is less than a tenth of its peak in the top bins.
+    /// They do so where the rate per unit ln sigma is less than a tenth of its peak.
     faint: bool,
 }
 
@@ -134,13 +134,7 @@ impl Errors {
         let mean = sum(error.get(first..).unwrap_or(&[])) / n as f64;
         let above_variance = known && mean > 2.0 * (config.sigma_data * config.sigma_data);
         let grow_again = !known && grows_again(grid, ln_error);
-        let (mut highest, mut highest_above) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-        for k in 0..bins {
-            let q = at(ln_error, k) - 2.0 * grid.ln_centre(k);
-            highest = highest.max(q);
-            highest_above = if k >= first { highest_above.max(q) } else { highest_above };
-        }
-        let faint = highest_above < highest - core::f64::consts::LN_10;
+        let faint = grow_again && is_faint(grid, ln_error, first);
         Errors { above_identity, above_variance, grow_again, faint }
     }
 
@@ -195,6 +189,17 @@ fn grows_again(grid: &Grid, ln_error: &[f64]) -> bool {
     // Squares are compared: a root is a kilobyte of code.
     let above = |x: f64| plain > x && (plain - x) * (plain - x) > ERRORS * ERRORS * square_error;
     above(RISE) && (0..first).any(|j| above(slope(j) + RISE))
+}
+
+/// Whether the rate per unit ln sigma from bin `first` on is less than a tenth of its peak.
+fn is_faint(grid: &Grid, ln_error: &[f64], first: usize) -> bool {
+    let (mut highest, mut above) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+    for (k, l) in ln_error.iter().enumerate() {
+        let q = l - 2.0 * grid.ln_centre(k);
+        highest = highest.max(q);
+        above = if k >= first { above.max(q) } else { above };
+    }
+    above < highest - core::f64::consts::LN_10
 }
 
 /// The warning in force: of the errors, else of the pivot, else of the band of the draws.

@@ -56,7 +56,7 @@ struct Places {
     scalars: usize,
     /// thresholds (K + 1), seen, since, EMA, error, density, weight, baseline: 64 bits each.
     columns: [usize; 8],
-    /// head, total; total and taken at the last refresh: 32 bits each.
+    /// head, turns; total and taken at the last refresh: 32 bits each.
     marks: usize,
     rings: usize,
     crc: usize,
@@ -195,7 +195,7 @@ pub(crate) fn save(block: &View<'_>, snapshot: &mut [u8]) -> Result<(), Error> {
         }
     }
     for (mark, reach) in block.marks.iter().zip(block.reach) {
-        for number in [u32::from(mark.head), mark.total, reach.total, reach.taken] {
+        for number in [u32::from(mark.head), mark.turns, reach.total, reach.taken] {
             writer.put(number.to_le_bytes());
         }
     }
@@ -277,14 +277,14 @@ impl<'a> Snapshot<'a> {
         f64::from_bits(self.word(column, i))
     }
 
-    /// The mark of ring `k`; none where it contradicts itself.
+    /// The mark of ring `k`; none where it lies outside the ring.
     fn mark(&self, k: usize) -> Option<Mark> {
         let at = self.places.marks + 16 * k;
         let [_, seen, ..] = self.places.columns;
         let head = u16::try_from(u32_at(self.bytes, at)?).ok()?;
-        let mark =
-            Mark { seen: self.word(seen, k), total: u32_at(self.bytes, at + 4)?, head, ..Mark::default() };
-        mark.is_sound(self.window).then_some(mark)
+        let turns = u32_at(self.bytes, at + 4)?;
+        let mark = Mark { seen: self.word(seen, k), turns, head, ..Mark::default() };
+        (u32::from(head) < self.window).then_some(mark)
     }
 
     fn reach(&self, k: usize) -> Option<Reach> {
@@ -486,7 +486,6 @@ mod tests {
             (ema, &nan),
             (weight, &[0; 8]),
             (places.marks, &[16, 0, 0, 0]),
-            (places.marks + 4, &[0xff, 0xff, 0xff, 0]),
             (places.rings, &(-1.0f32).to_le_bytes()),
             (places.scalars, &[0; 32]),
             (places.scalars + 8 * 14 + 4, &[1]),

@@ -2,7 +2,7 @@
 //!
 //! xxh3-64 over a logical list, little-endian: configuration, tables, RNG,
 //! counters, frozen flag, next and last refresh, EMA, rings with their heads and how
-//! many losses they ever got, thresholds. Derived tables and padding are not part of it.
+//! often they were filled, thresholds. Derived tables and padding are not part of it.
 //!
 //! ```
 //! use infonoise::{state_words, Config, Scheduler};
@@ -73,7 +73,7 @@ pub fn digest(block: &View<'_>) -> u64 {
         digest.0.put(loss.to_bits());
     }
     for mark in block.marks {
-        digest.u32s(&[mark.head.into(), mark.total]);
+        digest.u32s(&[mark.head.into(), mark.turns]);
     }
     let table = DrawTable::new(block.columns, block.guide, header.last_drawn as usize);
     for k in 0..=block.marks.len() {
