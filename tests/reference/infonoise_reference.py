@@ -19,9 +19,10 @@ f32 = np.float32
 # ------------------------------------------------------------------ configuration and presets
 @dataclass
 class Config:
-    bins: int = 64; window: int = 256; sigma_min: float = 0.002; sigma_max: float = 80.0
-    objective: str = "x0"            # x0 edm epsilon velocity v
-    sigma_data: float = 0.0          # 0: estimate
+    bins: int = 64; window: int = 256
+    sigma_min: float = 0.0; sigma_max: float = 0.0      # 0: automatic, see `ends`
+    objective: str = "x0"            # x0 edm epsilon velocity v score
+    sigma_data: float = 0.0          # 0: unknown
     reduction_dim: int = 0           # 0: errors are means; d: sums over d dimensions
     emphasis: str = "target"         # target samples
     endpoint: str = "continuous"     # continuous discrete
@@ -30,26 +31,35 @@ class Config:
     ceiling: bool = True; guard: bool = True; smoothing: int = 0; coverage: float = 0.02
     baseline: str = "loguniform"     # loguniform lognormal table
     baseline_mean: float = 0.0; baseline_std: float = 0.0
-    warmup_steps: int = 500; refresh_every: int = 100; min_count: int = 50; ema_rate: float = 0.9
+    warmup_steps: int = 0; refresh_every: int = 100; min_count: int = 20; ema_rate: float = 0.9
     draw: str = "independent"        # independent stratified
+    refresh_growth: int = 4          # 0: the interval is always refresh_every
+    fresh_means: bool = True         # False: a mean is over the whole ring
 
 PRESETS = {
     "default": {},
     "discrete": dict(endpoint="discrete"),
     "edm": dict(objective="edm", sigma_data=0.5),
     "flow": dict(objective="velocity", sigma_min=0.001 / 0.999, sigma_max=0.999 / 0.001),
-    "epsilon": dict(objective="epsilon", emphasis="samples", sigma_min=0.0292, sigma_max=14.6),
-    "paper": dict(pivot="paper", ceiling=False, guard=False, coverage=0.0),
+    "epsilon": dict(objective="epsilon", emphasis="samples", sigma_min=0.029, sigma_max=14.65),
+    "paper": dict(pivot="paper", ceiling=False, guard=False, coverage=0.0, warmup_steps=500, min_count=50,
+                  refresh_growth=0, fresh_means=False),
 }
 
 def preset(name, **changes): return Config(**{**PRESETS[name], **changes})
 
 # ------------------------------------------------------------------ grid, coordinates, objectives
+def ends(config):
+    """The ends of the grid as f32; each of the two is automatic by itself: EDM's grid in units of the data."""
+    known = config.sigma_data > 0
+    return (f32(config.sigma_min or (0.004 * config.sigma_data if known else 0.002)),
+            f32(config.sigma_max or (160 * config.sigma_data if known else 80)))
+
 class Grid:
     """K bins uniform in ln sigma: f32 edges with exact ends, f64 centres."""
     def __init__(self, config):
         self.bins = K = config.bins
-        lo, hi = f32(config.sigma_min), f32(config.sigma_max)
+        lo, hi = ends(config)
         start = math.log(float(lo))
         self.h = (math.log(float(hi)) - start) / K
         self.edges = np.array([math.exp(start + i * self.h) for i in range(K + 1)]).astype(f32)
@@ -80,6 +90,7 @@ def error_factor(config, s):
     if config.objective == "epsilon": return s * s
     if config.objective == "velocity": return (s / (1 + s)) ** 2
     if config.objective == "v": return s * s / (1 + s * s)
+    if config.objective == "score": return s * s * s * s
     return s * 0 + 1.0
 
 def fixed_weight(config, s):
@@ -88,6 +99,7 @@ def fixed_weight(config, s):
     if config.objective == "epsilon": return 1 / (s * s)
     if config.objective == "velocity": return ((1 + s) / s) ** 2
     if config.objective == "v": return (1 + s * s) / (s * s)
+    if config.objective == "score": return 1 / (s * s * s * s)
     return s * 0 + 1.0
 
 # ------------------------------------------------------------------ observation
@@ -103,11 +115,33 @@ def admit(config, grid, sigma, error):
     with np.errstate(over="ignore"): stored = f32(x0_error)
     return (grid.bin(sigma), stored) if np.isfinite(stored) else None
 
-def lane_mean(slots):
-    """Mean of the filled slots in eight lanes, added as a tree."""
+class Ring:
+    """The newest losses of one bin: a FIFO of `window` slots, `head` the slot that is written next."""
+    def __init__(self, window):
+        self.window, self.slots, self.head, self.received = window, [], 0, 0
+    def push(self, value):
+        if len(self.slots) < self.window: self.slots.append(value)
+        else: self.slots[self.head] = value
+        self.head, self.received = (self.head + 1) % self.window, min(self.received + 1, U32)
+    def count(self): return len(self.slots)
+    def fresh(self, least):
+        """n_k: the later half of all that the bin ever got, as far as the ring still holds it."""
+        return min(max(self.received // 2, least), self.window, self.count())
+    def newest(self, n):
+        """The newest n slots in slot order, as one run of slots or as two where they wrap."""
+        if n == self.count(): return [self.slots]
+        head = self.head or self.window
+        return [self.slots[head - n:head]] if n <= head else [self.slots[:head], self.slots[head - n:]]
+    def mean(self, config):
+        return lane_mean(self.newest(self.fresh(config.min_count) if config.fresh_means else self.count()))
+
+def lane_mean(pieces):
+    """Mean in eight lanes, added as a tree; every piece starts again at lane 0."""
     lane = [0.0] * 8
-    for i, value in enumerate(slots): lane[i % 8] += float(value)
-    return (((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]))) / len(slots)
+    for piece in pieces:
+        for i, value in enumerate(piece): lane[i % 8] += float(value)
+    total = ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]))
+    return total / sum(len(piece) for piece in pieces)
 
 # ------------------------------------------------------------------ pivot rules, each -> (rule, ln c)
 NONE = ("none", None)
@@ -211,29 +245,52 @@ def find_pivot(config, grid, ln_m, y, q, accepted):
 # ------------------------------------------------------------------ one refresh
 class Refresh(SimpleNamespace):
     """Everything a refresh computes, in the order in which it does; None where it stopped short.
-    m is the EMA and never clipped, above_identity counts the bins with m > 2 s^2,
-    S is the data's standard deviation, reason says why the refresh is held."""
+    m is the EMA and never clipped, above_identity counts the bins with m > 2 s^2, S is the data's standard
+    deviation, interior says that the rate peaks inside the grid, named are the bins that the warning is about,
+    reason says why the refresh is held."""
     arrays = "lbar m m_ceiled y q gate rho w pi_before_coverage pi cdf thresholds entropy quantiles".split()
     scalars = "S ln_c c information peak".split()
     def __init__(self, **known):
         super().__init__(**dict.fromkeys(self.arrays + self.scalars), rule="none", warning="none", reason="none",
-                         clipped=0, above_identity=0)
+                         clipped=0, above_identity=0, interior=False, named=[],
+                         warning_bins=0, warning_low=0.0, warning_high=0.0)
         self.__dict__.update(known)
-    def because(self, reason):
-        self.reason = reason
-        return self
 
-def refresh(config, grid, lbar, ema=None, accepted=None, weight=None):
-    K, ln_s, s = grid.bins, grid.ln_s, grid.s
+def refresh(config, grid, lbar, ema=None, accepted=None, weight=None, unreachable=None):
+    """`lbar` of an unreachable bin is not looked at."""
     out = Refresh(lbar=np.asarray(lbar, float))
     out.m = out.lbar if ema is None else (1 - config.ema_rate) * ema + config.ema_rate * out.lbar
     out.m = np.where(out.m < 2.0**-1000, 0.0, out.m)
-    out.above_identity = int((out.m > 2 * s * s).sum())
-    out.m_ceiled = np.minimum(out.m, s * s) if config.ceiling else out.m.copy()
-    out.clipped = int((out.m > s * s).sum()) if config.ceiling else 0
-    if 4 * out.above_identity > K: out.warning = "errors_above_identity"
-    if not (out.m > 0).any():
-        return out.because("no_signal")
+    if unreachable is not None: out.m = bridge(grid, out.m, np.asarray(unreachable, bool))
+    out.reason = density(config, grid, out, accepted, weight)
+    warn(config, grid, out)
+    if out.reason == "none" and config.guard: out.reason = guard_reason(config, grid, out)
+    return out
+
+def bridge(grid, m, unreachable):
+    """m of the unreachable bins: ln m linear in ln sigma between the neighbours, constant beyond the last of them."""
+    m, reachable = m.copy(), np.nonzero(~unreachable)[0]
+    ln_m = np.log(np.maximum(m, LN_FLOOR))
+    for k in np.nonzero(unreachable)[0]:
+        below, above = reachable[reachable < k], reachable[reachable > k]
+        a = below[-1] if len(below) else above[0]
+        b = above[0] if len(above) else a
+        if m[a] == 0 and m[b] == 0: m[k] = 0.0
+        else: m[k] = math.exp(ln_m[a] if a == b else ln_m[a] + (ln_m[b] - ln_m[a]) * ((k - a) / (b - a)))
+    return m
+
+def bound(config, s):
+    """What no denoiser worth its name exceeds: the best linear one, or the noisy sample itself."""
+    square, variance = s * s, config.sigma_data * config.sigma_data
+    return square * (variance / (square + variance)) if config.sigma_data > 0 else square
+
+def density(config, grid, out, accepted, weight):
+    """Steps 3 to 10, from the ceiling to the thresholds; the reason where they cannot be done."""
+    ln_s, s = grid.ln_s, grid.s
+    top = bound(config, s)
+    out.m_ceiled = np.minimum(out.m, top) if config.ceiling else out.m.copy()
+    out.clipped = int((out.m > top).sum()) if config.ceiling else 0
+    if not (out.m > 0).any(): return "no_signal"
     ln_m = np.log(np.maximum(out.m_ceiled, LN_FLOOR))
     for _ in range(config.smoothing):
         ln_m = np.concatenate([[(2 * ln_m[0] + ln_m[1]) / 3], (ln_m[:-2] + 2 * ln_m[1:-1] + ln_m[2:]) / 4,
@@ -243,10 +300,8 @@ def refresh(config, grid, lbar, ema=None, accepted=None, weight=None):
     out.S = data_scale(config, grid, ln_m)
     out.information = float((np.exp(out.q) * grid.h).sum())
     out.entropy = np.concatenate([[0.0], np.cumsum(np.exp(out.q) * grid.h)])
-    out.rule, out.ln_c, interior = find_pivot(config, grid, ln_m, out.y, out.q, accepted)
-    if interior and out.warning == "none": out.warning = "looks_discrete"
-    if out.ln_c is None:
-        return out.because("no_pivot")
+    out.rule, out.ln_c, out.interior = find_pivot(config, grid, ln_m, out.y, out.q, accepted)
+    if out.ln_c is None: return "no_pivot"
     out.c = math.exp(out.ln_c)
     with np.errstate(over="ignore"): out.gate = 1 / (1 + np.exp(config.gate_exponent * (out.ln_c - ln_s)))
     out.rho = out.gate * np.exp(out.q)
@@ -258,17 +313,53 @@ def refresh(config, grid, lbar, ema=None, accepted=None, weight=None):
     out.pi = cover(config, out.pi_before_coverage)
     out.cdf, out.thresholds = table_of(out.pi)
     out.quantiles = quantiles(grid, out.thresholds)
-    return out.because(guard_reason(config, grid, out) if config.guard else "none")
+    return "none"
+
+# ------------------------------------------------------------------ warnings and guard
+def warn(config, grid, out):
+    """The first warning that holds, and the bins that it is about. All of them look at the EMA, before the ceiling."""
+    K, twice = grid.bins, out.m > 2 * grid.s * grid.s
+    ninth, quarter, end = max(3, K // 9), max(1, K // 4), band(out.pi_before_coverage)
+    out.above_identity, bins = int(twice.sum()), []
+    if 4 * out.above_identity > K: out.warning, bins = "errors_above_identity", np.nonzero(twice)[0]
+    elif above_variance(config, grid, out, ninth): out.warning, bins = "errors_above_variance", range(K - ninth, K)
+    elif out.interior: out.warning = "looks_discrete"
+    elif end == "low" and not loss_floor(config, grid, out): out.warning, bins = "band_at_low_end", range(quarter)
+    elif end == "high": out.warning, bins = "band_at_high_end", range(K - quarter, K)
+    out.warning_bins = len(bins)
+    if len(bins): out.warning_low, out.warning_high = float(grid.edges[bins[0]]), float(grid.edges[bins[-1] + 1])
+
+def above_variance(config, grid, out, n):
+    """Whether the errors of the highest n bins grow beyond what the data's variance allows."""
+    K = grid.bins
+    if config.sigma_data > 0: return out.m[K - n:].mean() > 2 * config.sigma_data**2
+    if out.rho is None: return False
+    ln_m = np.log(np.maximum(out.m, LN_FLOOR))
+    slope = [line(grid.ln_s[j:j + n], ln_m[j:j + n])[0] for j in range(K - n + 1)]
+    # A denoiser's errors grow ever more slowly in ln sigma, so a slope that has been lower before is not one's.
+    return slope[-1] > 0.5 and slope[-1] > 0.5 + min(slope) and out.rho[K - n:].sum() > 0.01
+
+def loss_floor(config, grid, out):
+    """Whether the lowest bins fall as a constant error does, where the data's own errors would not."""
+    low = max(3, grid.bins // 9)
+    return (config.endpoint == "continuous" and grid.s[0] < out.S / 4
+            and line(grid.ln_s[:low], out.y[:low])[0] < -2)
+
+def band(pi):
+    """The end of the grid that holds nearly all of pi, or None."""
+    if pi is None: return None
+    ninth, quarter = max(1, len(pi) // 9), max(1, len(pi) // 4)
+    if pi[:ninth].sum() > 0.5 or pi[:quarter].sum() > 0.9: return "low"
+    if pi[-ninth:].sum() > 0.5 or pi[-quarter:].sum() > 0.9: return "high"
+    return None
 
 def guard_reason(config, grid, out):
-    K, pi = grid.bins, out.pi_before_coverage
-    low, ninth, quarter = max(3, K // 9), max(1, K // 9), max(1, K // 4)
-    if config.endpoint == "continuous" and grid.s[0] < out.S / 4:
-        if line(grid.ln_s[:low], out.y[:low])[0] < -2: return "low_end_unresolved"
-    if pi[:ninth].sum() > 0.5 or pi[:quarter].sum() > 0.9: return "degenerate_low"
-    if pi[-ninth:].sum() > 0.5 or pi[-quarter:].sum() > 0.9: return "degenerate_high"
+    pi = out.pi_before_coverage
+    if loss_floor(config, grid, out): return "low_end_unresolved"
+    # A band at an end is an expert's, or data in other units, unless the errors cannot be a denoiser's.
+    if band(pi) and out.warning in ("errors_above_identity", "errors_above_variance"): return "degenerate_" + band(pi)
     some = pi[pi > 0]
-    if math.exp(-(some * np.log(some)).sum()) < max(1.5, K / 30): return "degenerate_narrow"
+    if math.exp(-(some * np.log(some)).sum()) < max(1.5, grid.bins / 30): return "degenerate_narrow"
     return "none"
 
 # ------------------------------------------------------------------ sampling
@@ -352,12 +443,13 @@ class Reference:
     def __init__(self, config, seed=0, weight=None, baseline=None):
         self.config, self.grid, self.weight = config, Grid(config), weight
         self.rng = Xoshiro256pp(seed)
-        self.cdf, self.thresholds = table_of(cover(config, baseline_masses(config, self.grid, baseline)))
-        self.rings = [[] for _ in range(config.bins)]
-        self.heads = [0] * config.bins
+        self.pi = cover(config, baseline_masses(config, self.grid, baseline))       # of the sampler in force
+        self.cdf, self.thresholds = table_of(self.pi)
+        self.rings = [Ring(config.window) for _ in range(config.bins)]
         self.ema = self.last = self.accepted = None      # `last` may have been held, `accepted` was not
         self.steps = self.draws = self.observations = self.rejected = self.refreshes = self.held = 0
-        self.next_refresh, self.frozen, self.hold_reason, self.cdf_change = max(config.warmup_steps, 1), False, "none", 0.0
+        self.next_refresh, self.last_refresh = config.warmup_steps, 0
+        self.frozen, self.hold_reason, self.cdf_change = False, "none", 0.0
     def sample(self, n, rank=0, world=1):
         words = draw_words(self.rng, n, self.config.draw, rank, world)
         self.draws += n * world
@@ -372,26 +464,38 @@ class Reference:
                 self.rejected += 1
                 continue
             self.observations, (k, value) = self.observations + 1, pair
-            if len(self.rings[k]) < self.config.window: self.rings[k].append(value)
-            else: self.rings[k][self.heads[k]] = value
-            self.heads[k] = (self.heads[k] + 1) % self.config.window
+            self.rings[k].push(value)
         return self.rejected - before
+    def unreachable(self):
+        """Bins that got no loss though they were drawn often enough: a trainer with discrete timesteps skips them."""
+        due = self.draws * self.pi >= 4 * self.config.min_count
+        return np.array([ring.received == 0 for ring in self.rings]) & (due | (self.refreshes + self.held > 0))
+    def ready(self):
+        skip = self.unreachable()
+        filled = np.array([ring.count() >= self.config.min_count for ring in self.rings])
+        return (filled | skip).all() and skip.sum() <= self.config.bins // 2
+    def interval(self):
+        """Steps from the last refresh, done or held, to the next: short in a young run, which changes fast."""
+        c = self.config
+        return min(max(self.last_refresh // c.refresh_growth, 1), c.refresh_every) if c.refresh_growth else c.refresh_every
     def step(self):
         self.steps += 1
-        ready = min(len(ring) for ring in self.rings) >= self.config.min_count
-        if self.frozen or self.steps < self.next_refresh or not ready: return None
+        if self.frozen or self.steps < self.next_refresh or not self.ready(): return None
+        skip = self.unreachable()
+        means = [math.nan if lost else ring.mean(self.config) for ring, lost in zip(self.rings, skip)]
         last_ln_c = self.accepted.ln_c if self.accepted else None
-        out = refresh(self.config, self.grid, [lane_mean(ring) for ring in self.rings], self.ema, last_ln_c, self.weight)
-        self.last, self.ema = out, out.m
-        self.next_refresh = self.steps + self.config.refresh_every
+        out = refresh(self.config, self.grid, means, self.ema, last_ln_c, self.weight, skip)
+        self.last, self.ema, self.last_refresh = out, out.m, self.steps
+        self.next_refresh = self.steps + self.interval()
         if out.reason != "none":
             self.held, self.hold_reason = self.held + 1, out.reason
             return out
         self.cdf_change = float(np.abs(out.cdf - self.cdf).max())
-        self.accepted, self.cdf, self.thresholds = out, out.cdf, out.thresholds
+        self.accepted, self.pi, self.cdf, self.thresholds = out, out.pi, out.cdf, out.thresholds
         self.refreshes += 1
         return out
     def phase(self):
+        """A due refresh waits for losses; one that has not been accepted yet is due from the warm-up's end on."""
         if self.frozen: return "frozen"
         if self.steps >= (self.next_refresh if self.refreshes else self.config.warmup_steps): return "waiting"
         return "adapting" if self.refreshes else "warmup"

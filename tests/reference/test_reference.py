@@ -119,8 +119,8 @@ def test_admission():
 
 def test_lane_mean():
     values = np.arange(1, 20, dtype=float)
-    assert ref.lane_mean(values) == values.mean()
-    assert ref.lane_mean([7.0]) == 7.0
+    assert ref.lane_mean([values]) == values.mean()
+    assert ref.lane_mean([[7.0]]) == 7.0
 
 
 def test_objectives_agree():
