@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,56 @@ def test_admission():
         assert ref.admit(config, grid, sigma, error) is None, (sigma, error)
 
 
+def test_automatic_ends():
+    ends = lambda **changes: tuple(float(x) for x in ref.ends(ref.Config(**changes)))
+    f32 = lambda *values: tuple(float(np.float32(x)) for x in values)
+    assert ends() == f32(0.002, 80) == tuple(float(x) for x in ref.ends(ref.preset("edm")))
+    assert ends(sigma_data=16.0) == f32(0.064, 2560)
+    assert ends(sigma_data=16.0, sigma_max=80.0) == f32(0.064, 80) and ends(sigma_min=0.1) == f32(0.1, 80)
+
+
+def test_the_newest_slots():
+    ring = ref.Ring(8)
+    for i in range(5): ring.push(i)
+    assert ring.newest(3) == [[2, 3, 4]] and ring.fresh(1) == 2 and ring.fresh(4) == 4 and ring.fresh(7) == 5
+    for i in range(5, 11): ring.push(i)                                   # slots 8 9 10 3 4 5 6 7
+    assert ring.newest(3) == [[8, 9, 10]] and ring.newest(5) == [[8, 9, 10], [6, 7]] and ring.fresh(1) == 5
+    assert ring.newest(8) == [[8, 9, 10, 3, 4, 5, 6, 7]]
+    for i in range(11, 16): ring.push(i)                                  # the head is at slot 0 again
+    assert ring.newest(3) == [[13, 14, 15]] and ring.received == 16 and ring.fresh(1) == 8
+
+
+def test_the_interval_grows_with_the_run():
+    config = ref.Config(bins=8, window=8, min_count=2, refresh_every=5)
+    r, at = ref.Reference(config), []
+    s = r.grid.s
+    for _ in range(40):
+        r.observe(s, profiles.gaussian(s))
+        if r.step() is not None: at.append(r.steps)
+    assert at == [2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 32, 37]
+    assert r.phase() == "adapting" and (r.last_refresh, r.next_refresh) == (37, 42)
+
+
+def test_unreachable_bins():
+    config = ref.Config(bins=16, window=8, min_count=2, coverage=0.0, warmup_steps=1)
+    for lost, ready in (([0, 5, 6, 15], True), (list(range(8)), True), (list(range(9)), False)):
+        r = ref.Reference(config)
+        s, seen = r.grid.s, [k for k in range(16) if k not in lost]
+        for _ in range(2): r.observe(s[seen], profiles.gaussian(s[seen]))
+        assert r.step() is None and r.phase() == "waiting" and not r.unreachable().any()
+        r.draws = 4 * 2 * 16                                              # draws * pi_k = 4 N_min
+        assert (np.nonzero(r.unreachable())[0] == lost).all()
+        out = r.step()
+        assert (out is not None) == ready
+        if not ready: continue
+        known = np.interp(r.grid.ln_s, r.grid.ln_s[seen], np.log(profiles.gaussian(s.astype(np.float32).astype(float))[seen]))
+        assert np.log(r.ema) == pytest.approx(known, rel=1e-6)
+        r.observe(s[lost[:1]], [0.1])                                     # a bin that got a loss after all is waited for
+        assert r.unreachable().sum() == len(lost) - 1 and r.step() is None
+    nothing = ref.bridge(ref.Grid(config), np.zeros(16), np.arange(16) == 3)
+    assert (nothing == 0).all()
+
+
 def test_lane_mean():
     values = np.arange(1, 20, dtype=float)
     assert ref.lane_mean([values]) == values.mean()
@@ -125,7 +176,7 @@ def test_lane_mean():
 
 def test_objectives_agree():
     """The same x0 error, passed in every space, gives the same stored loss; k and w are reciprocal but for edm."""
-    for name in ("epsilon", "velocity", "v"):
+    for name in ("epsilon", "velocity", "v", "score"):
         config = ref.Config(objective=name)
         s = ref.Grid(config).s
         assert ref.error_factor(config, s) * ref.fixed_weight(config, s) == pytest.approx(np.ones(64))
@@ -168,11 +219,118 @@ def test_onset_elsewhere():
 def test_guard():
     floor = lambda s: profiles.gaussian(s) + 0.01
     assert profile(ref.Config(ceiling=False), floor).reason == "low_end_unresolved"
-    held = profile(ref.Config(), floor)
-    assert held.reason == "none" and held.warning == "errors_above_identity"
-    assert profile(ref.Config(objective="epsilon"), lambda s: profiles.gaussian(s) + 0.01 * s * s).reason == "degenerate_high"
+    ceiled = profile(ref.Config(), floor)
+    assert ceiled.reason == "none" and ceiled.warning == "errors_above_identity"
     assert profile(ref.Config(), np.zeros_like).reason == "no_signal"
     assert profile(ref.Config(pivot="foot"), profiles.gaussian).reason == "no_pivot"
+
+
+def epsilon_floor(s):
+    """x0 errors of a network whose epsilon errors are .01 above the exact ones of Gaussian data."""
+    return profiles.gaussian(s) + 0.01 * s * s
+
+
+@pytest.mark.parametrize("high", [80.0, 160.0])
+def test_the_linear_ceiling_takes_an_epsilon_floor_away(high):
+    grid = dict(EXACT, sigma_min=0.002, sigma_max=high)
+    exact = profile(ref.preset("epsilon", **grid), profiles.gaussian)
+    plain = profile(ref.preset("epsilon", **grid), epsilon_floor)
+    ceiled = profile(ref.preset("epsilon", **grid, sigma_data=0.5), epsilon_floor)
+    print(f"\nq95: {exact.quantiles[-1]:.3f} exact, {plain.quantiles[-1]:.3f} floor, {ceiled.quantiles[-1]:.3f} with sigma_data")
+    assert plain.warning == "errors_above_variance" and plain.quantiles[-1] > 0.5 * high
+    assert (plain.warning_bins, plain.warning_high) == (7, high)
+    assert ceiled.quantiles[-1] == pytest.approx(exact.quantiles[-1], rel=0.15) and ceiled.quantiles[-1] < 3
+    assert ceiled.reason == "none" and ceiled.warning == "errors_above_variance"      # the errors still say so
+    held = profile(ref.Config(objective="epsilon", **grid), epsilon_floor)            # emphasis target: up to the top
+    assert (held.reason, held.warning) == ("degenerate_high", "errors_above_variance")
+
+
+def cut(config, mmse, whole_low, whole_high):
+    """The refresh on the grid of `config`, and how far its density is from that of a grid with the same bins and
+    more of them, down to whole_low and up to whole_high, cut to the range (total variation)."""
+    part = ref.Grid(config)
+    start = math.log(float(part.edges[0]))
+    below = max(0, math.ceil((start - math.log(whole_low)) / part.h - 1e-6))
+    above = max(0, math.ceil((math.log(whole_high) - math.log(float(part.edges[-1]))) / part.h - 1e-6))
+    wide = replace(config, bins=config.bins + below + above, sigma_min=math.exp(start - below * part.h),
+                   sigma_max=math.exp(start + (config.bins + above) * part.h))
+    out, whole = profile(config, mmse), profile(wide, mmse)
+    pi = whole.pi_before_coverage[below:below + config.bins]
+    assert whole.reason == "none"
+    inside = part.edges[0] <= whole.c <= part.edges[-1]
+    return out, 0.5 * np.abs(pi / pi.sum() - out.pi_before_coverage).sum(), 0.02 if inside else 0.06
+
+
+FLOW, EPSILON = (0.001 / 0.999, 999.0), (0.029, 14.65)
+EXPERTS = [
+    ("edm, sigma below .3", "edm", dict(sigma_max=0.3), 0.5, (0.002, 80), "band_at_high_end"),
+    ("edm, sigma below 1", "edm", dict(sigma_max=1.0), 0.5, (0.002, 80), "band_at_high_end"),
+    ("edm, sigma above 1", "edm", dict(sigma_min=1.0), 0.5, (0.002, 80), "band_at_low_end"),
+    ("flow, t below .875", "flow", dict(sigma_max=7.0), 1.0, FLOW, "band_at_high_end"),
+    ("flow, t above .875", "flow", dict(sigma_min=7.0), 1.0, FLOW, "band_at_low_end"),
+    ("flow, t below .875, sigma_data", "flow", dict(sigma_max=7.0, sigma_data=1.0), 1.0, FLOW, "band_at_high_end"),
+    ("flow, t above .875, sigma_data", "flow", dict(sigma_min=7.0, sigma_data=1.0), 1.0, FLOW, "band_at_low_end"),
+    ("epsilon, sigma below .57, target", "epsilon", dict(sigma_max=0.57, emphasis="target"), 1.0, EPSILON, "band_at_high_end"),
+    ("epsilon, sigma below .57, samples", "epsilon", dict(sigma_max=0.57), 1.0, EPSILON, "band_at_high_end"),
+    ("epsilon, sigma below .57, sd .5", "epsilon", dict(sigma_max=0.57), 0.5, EPSILON, "none"),
+    ("epsilon, sigma below .57, sd .5 known", "epsilon", dict(sigma_max=0.57, sigma_data=0.5), 0.5, EPSILON, "none"),
+    *((f"deviation {sd}{known and ', sigma_data'}", "default", dict(sigma_min=0.002, sigma_max=80.0, sigma_data=known and sd),
+       sd, (0.002, 160 * sd), "band_at_high_end") for sd in (16.0, 100.0) for known in (0, True)),
+]
+
+
+# Where the pivot of onset is off near the top of the grid: onset_at_top leaves it at the last centre, the kernel that
+# is cut there lifts y, and S without sigma_data comes out too small. The schedule is accepted, but not the whole one's.
+FAR = {"epsilon, sigma below .57, samples": 0.0693, "epsilon, sigma below .57, sd .5": 0.0447,
+       "epsilon, sigma below .57, sd .5 known": 0.0234}
+
+
+@pytest.mark.parametrize("name, preset, changes, sd, whole, warning", EXPERTS, ids=[row[0] for row in EXPERTS])
+def test_an_expert_or_other_units_are_accepted(name, preset, changes, sd, whole, warning):
+    """A part of the range gets no other schedule than the whole one cut to it."""
+    out, distance, limit = cut(ref.preset(preset, **changes, **EXACT), lambda s: profiles.gaussian(s, sd), *whole)
+    print(f"\n{name}: {out.rule} c = {out.c:.4f}, total variation {distance:.4f}")
+    assert (out.reason, out.warning) == ("none", warning)
+    if name in FAR:
+        assert distance == pytest.approx(FAR[name], abs=5e-4) and distance > limit
+        pytest.xfail(f"total variation {distance:.4f}, not {limit}")
+    assert distance <= limit
+
+
+# A loss passed in the wrong space, or a floor under it: the rate has slope -3 and the draws fall to sigma_min.
+COLLAPSES = {
+    "constant error": lambda s: s * 0 + 1.0,
+    "velocity": lambda s: profiles.gaussian(s) * ((1 + s) / s) ** 2,
+    "epsilon": lambda s: profiles.gaussian(s) / s**2,
+    "floor": lambda s: profiles.gaussian(s) + 0.01,
+}
+
+
+@pytest.mark.parametrize("name", COLLAPSES)
+def test_a_collapse_is_still_held(name):
+    continuous = profile(ref.Config(ceiling=False, **EXACT), COLLAPSES[name])
+    assert (continuous.reason, continuous.warning) == ("low_end_unresolved", "errors_above_identity")
+    ungated = profile(ref.Config(ceiling=False, pivot="off", endpoint="discrete", **EXACT), COLLAPSES[name])
+    share = ungated.pi_before_coverage[:16].sum()
+    print(f"\n{name}: {share:.4f} of pi in the lowest quarter")
+    assert share > 0.987 and (ungated.reason, ungated.warning) == ("degenerate_low", "errors_above_identity")
+    ceiled = profile(ref.Config(**EXACT), COLLAPSES[name])                # here the ceiling leaves nothing to hold
+    assert (ceiled.reason, ceiled.warning) == ("none", "errors_above_identity")
+    assert ceiled.pi_before_coverage[:16].sum() < 0.001
+
+
+def test_warnings_name_their_bins():
+    out = profile(ref.Config(ceiling=False), COLLAPSES["floor"])
+    grid = ref.Grid(ref.Config())
+    assert out.warning_bins == out.above_identity == (COLLAPSES["floor"](grid.s) > 2 * grid.s**2).sum()
+    assert (out.warning_low, out.warning_high) == (grid.edges[0], grid.edges[out.warning_bins])
+    high = profile(ref.preset("edm", sigma_min=1.0), profiles.gaussian)
+    edges = ref.Grid(ref.preset("edm", sigma_min=1.0)).edges
+    assert (high.warning_bins, high.warning_low, high.warning_high) == (16, 1.0, edges[16])
+    open_guard = profile(ref.preset("edm", sigma_min=1.0, guard=False), profiles.gaussian)
+    assert open_guard.warning == "band_at_low_end"
+    named = profile(ref.Config(), profiles.two_point)
+    assert (named.warning, named.warning_bins, named.warning_low) == ("looks_discrete", 0, 0)
 
 
 def test_lognormal_masses():
