@@ -174,15 +174,22 @@ def data_scale(config, grid, ln_m):
 def onset(config, grid, ln_m, y):
     """(rule, ln c, whether the maximum is interior). y itself is smoothed, not y formed from the smoothed
     ln m: there the kernel, cut at bin 0 where ln m is steep, would lift q and so the level."""
-    K, y = grid.bins, triangle(y, grid.decades(0.15, 0))
+    K, raw, y = grid.bins, y, triangle(y, grid.decades(0.15, 0))
     level = math.log(250 * config.onset_threshold) + (y + grid.ln_s).max() - math.log(data_scale(config, grid, ln_m))
     length = grid.decades(0.25, 2)
     interior = int(np.argmax(y)) >= max(3, K // 9)
     for k in range(K - 1, -1, -1):
         if (y[max(0, k - length + 1):k + 1] >= level).all():
-            if k == K - 1: return "onset_at_top", grid.ln_s[k], interior
+            if k == K - 1: return "onset_at_top", beyond(grid, raw, length, level), interior
             return "onset_interior_peak" if interior else "onset", crossing(grid, y, k, level), interior
     return "below_grid", OPEN, interior
+
+def beyond(grid, y, length, level):
+    """ln c above the grid: where the line through the highest bins of y, as it is, passes the level; at most a
+    decade away, and the highest centre where that line hardly falls."""
+    last = grid.ln_s[-1]
+    slope, top = line(grid.ln_s[-length:] - last, y[-length:])
+    return last + min((level - top) / slope, math.log(10)) if slope < -0.5 else last
 
 def onset_literal(config, grid, y):
     return "onset_literal", grid.ln_s[np.nonzero(y >= math.log(config.onset_threshold) + y.max())[0].max()]
@@ -209,14 +216,27 @@ def foot(grid, q):
     while q[k] >= level: k -= 1
     return "foot", crossing(grid, q, k, level)
 
-def power_law(grid, y):
+def power_law(grid, y, above=True, below=True):
+    """`above`, `below`: the sides of the line to which y may leave it; to the other one it is no departure."""
     K, J, T = grid.bins, grid.decades(0.2, 2), math.log(2)
     for n in range(grid.decades(0.75, 4), K - J + 1):
         slope, zero = line(grid.ln_s[:n], y[:n])
         off = y - (zero + slope * grid.ln_s)
-        leaves = (off[n:n + J] > T).all() or (off[n:n + J] < -T).all()
+        leaves = above and (off[n:n + J] > T).all() or below and (off[n:n + J] < -T).all()
         if leaves and -3.5 <= slope <= -0.25:
             return ("power_law", grid.ln_s[n - 1]) if math.sqrt((off[:n] ** 2).mean()) <= 0.7 else NONE
+    return NONE
+
+def gain(grid, q):
+    """A young network has learned where it is better than the linear denoiser: from half of the most it gains, up."""
+    square = grid.s * grid.s
+    V = (np.exp(q) * square).max()                       # the variance of the data, as far as the errors show it
+    g = np.log(V / (square + V)) - triangle(q, grid.decades(0.075, 0))
+    k = int(np.argmax(g))
+    half = g[k] / 2
+    if g[k] < 0.4: return NONE
+    for k in range(k, grid.bins - 1):
+        if g[k + 1] < half: return "gain", crossing(grid, g, k, half)
     return NONE
 
 def knee(grid, q):
@@ -230,10 +250,12 @@ def knee(grid, q):
 def find_pivot(config, grid, ln_m, y, q, accepted):
     """(rule, ln c, looks discrete). `accepted` is ln c of the last accepted refresh, if any."""
     discrete = config.endpoint == "discrete"
-    chain = {"auto": ["foot", "power_law", "knee"] if discrete else ["onset"],
+    chain = {"auto": ["foot", "power_law_above", "gain", "power_law_below", "knee"] if discrete else ["onset"],
              "paper": ["power_law", "knee"] if discrete else ["onset_literal"]}.get(config.pivot, [config.pivot])
     rules = {"onset": lambda: onset(config, grid, ln_m, y), "onset_literal": lambda: onset_literal(config, grid, y),
-             "foot": lambda: foot(grid, q), "power_law": lambda: power_law(grid, y), "knee": lambda: knee(grid, q),
+             "foot": lambda: foot(grid, q), "power_law": lambda: power_law(grid, y),
+             "power_law_above": lambda: power_law(grid, y, below=False), "gain": lambda: gain(grid, q),
+             "power_law_below": lambda: power_law(grid, y, above=False), "knee": lambda: knee(grid, q),
              "fixed": lambda: ("fixed", math.log(config.pivot_value)), "off": lambda: ("off", OPEN)}
     for name in chain:
         rule, ln_c, *interior = rules[name]()
@@ -279,15 +301,20 @@ def bridge(grid, m, unreachable):
         else: m[k] = math.exp(ln_m[a] if a == b else ln_m[a] + (ln_m[b] - ln_m[a]) * ((k - a) / (b - a)))
     return m
 
-def bound(config, s):
-    """What no denoiser worth its name exceeds: the best linear one, or the noisy sample itself."""
-    square, variance = s * s, config.sigma_data * config.sigma_data
-    return square * (variance / (square + variance)) if config.sigma_data > 0 else square
+def bound(config, s, m):
+    """What no denoiser worth its name exceeds: the best linear one, or the noisy sample itself. Far above the
+    deviation the errors are the variance, so they show a sigma_data that is too small."""
+    S, square = config.sigma_data, s * s
+    if S == 0: return square
+    linear = square * (S * S / (square + S * S))
+    far = s >= 3 * S
+    factor = max(1.0, (m[far] / linear[far]).min()) if far.any() else 1.0
+    return np.minimum(factor * linear, square)
 
 def density(config, grid, out, accepted, weight):
     """Steps 3 to 10, from the ceiling to the thresholds; the reason where they cannot be done."""
     ln_s, s = grid.ln_s, grid.s
-    top = bound(config, s)
+    top = bound(config, s, out.m)
     out.m_ceiled = np.minimum(out.m, top) if config.ceiling else out.m.copy()
     out.clipped = int((out.m > top).sum()) if config.ceiling else 0
     if not (out.m > 0).any(): return "no_signal"
@@ -329,15 +356,23 @@ def warn(config, grid, out):
     out.warning_bins = len(bins)
     if len(bins): out.warning_low, out.warning_high = float(grid.edges[bins[0]]), float(grid.edges[bins[-1] + 1])
 
-def above_variance(config, grid, out, n):
-    """Whether the errors of the highest n bins grow beyond what the data's variance allows."""
+def above_variance(config, grid, out, top):
+    """Whether the errors of the highest `top` bins grow beyond what the data's variance allows."""
     K = grid.bins
-    if config.sigma_data > 0: return out.m[K - n:].mean() > 2 * config.sigma_data**2
-    if out.rho is None: return False
-    ln_m = np.log(np.maximum(out.m, LN_FLOOR))
-    slope = [line(grid.ln_s[j:j + n], ln_m[j:j + n])[0] for j in range(K - n + 1)]
-    # A denoiser's errors grow ever more slowly in ln sigma, so a slope that has been lower before is not one's.
-    return slope[-1] > 0.5 and slope[-1] > 0.5 + min(slope) and out.rho[K - n:].sum() > 0.01
+    if config.sigma_data > 0: return out.m[K - top:].mean() > 2 * config.sigma_data**2
+    if out.rho is None or out.rho[K - top:].sum() <= 0.003: return False
+    return grow_again(grid, np.log(np.maximum(out.m, LN_FLOOR)), top)
+
+def grow_again(grid, l, top):
+    """A denoiser's errors grow ever more slowly in ln sigma, so a slope at the top that has been lower before is not
+    one's; nor is it more than twice its own standard error, which the second differences of l tell."""
+    K = grid.bins
+    n = min(max(top, grid.decades(0.5, 0)), K // 2)
+    slope = [line(grid.ln_s[j:j + n], l[j:j + n])[0] for j in range(K - n + 1)]
+    noise = ((l[:-2] - 2 * l[1:-1] + l[2:]) ** 2).mean() / 6
+    x = grid.ln_s[K - n:]
+    steepest = slope[-1] - 2 * math.sqrt(noise / ((x - x.mean()) ** 2).sum())
+    return steepest > 0.5 and steepest > 0.5 + min(slope[:-1])
 
 def loss_floor(config, grid, out):
     """Whether the lowest bins fall as a constant error does, where the data's own errors would not."""
@@ -353,11 +388,18 @@ def band(pi):
     if pi[-ninth:].sum() > 0.5 or pi[-quarter:].sum() > 0.9: return "high"
     return None
 
+def evidence(config, grid, out):
+    """Whether the errors cannot be a denoiser's. Errors that grow again count if sigma_data is known, or if the top
+    holds no more than a tenth of the largest q: there they cannot be the data's own."""
+    if out.warning != "errors_above_variance" or config.sigma_data > 0: return out.warning.startswith("errors_above")
+    q = np.log(np.maximum(out.m, LN_FLOOR)) - 2 * grid.ln_s
+    return q[-max(3, grid.bins // 9):].max() < q.max() - math.log(10)
+
 def guard_reason(config, grid, out):
     pi = out.pi_before_coverage
     if loss_floor(config, grid, out): return "low_end_unresolved"
     # A band at an end is an expert's, or data in other units, unless the errors cannot be a denoiser's.
-    if band(pi) and out.warning in ("errors_above_identity", "errors_above_variance"): return "degenerate_" + band(pi)
+    if band(pi) and evidence(config, grid, out): return "degenerate_" + band(pi)
     some = pi[pi > 0]
     if math.exp(-(some * np.log(some)).sum()) < max(1.5, grid.bins / 30): return "degenerate_narrow"
     return "none"
@@ -447,6 +489,7 @@ class Reference:
         self.cdf, self.thresholds = table_of(self.pi)
         self.rings = [Ring(config.window) for _ in range(config.bins)]
         self.ema = self.last = self.accepted = None      # `last` may have been held, `accepted` was not
+        self.left_out = None             # the bins that were unreachable at the last refresh, done or held
         self.steps = self.draws = self.observations = self.rejected = self.refreshes = self.held = 0
         self.next_refresh, self.last_refresh = config.warmup_steps, 0
         self.frozen, self.hold_reason, self.cdf_change = False, "none", 0.0
@@ -466,14 +509,20 @@ class Reference:
             self.observations, (k, value) = self.observations + 1, pair
             self.rings[k].push(value)
         return self.rejected - before
+    def filled(self): return np.array([ring.count() >= self.config.min_count for ring in self.rings])
     def unreachable(self):
-        """Bins that got no loss though they were drawn often enough: a trainer with discrete timesteps skips them."""
+        """Bins with few losses or none though they were drawn often enough: a trainer with discrete timesteps skips
+        them. A refresh that went on without one settles it until the bin is filled."""
         due = self.draws * self.pi >= 4 * self.config.min_count
-        return np.array([ring.received == 0 for ring in self.rings]) & (due | (self.refreshes + self.held > 0))
+        return ~self.filled() & (due if self.left_out is None else self.left_out)
     def ready(self):
         skip = self.unreachable()
-        filled = np.array([ring.count() >= self.config.min_count for ring in self.rings])
-        return (filled | skip).all() and skip.sum() <= self.config.bins // 2
+        return (self.filled() | skip).all() and 2 * skip.sum() <= self.config.bins
+    def poorest(self):
+        """(bin, count): the lowest of the reachable bins with the fewest losses."""
+        skip, counts = self.unreachable(), np.array([ring.count() for ring in self.rings])
+        k = int(np.argmin(np.where(skip, self.config.window + 1, counts)))
+        return (0, 0) if skip.all() else (k, int(counts[k]))
     def interval(self):
         """Steps from the last refresh, done or held, to the next: short in a young run, which changes fast."""
         c = self.config
@@ -485,7 +534,7 @@ class Reference:
         means = [math.nan if lost else ring.mean(self.config) for ring, lost in zip(self.rings, skip)]
         last_ln_c = self.accepted.ln_c if self.accepted else None
         out = refresh(self.config, self.grid, means, self.ema, last_ln_c, self.weight, skip)
-        self.last, self.ema, self.last_refresh = out, out.m, self.steps
+        self.last, self.ema, self.last_refresh, self.left_out = out, out.m, self.steps, skip
         self.next_refresh = self.steps + self.interval()
         if out.reason != "none":
             self.held, self.hold_reason = self.held + 1, out.reason

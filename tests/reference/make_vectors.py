@@ -284,12 +284,12 @@ def run(name, config, seed, steps, batch, mmse, weight=None, baseline=None, froz
             observe(sigma, error, [noise.uniform() > 0.2 for _ in sigma] if step % 4 == 3 else None)
         if step in (1, 6) and not table: observe(*odd_pairs(config))
         out = r.step()
-        counts = [ring.count() for ring in r.rings]
+        poorest_bin, poorest_count = r.poorest()
         last, taken = r.last or ref.Refresh(), r.accepted or ref.Refresh()
         op = dict(op="step", phase=r.phase(), steps=r.steps, draws=r.draws, observations=r.observations, rejected=r.rejected,
                   refreshes=r.refreshes, held=r.held, hold_reason=r.hold_reason, warning=last.warning, warning_bins=last.warning_bins,
                   warning_low=last.warning_low, warning_high=last.warning_high, clipped_bins=last.clipped,
-                  pivot_rule=taken.rule, pivot=taken.c, poorest_bin=int(np.argmin(counts)), poorest_count=min(counts),
+                  pivot_rule=taken.rule, pivot=taken.c, poorest_bin=poorest_bin, poorest_count=poorest_count,
                   unreachable_bins=int(r.unreachable().sum()))
         if out is not None: op["refresh"] = dict(ema=r.ema, thresholds=r.thresholds, cdf_change=r.cdf_change)
         ops.append(op)
