@@ -61,10 +61,20 @@ def epsilon_floor(s): return gauss(s) + 0.01 * s * s
 def tail(s): return two(s) + 1e-3 * s**1.5 / (1 + s**1.5)          # a power law below the two-point rise
 def bowl(s):
     x = np.log(s / s[0]) / np.log(s[-1] / s[0])
-    return s**2 * np.exp(0.6 * x**2 - 1)                            # q rises slowly and convexly: only a knee
+    return s**2 * np.exp(0.28 * (x**4 - 1))                         # q rises slowly and convexly: only a knee
 def zigzag(s):
     k = np.arange(len(s))
     return s**2 * np.exp(-8 - 0.1 * k + np.where(k % 2, 1.2, -1.2) + np.where(k > 0.6 * len(s), 7.0, 0.0))
+def kink(s):
+    return s**2 * (0.5 * (s / s[0])**-1.5 + 2e-3 * (s / s[0])**-0.1)  # q falls, then hardly: above its line, and no foot
+def flat_top(s): return 0.3 * s**2 * np.maximum(1, s / 0.17)        # the rate is constant at the top of a grid to .3
+def young(depth, variance, low=0.1, dip=0.5, high=2.0):
+    """The identity at low sigmas, the linear denoiser at high ones, and between them ln q falls to -depth."""
+    def mmse(s):
+        x, knots = np.log(s), np.log([low, dip, high])
+        between = np.interp(x, knots, [0, -depth, -math.log1p(high**2 / variance)])
+        return s**2 * np.exp(np.where(s < high, between, -np.log1p(s * s / variance)))
+    return mmse
 def mixture(s): return 0.7 * profiles.gaussian(s, 1.0) + 0.3 * profiles.two_point(s, 0.3)
 def noisy(mmse, seed, spread=0.3): return lambda s: Noise(seed).on(mmse(s), spread)
 
@@ -86,16 +96,16 @@ def cases():
 
     return [
         row("two-point", {}, two, "foot", preset="discrete"),
-        row("two-point, 48 bins, noisy", dict(bins=48), noisy(two, 11, 0.1), "foot", preset="discrete"),
-        row("two scales", {}, profiles.two_scales, "foot", preset="discrete"),
+        row("two-point, 32 bins, noisy", mid, noisy(two, 11, 0.1), "foot", preset="discrete"),
+        row("two scales", dict(bins=48), profiles.two_scales, "foot", preset="discrete"),
         row("gaussian", {}, gauss, "onset"),
-        row("gaussian, 96 bins from .0005", dict(bins=96, sigma_min=0.0005, coverage=0.0), gauss, "onset"),
+        row("gaussian, 48 bins from .0005", dict(bins=48, sigma_min=0.0005, coverage=0.0), gauss, "onset"),
         row("gaussian, noisy, smoothed three times", dict(mid, smoothing=3), noisy(gauss, 12), "onset"),
         row("gaussian, 16 bins, other threshold, exponent, coverage",
             dict(small, onset_threshold=0.01, gate_exponent=2.0, coverage=0.1), gauss, "onset"),
-        row("gaussian, sigma_data given", dict(mid, sigma_data=0.8), gauss, "onset"),
+        row("gaussian, sigma_data given", dict(small, sigma_data=0.8), gauss, "onset"),
         row("edm", mid, noisy(gauss, 13, 0.1), "onset", preset="edm"),
-        row("edm, samples, mixture, one automatic end", dict(mid, emphasis="samples", sigma_data=1.0, sigma_min=0.002), mixture,
+        row("edm, samples, mixture, one automatic end", dict(small, emphasis="samples", sigma_data=1.0, sigma_min=0.002), mixture,
             "onset", preset="edm"),
         row("edm, automatic ends, deviation 16", dict(small, sigma_data=16.0), wide, "onset", preset="edm"),
         row("score", dict(small, objective="score"), noisy(gauss, 16, 0.1), "onset"),
@@ -103,25 +113,34 @@ def cases():
             sigma_min=0.02), lambda s: gauss(s) + 1e-3 * s**4, "onset"),
         row("flow", mid, noisy(gauss, 14, 0.1), "onset", preset="flow"),
         row("flow, discrete, weight table", dict(small, **discrete), two, "foot", weight=slope(16, 0.5, 4), preset="flow"),
-        row("epsilon", mid, gauss, "onset", preset="epsilon"),
-        row("v, sums over 192 dimensions", dict(mid, objective="v", reduction_dim=192), mixture, "onset"),
+        row("epsilon", small, gauss, "onset", preset="epsilon"),
+        row("v, sums over 192 dimensions", dict(small, objective="v", reduction_dim=192), mixture, "onset"),
         row("onset, literal", dict(small, pivot="onset_literal"), gauss, "onset_literal"),
-        row("paper, continuous", mid, gauss, "onset_literal", preset="paper"),
+        row("paper, continuous", small, gauss, "onset_literal", preset="paper"),
         row("paper, discrete", dict(mid, **discrete), tail, "power_law", preset="paper"),
         row("paper, two-point called continuous", small, two, "onset_literal", preset="paper"),
         row("onset, two-point called continuous", dict(sigma_min=0.1, bins=32), two, "onset_interior_peak"),
         row("onset at the top", dict(small, sigma_max=0.25, guard=False), gauss, "onset_at_top"),
+        row("onset at the top, where the rate does not fall", dict(small, sigma_max=0.3), flat_top, "onset_at_top"),
+        row("onset at the top, more than a decade above", dict(small, sigma_max=0.25, sigma_data=5.0),
+            lambda s: profiles.gaussian(s, 5.0), "onset_at_top"),
         row("below the grid", dict(small, sigma_min=2.0, sigma_data=0.5), gauss, "below_grid"),
-        row("power law alone", dict(mid, **discrete, pivot="power_law"), tail, "power_law"),
+        row("power law alone", dict(small, **discrete, pivot="power_law"), tail, "power_law"),
         row("power law, no departure", dict(small, **discrete, pivot="power_law"), lambda s: 0.5 * s**1.5 / 80**1.5, "none", "no_pivot"),
         row("power law, bad fit", dict(mid, **discrete, pivot="power_law"), zigzag, "none", "no_pivot"),
-        row("foot, no peak", dict(mid, **discrete, pivot="foot"), gauss, "none", "no_pivot"),
-        row("knee alone", dict(mid, **discrete, pivot="knee"), tail, "knee"),
+        row("power law in the chain, above its line", dict(small, **discrete), kink, "power_law"),
+        row("power law in the chain, below its line", dict(small, **discrete), gauss, "power_law"),
+        row("power law alone, below its line in a young network", dict(small, **discrete, pivot="power_law"), young(1.5, 1.0), "power_law"),
+        row("gain, young network", dict(mid, **discrete), young(1.5, 1.0), "gain"),
+        row("gain, letters, noisy", dict(small, **discrete, emphasis="samples"), noisy(young(2.5, 0.75, 0.05, 0.4, 2.5), 23, 0.1), "gain"),
+        row("gain, averaged with a foot", dict(small, **discrete), [(two, 1), (young(1.8, 1.0), 8)], "gain"),
+        row("foot, no peak", dict(small, **discrete, pivot="foot"), gauss, "none", "no_pivot"),
+        row("knee alone", dict(small, **discrete, pivot="knee"), tail, "knee"),
         row("knee at the end of the chain", dict(mid, **discrete), bowl, "knee"),
         row("knee, no dip", dict(small, **discrete, pivot="knee"), lambda s: 0.1 * s**2.3 / 80**0.3, "knee"),
         row("knee, peak at the end", dict(small, **discrete, pivot="knee"), gauss, "none", "no_pivot"),
         row("held pivot instead of a knee", dict(mid, **discrete), [(two, 1), (bowl, 8)], "held"),
-        row("held pivot instead of none", dict(mid, **discrete, pivot="foot"), [(two, 1), (bowl, 8)], "held"),
+        row("held pivot instead of none", dict(small, **discrete, pivot="foot"), [(two, 1), (bowl, 8)], "held"),
         row("second round, averaged over the whole ring", dict(small, fresh_means=False), [(gauss, 1), (noisy(gauss, 15), 3)], "onset"),
         row("second round, its newer half", small, [(gauss, 1), (noisy(gauss, 15), 3)], "onset"),
         row("newest slots in two runs", small, [(noisy(gauss, 17), 9), (noisy(gauss, 18), 4)], "onset"),
@@ -131,13 +150,18 @@ def cases():
         row("fixed", dict(small, pivot="fixed", pivot_value=0.3), gauss, "fixed"),
         row("off", dict(small, pivot="off", sigma_min=0.05), gauss, "off"),
         row("loss floor, ceiling", small, floor, "onset"),
-        row("loss floor, no ceiling", dict(mid, ceiling=False), floor, "onset", "low_end_unresolved"),
+        row("loss floor, no ceiling", dict(small, ceiling=False), floor, "onset", "low_end_unresolved"),
         row("loss floor, no ceiling, no guard", dict(small, ceiling=False, guard=False), floor, "onset"),
         row("loss floor, no ceiling, draws at the bottom", dict(small, ceiling=False, pivot="off", **discrete), floor, "off", "degenerate_low"),
         row("epsilon loss floor", dict(small, objective="epsilon"), epsilon_floor, "onset", "degenerate_high"),
         row("epsilon loss floor, samples", dict(small, sigma_min=0.002, sigma_max=80.0), epsilon_floor, "onset", preset="epsilon"),
         row("epsilon loss floor, sigma_data", dict(small, sigma_min=0.002, sigma_max=80.0, sigma_data=0.5), epsilon_floor, "onset", preset="epsilon"),
         row("deviation above sigma_data, no ceiling", dict(small, sigma_data=0.5, ceiling=False), lambda s: profiles.gaussian(s, 2.0), "onset"),
+        row("epsilon loss floor, no evidence", dict(small, objective="epsilon"), lambda s: gauss(s) + 0.2 * s * s, "onset"),
+        row("deviation .87 above sigma_data", dict(small, sigma_data=0.5, sigma_min=0.002, sigma_max=80.0),
+            lambda s: profiles.gaussian(s, 0.87), "onset"),
+        row("deviation .87 above sigma_data, noisy, samples", dict(small, sigma_data=0.5, emphasis="samples"),
+            noisy(lambda s: profiles.gaussian(s, 0.87), 24, 0.2), "onset", preset="edm"),
         row("low-noise expert", dict(small, sigma_max=0.3), gauss, "onset_at_top", preset="edm"),
         row("high-noise expert", dict(small, sigma_min=1.0), gauss, "below_grid", preset="edm"),
         row("flow, t below .875", dict(small, sigma_max=7.0), lambda s: profiles.gaussian(s, 1.0), "onset", preset="flow"),
@@ -259,9 +283,10 @@ def odd_pairs(config):
     return [p[0] for p in pairs], [p[1] for p in pairs]
 
 
-def run(name, config, seed, steps, batch, mmse, weight=None, baseline=None, frozen=range(0), calls=1, table=None):
+def run(name, config, seed, steps, batch, mmse, weight=None, baseline=None, frozen=range(0), calls=1, table=None,
+        stray=None):
     """One training run of the reference, as a list of operations and their results. `table` gives the timesteps
-    of a trainer that snaps the sigmas drawn to them."""
+    of a trainer that snaps the sigmas drawn to them, `stray` the pairs that it passes besides, by step."""
     r, noise, ops = ref.Reference(config, seed, weight, baseline), Noise(seed + 100), []
 
     def observe(sigma, error, mask=None):
@@ -282,6 +307,7 @@ def run(name, config, seed, steps, batch, mmse, weight=None, baseline=None, froz
             s = sigma.astype(float)
             error = noise.on(mmse(s, step) / ref.error_factor(config, s) * (config.reduction_dim or 1), 0.2)
             observe(sigma, error, [noise.uniform() > 0.2 for _ in sigma] if step % 4 == 3 else None)
+        if stray and step in stray: observe(*stray[step])
         if step in (1, 6) and not table: observe(*odd_pairs(config))
         out = r.step()
         poorest_bin, poorest_count = r.poorest()
@@ -301,7 +327,7 @@ def run(name, config, seed, steps, batch, mmse, weight=None, baseline=None, froz
 
 def timesteps(s, step):
     """Centres that the trainer knows: too few at first, then all but four bins, then one of those four as well."""
-    known = (1, 4, 9, 11, 13, 14) if step < 10 else set(range(16)) - ({0, 5, 6, 15} if step < 18 else {0, 6, 15})
+    known = (1, 4, 9, 11, 13, 14) if step < 10 else set(range(16)) - ({0, 5, 6, 15} if step < 20 else {0, 6, 15})
     return [s[k] for k in sorted(known)]
 
 
@@ -313,18 +339,19 @@ def runs():
                          baseline="lognormal", baseline_mean=-0.5, baseline_std=1.2, reduction_dim=4)
     velocity = ref.Config(bins=16, window=8, min_count=2, refresh_every=3, refresh_growth=3, objective="velocity", ceiling=False,
                           baseline="table", coverage=0.1, sigma_min=0.01, sigma_max=50.0)
-    score = ref.Config(bins=16, window=20, min_count=2, refresh_every=5, objective="score", emphasis="samples", sigma_data=0.5,
+    score = ref.Config(bins=16, window=20, min_count=3, refresh_every=5, objective="score", emphasis="samples", sigma_data=0.5,
                        coverage=0.3)
+    s = ref.Grid(score).s
     learning = lambda s, step: gauss(s) + (0.02 if step < 5 else 0.0)     # a loss floor that goes away
     return [
         run("continuous, gaussian", continuous, 1, 14, 20, lambda s, step: profiles.gaussian(s, 0.7)),
-        run("discrete, epsilon, stratified, then a bowl", epsilon, 2, 22, 36,
-            lambda s, step: two(s) if step < 5 else s**2 * np.exp(0.6 * (np.log(s / 0.05) / np.log(400))**2 - 1),
+        run("discrete, epsilon, stratified, from the foot to the gain to a held pivot", epsilon, 2, 26, 36,
+            lambda s, step: two(s) if step < 5 else young(1.5, 1.0, 0.2)(s) if step < 12 else 0.9 * s**2 / (1 + s**2 / 100),
             weight=np.linspace(1, 3, 16)),
         run("velocity, loss floor first, frozen for a while", velocity, 3, 20, 24, learning,
             baseline=np.linspace(2, 1, 16), frozen=range(14, 17), calls=2),
-        run("score, timesteps that miss most bins, then a few, then fewer", score, 4, 26, 16, lambda s, step: epsilon_floor(s),
-            table=lambda step: timesteps(ref.Grid(score).s, step)),
+        run("score, timesteps that miss most bins, then a few, then fewer; stray losses", score, 4, 30, 17, lambda s, step: epsilon_floor(s),
+            table=lambda step: timesteps(s, step), stray={3: ([s[6], s[0]], [9.0, 5e3]), 15: ([s[6]], [9.0]), 24: ([s[6]], [2.0])}),
     ]
 
 
