@@ -19,9 +19,10 @@ f32 = np.float32
 # ------------------------------------------------------------------ configuration and presets
 @dataclass
 class Config:
-    bins: int = 64; window: int = 256; sigma_min: float = 0.002; sigma_max: float = 80.0
-    objective: str = "x0"            # x0 edm epsilon velocity v
-    sigma_data: float = 0.0          # 0: estimate
+    bins: int = 64; window: int = 256
+    sigma_min: float = 0.0; sigma_max: float = 0.0      # 0: automatic, see `ends`
+    objective: str = "x0"            # x0 edm epsilon velocity v score
+    sigma_data: float = 0.0          # 0: unknown
     reduction_dim: int = 0           # 0: errors are means; d: sums over d dimensions
     emphasis: str = "target"         # target samples
     endpoint: str = "continuous"     # continuous discrete
@@ -30,26 +31,35 @@ class Config:
     ceiling: bool = True; guard: bool = True; smoothing: int = 0; coverage: float = 0.02
     baseline: str = "loguniform"     # loguniform lognormal table
     baseline_mean: float = 0.0; baseline_std: float = 0.0
-    warmup_steps: int = 500; refresh_every: int = 100; min_count: int = 50; ema_rate: float = 0.9
+    warmup_steps: int = 0; refresh_every: int = 100; min_count: int = 20; ema_rate: float = 0.9
     draw: str = "independent"        # independent stratified
+    refresh_growth: int = 4          # 0: the interval is always refresh_every
+    fresh_means: bool = True         # False: a mean is over the whole ring
 
 PRESETS = {
     "default": {},
     "discrete": dict(endpoint="discrete"),
     "edm": dict(objective="edm", sigma_data=0.5),
     "flow": dict(objective="velocity", sigma_min=0.001 / 0.999, sigma_max=0.999 / 0.001),
-    "epsilon": dict(objective="epsilon", emphasis="samples", sigma_min=0.0292, sigma_max=14.6),
-    "paper": dict(pivot="paper", ceiling=False, guard=False, coverage=0.0),
+    "epsilon": dict(objective="epsilon", emphasis="samples", sigma_min=0.029, sigma_max=14.65),
+    "paper": dict(pivot="paper", ceiling=False, guard=False, coverage=0.0, warmup_steps=500, min_count=50,
+                  refresh_growth=0, fresh_means=False),
 }
 
 def preset(name, **changes): return Config(**{**PRESETS[name], **changes})
 
 # ------------------------------------------------------------------ grid, coordinates, objectives
+def ends(config):
+    """The ends of the grid as f32; each of the two is automatic by itself: EDM's grid in units of the data."""
+    known = config.sigma_data > 0
+    return (f32(config.sigma_min or (0.004 * config.sigma_data if known else 0.002)),
+            f32(config.sigma_max or (160 * config.sigma_data if known else 80)))
+
 class Grid:
     """K bins uniform in ln sigma: f32 edges with exact ends, f64 centres."""
     def __init__(self, config):
         self.bins = K = config.bins
-        lo, hi = f32(config.sigma_min), f32(config.sigma_max)
+        lo, hi = ends(config)
         start = math.log(float(lo))
         self.h = (math.log(float(hi)) - start) / K
         self.edges = np.array([math.exp(start + i * self.h) for i in range(K + 1)]).astype(f32)
@@ -80,6 +90,7 @@ def error_factor(config, s):
     if config.objective == "epsilon": return s * s
     if config.objective == "velocity": return (s / (1 + s)) ** 2
     if config.objective == "v": return s * s / (1 + s * s)
+    if config.objective == "score": return s * s * s * s
     return s * 0 + 1.0
 
 def fixed_weight(config, s):
@@ -88,6 +99,7 @@ def fixed_weight(config, s):
     if config.objective == "epsilon": return 1 / (s * s)
     if config.objective == "velocity": return ((1 + s) / s) ** 2
     if config.objective == "v": return (1 + s * s) / (s * s)
+    if config.objective == "score": return 1 / (s * s * s * s)
     return s * 0 + 1.0
 
 # ------------------------------------------------------------------ observation
@@ -103,11 +115,33 @@ def admit(config, grid, sigma, error):
     with np.errstate(over="ignore"): stored = f32(x0_error)
     return (grid.bin(sigma), stored) if np.isfinite(stored) else None
 
-def lane_mean(slots):
-    """Mean of the filled slots in eight lanes, added as a tree."""
+class Ring:
+    """The newest losses of one bin: a FIFO of `window` slots, `head` the slot that is written next."""
+    def __init__(self, window):
+        self.window, self.slots, self.head, self.received = window, [], 0, 0
+    def push(self, value):
+        if len(self.slots) < self.window: self.slots.append(value)
+        else: self.slots[self.head] = value
+        self.head, self.received = (self.head + 1) % self.window, min(self.received + 1, U32)
+    def count(self): return len(self.slots)
+    def fresh(self, least):
+        """n_k: the later half of all that the bin ever got, as far as the ring still holds it."""
+        return min(max(self.received // 2, least), self.window, self.count())
+    def newest(self, n):
+        """The newest n slots in slot order, as one run of slots or as two where they wrap."""
+        if n == self.count(): return [self.slots]
+        head = self.head or self.window
+        return [self.slots[head - n:head]] if n <= head else [self.slots[:head], self.slots[head - n:]]
+    def mean(self, config):
+        return lane_mean(self.newest(self.fresh(config.min_count) if config.fresh_means else self.count()))
+
+def lane_mean(pieces):
+    """Mean in eight lanes, added as a tree; every piece starts again at lane 0."""
     lane = [0.0] * 8
-    for i, value in enumerate(slots): lane[i % 8] += float(value)
-    return (((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]))) / len(slots)
+    for piece in pieces:
+        for i, value in enumerate(piece): lane[i % 8] += float(value)
+    total = ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]))
+    return total / sum(len(piece) for piece in pieces)
 
 # ------------------------------------------------------------------ pivot rules, each -> (rule, ln c)
 NONE = ("none", None)
@@ -140,15 +174,22 @@ def data_scale(config, grid, ln_m):
 def onset(config, grid, ln_m, y):
     """(rule, ln c, whether the maximum is interior). y itself is smoothed, not y formed from the smoothed
     ln m: there the kernel, cut at bin 0 where ln m is steep, would lift q and so the level."""
-    K, y = grid.bins, triangle(y, grid.decades(0.15, 0))
+    K, raw, y = grid.bins, y, triangle(y, grid.decades(0.15, 0))
     level = math.log(250 * config.onset_threshold) + (y + grid.ln_s).max() - math.log(data_scale(config, grid, ln_m))
     length = grid.decades(0.25, 2)
     interior = int(np.argmax(y)) >= max(3, K // 9)
     for k in range(K - 1, -1, -1):
         if (y[max(0, k - length + 1):k + 1] >= level).all():
-            if k == K - 1: return "onset_at_top", grid.ln_s[k], interior
+            if k == K - 1: return "onset_at_top", beyond(grid, raw, length, level), interior
             return "onset_interior_peak" if interior else "onset", crossing(grid, y, k, level), interior
     return "below_grid", OPEN, interior
+
+def beyond(grid, y, length, level):
+    """ln c above the grid: where the line through the highest bins of y, as it is, passes the level; at most a
+    decade away, and the highest centre where that line hardly falls."""
+    last = grid.ln_s[-1]
+    slope, top = line(grid.ln_s[-length:] - last, y[-length:])
+    return last + min((level - top) / slope, math.log(10)) if slope < -0.5 else last
 
 def onset_literal(config, grid, y):
     return "onset_literal", grid.ln_s[np.nonzero(y >= math.log(config.onset_threshold) + y.max())[0].max()]
@@ -175,14 +216,27 @@ def foot(grid, q):
     while q[k] >= level: k -= 1
     return "foot", crossing(grid, q, k, level)
 
-def power_law(grid, y):
+def power_law(grid, y, above=True, below=True):
+    """`above`, `below`: the sides of the line to which y may leave it; to the other one it is no departure."""
     K, J, T = grid.bins, grid.decades(0.2, 2), math.log(2)
     for n in range(grid.decades(0.75, 4), K - J + 1):
         slope, zero = line(grid.ln_s[:n], y[:n])
         off = y - (zero + slope * grid.ln_s)
-        leaves = (off[n:n + J] > T).all() or (off[n:n + J] < -T).all()
+        leaves = above and (off[n:n + J] > T).all() or below and (off[n:n + J] < -T).all()
         if leaves and -3.5 <= slope <= -0.25:
             return ("power_law", grid.ln_s[n - 1]) if math.sqrt((off[:n] ** 2).mean()) <= 0.7 else NONE
+    return NONE
+
+def gain(grid, q):
+    """A young network has learned where it is better than the linear denoiser: from half of the most it gains, up."""
+    square = grid.s * grid.s
+    V = (np.exp(q) * square).max()                       # the variance of the data, as far as the errors show it
+    g = np.log(V / (square + V)) - triangle(q, grid.decades(0.075, 0))
+    k = int(np.argmax(g))
+    half = g[k] / 2
+    if g[k] < 0.4: return NONE
+    for k in range(k, grid.bins - 1):
+        if g[k + 1] < half: return "gain", crossing(grid, g, k, half)
     return NONE
 
 def knee(grid, q):
@@ -196,10 +250,12 @@ def knee(grid, q):
 def find_pivot(config, grid, ln_m, y, q, accepted):
     """(rule, ln c, looks discrete). `accepted` is ln c of the last accepted refresh, if any."""
     discrete = config.endpoint == "discrete"
-    chain = {"auto": ["foot", "power_law", "knee"] if discrete else ["onset"],
+    chain = {"auto": ["foot", "power_law_above", "gain", "power_law_below", "knee"] if discrete else ["onset"],
              "paper": ["power_law", "knee"] if discrete else ["onset_literal"]}.get(config.pivot, [config.pivot])
     rules = {"onset": lambda: onset(config, grid, ln_m, y), "onset_literal": lambda: onset_literal(config, grid, y),
-             "foot": lambda: foot(grid, q), "power_law": lambda: power_law(grid, y), "knee": lambda: knee(grid, q),
+             "foot": lambda: foot(grid, q), "power_law": lambda: power_law(grid, y),
+             "power_law_above": lambda: power_law(grid, y, below=False), "gain": lambda: gain(grid, q),
+             "power_law_below": lambda: power_law(grid, y, above=False), "knee": lambda: knee(grid, q),
              "fixed": lambda: ("fixed", math.log(config.pivot_value)), "off": lambda: ("off", OPEN)}
     for name in chain:
         rule, ln_c, *interior = rules[name]()
@@ -211,29 +267,57 @@ def find_pivot(config, grid, ln_m, y, q, accepted):
 # ------------------------------------------------------------------ one refresh
 class Refresh(SimpleNamespace):
     """Everything a refresh computes, in the order in which it does; None where it stopped short.
-    m is the EMA and never clipped, above_identity counts the bins with m > 2 s^2,
-    S is the data's standard deviation, reason says why the refresh is held."""
+    m is the EMA and never clipped, above_identity counts the bins with m > 2 s^2, S is the data's standard
+    deviation, interior says that the rate peaks inside the grid, named are the bins that the warning is about,
+    reason says why the refresh is held."""
     arrays = "lbar m m_ceiled y q gate rho w pi_before_coverage pi cdf thresholds entropy quantiles".split()
     scalars = "S ln_c c information peak".split()
     def __init__(self, **known):
         super().__init__(**dict.fromkeys(self.arrays + self.scalars), rule="none", warning="none", reason="none",
-                         clipped=0, above_identity=0)
+                         clipped=0, above_identity=0, interior=False, named=[],
+                         warning_bins=0, warning_low=0.0, warning_high=0.0)
         self.__dict__.update(known)
-    def because(self, reason):
-        self.reason = reason
-        return self
 
-def refresh(config, grid, lbar, ema=None, accepted=None, weight=None):
-    K, ln_s, s = grid.bins, grid.ln_s, grid.s
+def refresh(config, grid, lbar, ema=None, accepted=None, weight=None, unreachable=None):
+    """`lbar` of an unreachable bin is not looked at."""
     out = Refresh(lbar=np.asarray(lbar, float))
     out.m = out.lbar if ema is None else (1 - config.ema_rate) * ema + config.ema_rate * out.lbar
     out.m = np.where(out.m < 2.0**-1000, 0.0, out.m)
-    out.above_identity = int((out.m > 2 * s * s).sum())
-    out.m_ceiled = np.minimum(out.m, s * s) if config.ceiling else out.m.copy()
-    out.clipped = int((out.m > s * s).sum()) if config.ceiling else 0
-    if 4 * out.above_identity > K: out.warning = "errors_above_identity"
-    if not (out.m > 0).any():
-        return out.because("no_signal")
+    if unreachable is not None: out.m = bridge(grid, out.m, np.asarray(unreachable, bool))
+    out.reason = density(config, grid, out, accepted, weight)
+    warn(config, grid, out)
+    if out.reason == "none" and config.guard: out.reason = guard_reason(config, grid, out)
+    return out
+
+def bridge(grid, m, unreachable):
+    """m of the unreachable bins: ln m linear in ln sigma between the neighbours, constant beyond the last of them."""
+    m, reachable = m.copy(), np.nonzero(~unreachable)[0]
+    ln_m = np.log(np.maximum(m, LN_FLOOR))
+    for k in np.nonzero(unreachable)[0]:
+        below, above = reachable[reachable < k], reachable[reachable > k]
+        a = below[-1] if len(below) else above[0]
+        b = above[0] if len(above) else a
+        if m[a] == 0 and m[b] == 0: m[k] = 0.0
+        else: m[k] = math.exp(ln_m[a] if a == b else ln_m[a] + (ln_m[b] - ln_m[a]) * ((k - a) / (b - a)))
+    return m
+
+def bound(config, s, m):
+    """What no denoiser worth its name exceeds: the best linear one, or the noisy sample itself. Far above the
+    deviation the errors are the variance, so they show a sigma_data that is too small."""
+    S, square = config.sigma_data, s * s
+    if S == 0: return square
+    linear = square * (S * S / (square + S * S))
+    far = s >= 3 * S
+    factor = max(1.0, (m[far] / linear[far]).min()) if far.any() else 1.0
+    return np.minimum(factor * linear, square)
+
+def density(config, grid, out, accepted, weight):
+    """Steps 3 to 10, from the ceiling to the thresholds; the reason where they cannot be done."""
+    ln_s, s = grid.ln_s, grid.s
+    top = bound(config, s, out.m)
+    out.m_ceiled = np.minimum(out.m, top) if config.ceiling else out.m.copy()
+    out.clipped = int((out.m > top).sum()) if config.ceiling else 0
+    if not (out.m > 0).any(): return "no_signal"
     ln_m = np.log(np.maximum(out.m_ceiled, LN_FLOOR))
     for _ in range(config.smoothing):
         ln_m = np.concatenate([[(2 * ln_m[0] + ln_m[1]) / 3], (ln_m[:-2] + 2 * ln_m[1:-1] + ln_m[2:]) / 4,
@@ -243,10 +327,8 @@ def refresh(config, grid, lbar, ema=None, accepted=None, weight=None):
     out.S = data_scale(config, grid, ln_m)
     out.information = float((np.exp(out.q) * grid.h).sum())
     out.entropy = np.concatenate([[0.0], np.cumsum(np.exp(out.q) * grid.h)])
-    out.rule, out.ln_c, interior = find_pivot(config, grid, ln_m, out.y, out.q, accepted)
-    if interior and out.warning == "none": out.warning = "looks_discrete"
-    if out.ln_c is None:
-        return out.because("no_pivot")
+    out.rule, out.ln_c, out.interior = find_pivot(config, grid, ln_m, out.y, out.q, accepted)
+    if out.ln_c is None: return "no_pivot"
     out.c = math.exp(out.ln_c)
     with np.errstate(over="ignore"): out.gate = 1 / (1 + np.exp(config.gate_exponent * (out.ln_c - ln_s)))
     out.rho = out.gate * np.exp(out.q)
@@ -258,17 +340,68 @@ def refresh(config, grid, lbar, ema=None, accepted=None, weight=None):
     out.pi = cover(config, out.pi_before_coverage)
     out.cdf, out.thresholds = table_of(out.pi)
     out.quantiles = quantiles(grid, out.thresholds)
-    return out.because(guard_reason(config, grid, out) if config.guard else "none")
+    return "none"
+
+# ------------------------------------------------------------------ warnings and guard
+def warn(config, grid, out):
+    """The first warning that holds, and the bins that it is about. All of them look at the EMA, before the ceiling."""
+    K, twice = grid.bins, out.m > 2 * grid.s * grid.s
+    ninth, quarter, end = max(3, K // 9), max(1, K // 4), band(out.pi_before_coverage)
+    out.above_identity, bins = int(twice.sum()), []
+    if 4 * out.above_identity > K: out.warning, bins = "errors_above_identity", np.nonzero(twice)[0]
+    elif above_variance(config, grid, out, ninth): out.warning, bins = "errors_above_variance", range(K - ninth, K)
+    elif out.interior: out.warning = "looks_discrete"
+    elif end == "low" and not loss_floor(config, grid, out): out.warning, bins = "band_at_low_end", range(quarter)
+    elif end == "high": out.warning, bins = "band_at_high_end", range(K - quarter, K)
+    out.warning_bins = len(bins)
+    if len(bins): out.warning_low, out.warning_high = float(grid.edges[bins[0]]), float(grid.edges[bins[-1] + 1])
+
+def above_variance(config, grid, out, top):
+    """Whether the errors of the highest `top` bins grow beyond what the data's variance allows."""
+    K = grid.bins
+    if config.sigma_data > 0: return out.m[K - top:].mean() > 2 * config.sigma_data**2
+    if out.rho is None or out.rho[K - top:].sum() <= 0.003: return False
+    return grow_again(grid, np.log(np.maximum(out.m, LN_FLOOR)), top)
+
+def grow_again(grid, l, top):
+    """A denoiser's errors grow ever more slowly in ln sigma, so a slope at the top that has been lower before is not
+    one's; nor is it more than twice its own standard error, which the second differences of l tell."""
+    K = grid.bins
+    n = min(max(top, grid.decades(0.5, 0)), K // 2)
+    slope = [line(grid.ln_s[j:j + n], l[j:j + n])[0] for j in range(K - n + 1)]
+    noise = ((l[:-2] - 2 * l[1:-1] + l[2:]) ** 2).mean() / 6
+    x = grid.ln_s[K - n:]
+    steepest = slope[-1] - 2 * math.sqrt(noise / ((x - x.mean()) ** 2).sum())
+    return steepest > 0.5 and steepest > 0.5 + min(slope[:-1])
+
+def loss_floor(config, grid, out):
+    """Whether the lowest bins fall as a constant error does, where the data's own errors would not."""
+    low = max(3, grid.bins // 9)
+    return (config.endpoint == "continuous" and grid.s[0] < out.S / 4
+            and line(grid.ln_s[:low], out.y[:low])[0] < -2)
+
+def band(pi):
+    """The end of the grid that holds nearly all of pi, or None."""
+    if pi is None: return None
+    ninth, quarter = max(1, len(pi) // 9), max(1, len(pi) // 4)
+    if pi[:ninth].sum() > 0.5 or pi[:quarter].sum() > 0.9: return "low"
+    if pi[-ninth:].sum() > 0.5 or pi[-quarter:].sum() > 0.9: return "high"
+    return None
+
+def evidence(config, grid, out):
+    """Whether the errors cannot be a denoiser's. Errors that grow again count if sigma_data is known, or if the top
+    holds no more than a tenth of the largest q: there they cannot be the data's own."""
+    if out.warning != "errors_above_variance" or config.sigma_data > 0: return out.warning.startswith("errors_above")
+    q = np.log(np.maximum(out.m, LN_FLOOR)) - 2 * grid.ln_s
+    return q[-max(3, grid.bins // 9):].max() < q.max() - math.log(10)
 
 def guard_reason(config, grid, out):
-    K, pi = grid.bins, out.pi_before_coverage
-    low, ninth, quarter = max(3, K // 9), max(1, K // 9), max(1, K // 4)
-    if config.endpoint == "continuous" and grid.s[0] < out.S / 4:
-        if line(grid.ln_s[:low], out.y[:low])[0] < -2: return "low_end_unresolved"
-    if pi[:ninth].sum() > 0.5 or pi[:quarter].sum() > 0.9: return "degenerate_low"
-    if pi[-ninth:].sum() > 0.5 or pi[-quarter:].sum() > 0.9: return "degenerate_high"
+    pi = out.pi_before_coverage
+    if loss_floor(config, grid, out): return "low_end_unresolved"
+    # A band at an end is an expert's, or data in other units, unless the errors cannot be a denoiser's.
+    if band(pi) and evidence(config, grid, out): return "degenerate_" + band(pi)
     some = pi[pi > 0]
-    if math.exp(-(some * np.log(some)).sum()) < max(1.5, K / 30): return "degenerate_narrow"
+    if math.exp(-(some * np.log(some)).sum()) < max(1.5, grid.bins / 30): return "degenerate_narrow"
     return "none"
 
 # ------------------------------------------------------------------ sampling
@@ -352,12 +485,14 @@ class Reference:
     def __init__(self, config, seed=0, weight=None, baseline=None):
         self.config, self.grid, self.weight = config, Grid(config), weight
         self.rng = Xoshiro256pp(seed)
-        self.cdf, self.thresholds = table_of(cover(config, baseline_masses(config, self.grid, baseline)))
-        self.rings = [[] for _ in range(config.bins)]
-        self.heads = [0] * config.bins
+        self.pi = cover(config, baseline_masses(config, self.grid, baseline))       # of the sampler in force
+        self.cdf, self.thresholds = table_of(self.pi)
+        self.rings = [Ring(config.window) for _ in range(config.bins)]
         self.ema = self.last = self.accepted = None      # `last` may have been held, `accepted` was not
+        self.left_out = None             # the bins that were unreachable at the last refresh, done or held
         self.steps = self.draws = self.observations = self.rejected = self.refreshes = self.held = 0
-        self.next_refresh, self.frozen, self.hold_reason, self.cdf_change = max(config.warmup_steps, 1), False, "none", 0.0
+        self.next_refresh, self.last_refresh = config.warmup_steps, 0
+        self.frozen, self.hold_reason, self.cdf_change = False, "none", 0.0
     def sample(self, n, rank=0, world=1):
         words = draw_words(self.rng, n, self.config.draw, rank, world)
         self.draws += n * world
@@ -372,26 +507,44 @@ class Reference:
                 self.rejected += 1
                 continue
             self.observations, (k, value) = self.observations + 1, pair
-            if len(self.rings[k]) < self.config.window: self.rings[k].append(value)
-            else: self.rings[k][self.heads[k]] = value
-            self.heads[k] = (self.heads[k] + 1) % self.config.window
+            self.rings[k].push(value)
         return self.rejected - before
+    def filled(self): return np.array([ring.count() >= self.config.min_count for ring in self.rings])
+    def unreachable(self):
+        """Bins with few losses or none though they were drawn often enough: a trainer with discrete timesteps skips
+        them. A refresh that went on without one settles it until the bin is filled."""
+        due = self.draws * self.pi >= 4 * self.config.min_count
+        return ~self.filled() & (due if self.left_out is None else self.left_out)
+    def ready(self):
+        skip = self.unreachable()
+        return (self.filled() | skip).all() and 2 * skip.sum() <= self.config.bins
+    def poorest(self):
+        """(bin, count): the lowest of the reachable bins with the fewest losses."""
+        skip, counts = self.unreachable(), np.array([ring.count() for ring in self.rings])
+        k = int(np.argmin(np.where(skip, self.config.window + 1, counts)))
+        return (0, 0) if skip.all() else (k, int(counts[k]))
+    def interval(self):
+        """Steps from the last refresh, done or held, to the next: short in a young run, which changes fast."""
+        c = self.config
+        return min(max(self.last_refresh // c.refresh_growth, 1), c.refresh_every) if c.refresh_growth else c.refresh_every
     def step(self):
         self.steps += 1
-        ready = min(len(ring) for ring in self.rings) >= self.config.min_count
-        if self.frozen or self.steps < self.next_refresh or not ready: return None
+        if self.frozen or self.steps < self.next_refresh or not self.ready(): return None
+        skip = self.unreachable()
+        means = [math.nan if lost else ring.mean(self.config) for ring, lost in zip(self.rings, skip)]
         last_ln_c = self.accepted.ln_c if self.accepted else None
-        out = refresh(self.config, self.grid, [lane_mean(ring) for ring in self.rings], self.ema, last_ln_c, self.weight)
-        self.last, self.ema = out, out.m
-        self.next_refresh = self.steps + self.config.refresh_every
+        out = refresh(self.config, self.grid, means, self.ema, last_ln_c, self.weight, skip)
+        self.last, self.ema, self.last_refresh, self.left_out = out, out.m, self.steps, skip
+        self.next_refresh = self.steps + self.interval()
         if out.reason != "none":
             self.held, self.hold_reason = self.held + 1, out.reason
             return out
         self.cdf_change = float(np.abs(out.cdf - self.cdf).max())
-        self.accepted, self.cdf, self.thresholds = out, out.cdf, out.thresholds
+        self.accepted, self.pi, self.cdf, self.thresholds = out, out.pi, out.cdf, out.thresholds
         self.refreshes += 1
         return out
     def phase(self):
+        """A due refresh waits for losses; one that has not been accepted yet is due from the warm-up's end on."""
         if self.frozen: return "frozen"
         if self.steps >= (self.next_refresh if self.refreshes else self.config.warmup_steps): return "waiting"
         return "adapting" if self.refreshes else "warmup"
