@@ -93,24 +93,25 @@ pub fn find_target(
     let pivot = if signal { pivot::find(config, &rate, ln_scale, rho, accepted) } else { Found::NONE };
     // 6, 7. The gate, and the gated target.
     target(&rate, |k| gate(config.gate_exponent, pivot.ln_c, grid.ln_centre(k)), rho);
-    let warning = errors.warning(rho);
+    let warning = errors.warning(if pivot.rule == PivotRule::None { &[] } else { rho }, grid.bins());
     let contradicted = warning.is_some_and(|(warning, _)| errors.is_evidence(warning));
     Findings { clipped, signal, ln_scale, pivot, warning, contradicted }
 }
 
-/// Step 11: why the density `pi`, before coverage, must not become the sampler.
-fn hold_reason(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64], band: Band) -> Hold {
+/// Step 11: why the density `pi`, before coverage, must not become the sampler, and the
+/// band of its draws that is warned of.
+fn judge(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64]) -> (Hold, Band) {
     if !findings.signal {
-        Hold::NoSignal
-    } else if findings.pivot.rule == PivotRule::None {
-        Hold::NoPivot
-    } else if !config.guard {
-        Hold::None
-    } else {
-        match guard::low_end(config, rate, findings.ln_scale) {
-            Hold::None => guard::shape(pi, band, findings.contradicted),
-            reason => reason,
-        }
+        return (Hold::NoSignal, Band::Inside);
+    }
+    if findings.pivot.rule == PivotRule::None {
+        return (Hold::NoPivot, Band::Inside);
+    }
+    match (guard::low_end(config, rate, findings.ln_scale), guard::band(pi)) {
+        (Hold::None, band) if config.guard => (guard::shape(pi, band, findings.contradicted), band),
+        (Hold::None, band) => (Hold::None, band),
+        // A loss floor explains a band at the low end.
+        (reason, _) => (if config.guard { reason } else { Hold::None }, Band::Inside),
     }
 }
 
@@ -155,8 +156,7 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     // 8. The density.
     density(config, &grid, weight, masses);
     // 11. The guard, on the density before coverage.
-    let band = guard::band(masses);
-    let hold = hold_reason(config, &findings, &rate, masses, band);
+    let (hold, band) = judge(config, &findings, &rate, masses);
     let (warning, bins) = warning(findings.warning, findings.pivot.interior_peak, band, grid.bins());
     let summary = &mut header.summary;
     summary.warning = warning.code();

@@ -149,10 +149,9 @@ impl Errors {
         }
     }
 
-    /// The warning that these errors give for the target `rho`, and the bins that it is
-    /// about.
-    pub fn warning(&self, rho: &[f64]) -> Option<(Warning, Bins)> {
-        let bins = rho.len();
+    /// The warning that these errors give for the target `rho`, empty where there is
+    /// none, and the bins that it is about.
+    pub fn warning(&self, rho: &[f64], bins: usize) -> Option<(Warning, Bins)> {
         let (n, first) = (top(bins), bins.saturating_sub(top(bins)));
         let matters = || sum(rho.get(first..).unwrap_or(&[])) > LEAST_SHARE;
         if 4 * self.above_identity.count as usize > bins {

@@ -9,7 +9,7 @@ use crate::method::refresh::find_target;
 use crate::method::warning::Errors;
 use crate::state::draw_table::{DrawTable, cells, columns};
 use crate::{Baseline, Draw, Emphasis, Endpoint, Objective, Pivot};
-use crate::{Config, Scheduler, StateRef, Step, profile_len, state_words};
+use crate::{Config, Report, Scheduler, StateRef, Step, profile_len, state_words};
 use serde_json::Value;
 use std::path::Path;
 
@@ -146,6 +146,7 @@ fn profiles() {
         }
         assert_eq!(report.warning.name(), expected["warning"], "{name}");
         assert_eq!(u64::from(report.clipped_bins), expected["clipped_bins"].as_u64().unwrap(), "{name}");
+        check_named_bins(name, &report, expected);
 
         let (mut error, mut y, mut target) = (ema.clone(), vec![0.0; bins], vec![0.0; bins]);
         let found = find_target(&config, &grid, accepted, &mut error, &mut y, &mut target);
@@ -302,6 +303,14 @@ fn replay() -> Vec<u64> {
     trace
 }
 
+/// The bins that the warning is about.
+fn check_named_bins(at: &str, report: &Report, expected: &Value) {
+    assert_eq!(Some(report.warning_bins.into()), expected["warning_bins"].as_u64(), "{at}");
+    for (ours, what) in [(report.warning_low, "warning_low"), (report.warning_high, "warning_high")] {
+        near(&format!("{at} {what}"), &[ours], &[float(&expected[what])], 1e-6, 0.0);
+    }
+}
+
 fn check_report(at: &str, scheduler: &Scheduler<'_>, expected: &Value) {
     let report = scheduler.report();
     assert_eq!(report.phase.name(), expected["phase"], "{at}");
@@ -318,9 +327,11 @@ fn check_report(at: &str, scheduler: &Scheduler<'_>, expected: &Value) {
         ("clipped_bins", report.clipped_bins.into()),
         ("poorest_bin", report.poorest_bin.into()),
         ("poorest_count", report.poorest_count.into()),
+        ("unreachable_bins", report.unreachable_bins.into()),
     ] {
         assert_eq!(Some(ours), expected[what].as_u64(), "{at}: {what}");
     }
+    check_named_bins(at, &report, expected);
     if let Some(pivot) = expected["pivot"].as_f64() {
         near(at, &[report.pivot], &[pivot], 1e-12, 0.0);
     }
