@@ -36,7 +36,7 @@ pub enum PivotRule {
     None = 0,
     /// The anchored onset: below this sigma the rate exceeds what the data's scale explains.
     Onset = 1,
-    /// As `onset`, but in the highest bin already.
+    /// As `onset`, but beyond the highest bin: extrapolated.
     OnsetAtTop = 2,
     /// As `onset`, but the rate peaks inside the grid: the data look discrete.
     OnsetInteriorPeak = 3,
@@ -169,13 +169,29 @@ fn onset(config: &Config, rate: &Rate, scale: f64, y: &mut [f64]) -> Found {
     };
     let found = match (0..=last).rev().find(|&k| persistent(k)) {
         None => Found::open(PivotRule::BelowGrid),
-        Some(k) if k == last => Found::at(grid.ln_centre(k), PivotRule::OnsetAtTop),
+        Some(k) if k == last => Found::at(beyond_the_top(rate, length, level), PivotRule::OnsetAtTop),
         Some(k) => {
             let rule = if interior_peak { PivotRule::OnsetInteriorPeak } else { PivotRule::Onset };
             Found::at(crossing(grid, y, k, level), rule)
         }
     };
     Found { interior_peak, ..found }
+}
+
+/// The steepest line that counts as flat, and how far beyond the grid a pivot may lie.
+const FLATTEST: f64 = -0.5;
+const FARTHEST: f64 = core::f64::consts::LN_10;
+
+/// ln sigma where the line through the highest `length` bins of y passes `level`: the
+/// onset of data of which the grid shows only the low-noise part
+/// (docs/specification.md#onset). The highest centre where y hardly falls there.
+fn beyond_the_top(rate: &Rate, length: usize, level: f64) -> f64 {
+    let grid = rate.grid;
+    let (first, last) = (grid.bins().saturating_sub(length), grid.bins().saturating_sub(1));
+    let (intercept, slope) = line(length.min(grid.bins()), |i| at(rate.y, first + i));
+    let (slope, top) = (slope / grid.width(), intercept + slope * real(last - first));
+    let ahead = if slope < FLATTEST { (level - top) / slope } else { 0.0 };
+    grid.ln_centre(last) + ahead.min(FARTHEST)
 }
 
 /// The paper's onset (18): the largest centre at which r >= p max r

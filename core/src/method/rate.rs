@@ -33,12 +33,31 @@ pub fn linear_error(grid: &Grid, sigma_data: f64, k: usize) -> f64 {
     if sigma_data > 0.0 { square * (variance / (square + variance)) } else { square }
 }
 
+/// From this many sigma_data on a denoiser knows little more than the data's mean, so
+/// that its error is about their variance.
+const FAR: f64 = 3.0;
+
+/// How many times the variance sigma_data^2 is understated: the least ratio of an error
+/// to [`linear_error`] far above sigma_data, at least 1. Trainers keep the constant of a
+/// preconditioning although their data have another deviation; a ceiling from it would
+/// clip true errors.
+pub fn understatement(grid: &Grid, sigma_data: f64, error: &[f64]) -> f64 {
+    let mut least = f64::INFINITY;
+    for (k, m) in error.iter().enumerate() {
+        if sigma_data > 0.0 && grid.centre(k) >= FAR * sigma_data {
+            least = least.min(m / linear_error(grid, sigma_data, k));
+        }
+    }
+    if least.is_finite() { least.max(1.0) } else { 1.0 }
+}
+
 /// Step 3: caps the errors m_k (squared, per dimension) and their logarithms, in place.
 /// Returns how many bins were above the ceiling.
 pub fn apply_ceiling(grid: &Grid, sigma_data: f64, error: &mut [f64], ln_error: &mut [f64]) -> u32 {
-    let mut clipped = 0;
+    let (mut clipped, factor) = (0, understatement(grid, sigma_data, error));
     for (k, (m, l)) in error.iter_mut().zip(ln_error).enumerate() {
-        let bound = linear_error(grid, sigma_data, k);
+        let identity = grid.centre(k) * grid.centre(k);
+        let bound = (factor * linear_error(grid, sigma_data, k)).min(identity);
         if *m > bound {
             clipped += 1;
             (*m, *l) = (bound, ln(bound.max(LEAST_ERROR)));
@@ -251,7 +270,13 @@ mod tests {
         assert_eq!(capped(0.0, identity), (0, identity));
         assert_eq!(capped(0.0, identity.map(|m| 1.5 * m)), (64, identity));
         let linear: [f64; 64] = core::array::from_fn(|k| square(k) * (0.25 / (square(k) + 0.25)));
-        assert_eq!(capped(0.5, identity), (64, linear));
+        let known: [f64; 64] =
+            core::array::from_fn(|k| if square(k) < 2.0 { identity[k] } else { linear[k] });
+        assert_eq!(capped(0.5, known).1, linear);
+        // Data of deviation 1 under a constant of 1/2 are not clipped to a quarter.
+        let wide: [f64; 64] = core::array::from_fn(|k| square(k) / (square(k) + 1.0));
+        let (_, m) = capped(0.5, wide);
+        assert!(m.iter().zip(wide).all(|(m, wide)| *m > 0.7 * wide && *m <= wide));
         assert_eq!(capped(0.5, linear.map(|m| 0.9 * m)), (0, linear.map(|m| 0.9 * m)));
     }
 }

@@ -57,7 +57,7 @@ impl Warning {
             }
             Warning::LooksDiscrete => "the rate peaks inside the grid: declare endpoint = discrete?",
             Warning::ErrorsAboveVariance => {
-                "errors go on growing where the data's variance bounds them: an epsilon or score network has an error floor there; set sigma_data, or lower sigma_max"
+                "errors go on growing where the data's variance bounds them: an epsilon or score network has an error floor there; set sigma_data to the data's deviation, or lower sigma_max"
             }
             Warning::BandAtLowEnd => {
                 "most draws fall at the low end of the grid: lower sigma_min, unless this model trains only this range"
@@ -102,7 +102,7 @@ fn top(bins: usize) -> usize {
 const RISE: f64 = 0.5;
 
 /// The top bins' share of the target from which such a growth matters.
-const LEAST_SHARE: f64 = 0.01;
+const LEAST_SHARE: f64 = 0.003;
 
 /// What the errors say before the ceiling hides it.
 #[derive(Clone, Copy, Debug)]
