@@ -132,7 +132,7 @@ INFONOISE_ENUM_(infonoise_pivot_rule) {
   INFONOISE_PIVOT_RULE_NONE = 0,  // No refresh has been accepted, or no rule found a pivot.
   // The anchored onset: below this sigma the rate exceeds what the data's scale explains.
   INFONOISE_PIVOT_RULE_ONSET = 1,
-  INFONOISE_PIVOT_RULE_ONSET_AT_TOP = 2,  // As `onset`, but in the highest bin already.
+  INFONOISE_PIVOT_RULE_ONSET_AT_TOP = 2,  // As `onset`, but beyond the highest bin: extrapolated.
   // As `onset`, but the rate peaks inside the grid: the data look discrete.
   INFONOISE_PIVOT_RULE_ONSET_INTERIOR_PEAK = 3,
   INFONOISE_PIVOT_RULE_BELOW_GRID = 4,  // The whole grid lies above the onset: no gate.
@@ -144,6 +144,8 @@ INFONOISE_ENUM_(infonoise_pivot_rule) {
   INFONOISE_PIVOT_RULE_OFF = 10,  // The gate is switched off.
   // The last accepted pivot, since no rule found one at this refresh.
   INFONOISE_PIVOT_RULE_HELD = 11,
+  // Where a young network has half of its largest gain over the linear denoiser.
+  INFONOISE_PIVOT_RULE_GAIN = 12,
 };
 
 // The space of the loss that the trainer passes (docs/specification.md#objective).

@@ -195,6 +195,10 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         // The window takes every loss of the file, up to the largest ring.
         config.window = counts.iter().copied().max().unwrap_or(0).clamp(8, WIDEST) as u32;
     }
+    if !arguments.settings.sets("fresh_means") {
+        // The order of a file says nothing about when a loss was measured.
+        config.fresh_means = false;
+    }
     config.min_count = config.min_count.min(config.window);
     // The refresh below is due at once, whatever the configuration says.
     let least = counts.iter().copied().min().unwrap_or(0).min(config.window as usize);

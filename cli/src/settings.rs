@@ -45,7 +45,7 @@ impl Settings {
                     .into(),
             ));
         }
-        Ok(config)
+        Ok(config.resolved())
     }
 
     /// Whether the command line sets this field itself.
@@ -150,7 +150,7 @@ mod tests {
                 .collect();
             let set: Vec<&str> = set.iter().map(String::as_str).collect();
             let Ok(read) = settings(&set).config(Preset::Default) else { panic!("{preset:?}") };
-            assert_eq!(read, config);
+            assert_eq!(read, config.resolved());
             assert_eq!(fields(&mut config).len(), 27);
         }
     }

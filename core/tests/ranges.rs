@@ -111,7 +111,8 @@ fn collapses_are_still_held() {
     let epsilon = |s: f64| gaussian(0.5)(s) / Objective::Epsilon.to_x0(s);
     let floor = |s: f64| gaussian(0.5)(s) + 0.05;
     let discrete = Config { endpoint: Endpoint::Discrete, pivot: infonoise::Pivot::Off, ..open };
-    let cases: [(&str, Config, &dyn Fn(f64) -> f64, Hold); 6] = [
+    type Case<'a> = (&'a str, Config, &'a dyn Fn(f64) -> f64, Hold);
+    let cases: [Case<'_>; 6] = [
         ("a constant", open, &constant, Hold::LowEndUnresolved),
         ("velocity as x0", open, &velocity, Hold::LowEndUnresolved),
         ("epsilon as x0", open, &epsilon, Hold::LowEndUnresolved),

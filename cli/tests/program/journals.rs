@@ -86,7 +86,7 @@ fn simulations_leave_journals_that_agree() {
     let folder = folder("simulated_journal");
     let path = folder.join("run.journal");
     let simulated =
-        line(&format!("simulate --profile two-point --steps 700 --json --journal {}", path.display())).json();
+        line(&format!("simulate --profile two-point --steps 700 --set warmup_steps=500,refresh_growth=0 --json --journal {}", path.display())).json();
     let json = line(&format!("replay {} --json", path.display())).json();
     assert_eq!((&json["digest"], &json["report"]), (&simulated["digest"], &simulated["report"]));
     assert_eq!(json["digests"], 4); // 500, 600, 700, and the end

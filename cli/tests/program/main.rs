@@ -64,7 +64,8 @@ fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn quick() -> Config {
-    Config { window: 64, min_count: 20, warmup_steps: 20, refresh_every: 10, ..Config::DEFAULT }
+    let timing = Config { warmup_steps: 20, refresh_every: 10, refresh_growth: 0, ..Config::DEFAULT };
+    Config { window: 64, min_count: 20, ..timing }
 }
 
 /// A block that has trained on Gaussian data for `steps` steps.

@@ -15,7 +15,7 @@ fn inspect_tells_what_the_core_reports() {
     let mut curves = [0.0; profile_len(64)];
     let (report, profile) = (reader.report(), reader.profile(&mut curves).unwrap());
     let fields = json["report"].as_object().unwrap();
-    assert_eq!(fields.len(), 25);
+    assert_eq!(fields.len(), 30);
     for (name, value) in [
         ("steps", report.steps as f64),
         ("draws", report.draws as f64),
@@ -50,7 +50,7 @@ fn inspect_tells_what_the_core_reports() {
     }
     assert_eq!(json["config"]["min_count"], 20);
     assert_eq!(json["config"]["ceiling"], true);
-    assert_eq!(json["config"].as_object().unwrap().len(), 25);
+    assert_eq!(json["config"].as_object().unwrap().len(), 27);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn simulated_schedules_find_the_exact_density() {
         ("mixture", 0.9, "onset"),
         (table.as_str(), 0.495, "onset"),
     ] {
-        let flags = "--steps 1200 --noise 0.05 --set window=64,min_count=20,refresh_every=50";
+        let flags = "--steps 1200 --noise 0.05 --set window=64,min_count=20,warmup_steps=500,refresh_every=50,refresh_growth=0";
         let json = line(&format!("simulate --profile {profile} {flags} --json")).json();
         let distance = json["total_variation"].as_f64().unwrap();
         assert!(distance < 0.04, "{profile}: {distance}");
@@ -170,12 +170,16 @@ fn diagnoses_are_the_core_s() {
     let path = write(&folder, "losses.csv", csv("sigma, error", sigma.iter().map(|&s| s.into()), &error));
     // A window that holds every loss, as the program chooses it.
     let mut words = vec![0; state_words(64, 4096)];
-    let mut wide = Scheduler::init(&mut words, &Config { window: 4096, ..Config::DEFAULT }, 0).unwrap();
+    let mut wide =
+        Scheduler::init(&mut words, &Config { window: 4096, fresh_means: false, ..Config::DEFAULT }, 0)
+            .unwrap();
     wide.observe(&sigma, &error).unwrap();
     let mut curves = [0.0; profile_len(64)];
     let most = wide.profile(&mut curves).unwrap().count.iter().fold(0.0f64, |a, &b| a.max(b)) as u32;
     let mut words = vec![0; state_words(64, most as usize)];
-    let mut scheduler = Scheduler::init(&mut words, &Config { window: most, ..Config::DEFAULT }, 0).unwrap();
+    let mut scheduler =
+        Scheduler::init(&mut words, &Config { window: most, fresh_means: false, ..Config::DEFAULT }, 0)
+            .unwrap();
     scheduler.observe(&sigma, &error).unwrap();
     for (text, name, schedule) in [
         ("lognormal:-1.2,1.2", "lognormal(-1.2, 1.2)", Schedule::LogNormal { mean: -1.2, std: 1.2 }),

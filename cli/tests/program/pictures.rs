@@ -54,7 +54,7 @@ fn a_state_has_two_panels() {
 fn a_journal_has_a_heat_map_too() {
     let folder = folder("journal_picture");
     let journal = folder.join("run.journal");
-    let flags = "--steps 600 --set warmup_steps=100,refresh_every=50,min_count=5";
+    let flags = "--steps 600 --set warmup_steps=100,refresh_every=50,refresh_growth=0,min_count=5";
     line(&format!("simulate --profile gaussian {flags} --journal {}", journal.display()));
     let (vector, raster) = (folder.join("out.svg"), folder.join("out.png"));
     assert_eq!(line(&format!("plot {} -o {}", journal.display(), vector.display())).code, 0);

@@ -112,8 +112,8 @@ impl Config {
         (given(self.sigma_min, low) as f32, given(self.sigma_max, high) as f32)
     }
 
-    /// The same configuration with the grid's ends rounded to f32, as the method uses them.
-    pub(crate) fn with_f32_ends(&self) -> Config {
+    /// The same configuration with the numbers of the ends that it uses, as a block holds it.
+    pub fn resolved(&self) -> Config {
         let (low, high) = self.ends();
         Config { sigma_min: low.into(), sigma_max: high.into(), ..*self }
     }
@@ -199,7 +199,7 @@ impl Config {
     /// window, objective, sigma_data, reduction, endpoint, draw or baseline.
     #[inline(never)]
     pub fn may_become(&self, new: &Config) -> Result<(), ConfigError> {
-        self.with_f32_ends().check_fixed(&new.with_f32_ends())
+        self.resolved().check_fixed(&new.resolved())
     }
 }
 

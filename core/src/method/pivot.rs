@@ -6,7 +6,7 @@
 //! where it exceeds what the scale of the data explains.
 
 use crate::config::{Config, Endpoint, Pivot, coded};
-use crate::maths::{at, line, ln, peak, real};
+use crate::maths::{at, exp, line, ln, peak, real};
 use crate::method::grid::Grid;
 use crate::method::rate::{self, Kernel, Rate};
 use core::f64::consts::LN_2;
@@ -56,12 +56,14 @@ pub enum PivotRule {
     Off = 10,
     /// The last accepted pivot, since no rule found one at this refresh.
     Held = 11,
+    /// Where a young network has half of its largest gain over the linear denoiser.
+    Gain = 12,
 }
 coded!(PivotRule {
     None = "none", Onset = "onset", OnsetAtTop = "onset_at_top",
     OnsetInteriorPeak = "onset_interior_peak", BelowGrid = "below_grid",
     OnsetLiteral = "onset_literal", Foot = "foot", PowerLaw = "power_law", Knee = "knee",
-    Fixed = "fixed", Off = "off", Held = "held",
+    Fixed = "fixed", Off = "off", Held = "held", Gain = "gain",
 });
 
 /// A pivot and how it was found.
@@ -106,12 +108,16 @@ pub fn find(config: &Config, rate: &Rate, scale: f64, room: &mut [f64], accepted
     let discrete = config.endpoint == Endpoint::Discrete;
     let chain = matches!(config.pivot, Pivot::Auto | Pivot::Paper);
     let found = match config.pivot {
-        Pivot::Auto if discrete => foot(rate, room).or_else(|| power_law(rate)).or_else(|| knee(rate, room)),
-        Pivot::Paper if discrete => power_law(rate).or_else(|| knee(rate, room)),
+        Pivot::Auto if discrete => foot(rate, room)
+            .or_else(|| power_law(rate, &[1.0]))
+            .or_else(|| gain(rate, room))
+            .or_else(|| power_law(rate, &[-1.0]))
+            .or_else(|| knee(rate, room)),
+        Pivot::Paper if discrete => power_law(rate, &[1.0, -1.0]).or_else(|| knee(rate, room)),
         Pivot::Auto | Pivot::Onset => onset(config, rate, scale, room),
         Pivot::Paper | Pivot::OnsetLiteral => onset_literal(config, rate),
         Pivot::Foot => foot(rate, room),
-        Pivot::PowerLaw => power_law(rate),
+        Pivot::PowerLaw => power_law(rate, &[1.0, -1.0]),
         Pivot::Knee => knee(rate, room),
         Pivot::Fixed => Found::at(ln(config.pivot_value), PivotRule::Fixed),
         Pivot::Off => Found::open(PivotRule::Off),
@@ -268,8 +274,9 @@ fn foot(rate: &Rate, q: &mut [f64]) -> Found {
 const LARGEST_MEAN_SQUARE: f64 = 0.49;
 
 /// The end of the low-noise power law (B.4): a line fitted to the lowest bins
-/// grows until the next run of bins leaves it to one side (docs/specification.md#power-law).
-fn power_law(rate: &Rate) -> Found {
+/// grows until the next run of bins leaves it to one of these sides, 1 above it, -1 below
+/// (docs/specification.md#power-law).
+fn power_law(rate: &Rate, sides: &[f64]) -> Found {
     let (grid, y) = (rate.grid, rate.y);
     let run = grid.bins_in(0.2, 2);
     for n in grid.bins_in(0.75, 4)..=grid.bins().saturating_sub(run) {
@@ -282,7 +289,7 @@ fn power_law(rate: &Rate) -> Found {
                 .all(|(j, y)| sign * (y - (intercept + slope * real(n + j))) > STEP)
         };
         let per_nat = slope / grid.width();
-        if !(departs(1.0) || departs(-1.0)) || !(-3.5..=-0.25).contains(&per_nat) {
+        if !sides.iter().any(|&sign| departs(sign)) || !(-3.5..=-0.25).contains(&per_nat) {
             continue;
         }
         let mut squares = 0.0;
@@ -297,6 +304,35 @@ fn power_law(rate: &Rate) -> Found {
         };
     }
     Found::NONE
+}
+
+/// The least gain that counts: errors of two thirds of the linear denoiser's.
+const LEAST_GAIN: f64 = 0.4;
+
+/// Where a young network has half of its largest gain over the linear denoiser, in
+/// logarithms. Its errors at low noise are still those of the identity; they fall
+/// towards low noise first, and a power law that ends there moves down as it learns
+/// (docs/specification.md#gain).
+fn gain(rate: &Rate, gain: &mut [f64]) -> Found {
+    let grid = rate.grid;
+    smooth_q(rate, grid.bins_in(0.075, 0), gain);
+    let mut variance: f64 = 0.0;
+    for k in 0..grid.bins() {
+        let square = grid.centre(k) * grid.centre(k);
+        variance = variance.max(exp(rate.q(k)) * square);
+    }
+    for (k, gain) in gain.iter_mut().enumerate() {
+        let square = grid.centre(k) * grid.centre(k);
+        *gain = ln(variance / (square + variance)) - *gain;
+    }
+    let (best, largest) = peak(gain);
+    if !(largest >= LEAST_GAIN) {
+        return Found::NONE;
+    }
+    match (best..grid.bins().saturating_sub(1)).find(|&k| at(gain, k + 1) < largest / 2.0) {
+        Some(k) => Found::at(crossing(grid, gain, k, largest / 2.0), PivotRule::Gain),
+        None => Found::NONE,
+    }
 }
 
 /// The bin farthest below the chord from bin 0 to the peak of the information
