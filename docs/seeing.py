@@ -24,9 +24,9 @@ ask = parser.parse_args()
 if ask.out:
     matplotlib.use("Agg")
 
-SIGMA_DATA, BATCH, WIDTH = 0.5, 256, 256
-digits = jnp.asarray(load_digits().data)
-digits = (digits - digits.mean()) / digits.std() * SIGMA_DATA
+BATCH, WIDTH = 256, 256
+digits = jnp.asarray(load_digits().data) / 8 - 1
+SIGMA_DATA = infonoise.data_deviation(digits)
 
 
 def denoise(params, x, sigma):
@@ -47,7 +47,7 @@ params = [
 ]
 
 # %% Training. The schedule draws the noise levels, and learns from the errors.
-config = infonoise.Config.edm(SIGMA_DATA, warmup_steps=ask.steps // 6, refresh_every=ask.steps // 15)
+config = infonoise.Config.edm(SIGMA_DATA)
 adam = optax.adam(2e-3)
 
 

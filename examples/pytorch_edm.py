@@ -20,7 +20,7 @@ import torch.distributed as dist
 class InfoNoiseLoss(torch.nn.Module):
     """EDM's loss at noise levels that follow the information.
 
-    Its ``state_dict`` holds the schedule; ``changes`` are fields of ``infonoise.Config``.
+    ``sigma_data`` is the data's deviation, ``infonoise.data_deviation(images)``. Its ``state_dict`` holds the schedule; ``changes`` are fields of ``infonoise.Config``.
     """
 
     def __init__(self, sigma_data=0.5, seed=0, **changes):
@@ -116,8 +116,10 @@ def line(report):
 
 def main(steps, batch=128, seed=0):
     torch.manual_seed(seed)
-    net = Net()
-    loss_fn = InfoNoiseLoss(seed=seed, warmup_steps=steps // 6, refresh_every=steps // 12)
+    # Of your data set: infonoise.data_deviation(images for images, labels in loader)
+    sigma_data = infonoise.data_deviation(spots(20000))
+    net = Net(sigma_data)
+    loss_fn = InfoNoiseLoss(sigma_data, seed)
     optimizer = torch.optim.Adam(net.parameters(), 2e-3)
     for step in range(steps):
         optimizer.zero_grad()
@@ -128,7 +130,7 @@ def main(steps, batch=128, seed=0):
         if (step + 1) % (steps // 6) == 0:
             print(line(report))
     made = sampled(net, torch.from_numpy(loss_fn.scheduler.info_grid(18)), 500)
-    distance, noise = off_spots(made), off_spots(0.5 * torch.randn_like(made))
+    distance, noise = off_spots(made), off_spots(sigma_data * torch.randn_like(made))
     print(f"distance from real images: generated {distance:.3f}, noise of their spread {noise:.3f}")
     return net, loss_fn, distance
 

@@ -78,7 +78,7 @@ def sampled(net, grid, n):
 def main(steps, batch=512, seed=0):
     torch.manual_seed(seed)
     net = Velocity()
-    config = infonoise.Config.flow(endpoint="discrete", warmup_steps=steps // 6, refresh_every=steps // 12)
+    config = infonoise.Config.flow(endpoint="discrete", sigma_data=infonoise.data_deviation(words(20000)))
     scheduler = infonoise.Scheduler(config, seed)
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
     for step in range(steps):

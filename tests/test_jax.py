@@ -224,6 +224,17 @@ def test_masks_and_dtypes():
     assert inj.report(inj.observe(state, sigma, error))["observations"] == 4
 
 
+def test_the_datas_deviation_of_device_arrays():
+    """Of JAX's arrays of any type, as of the same NumPy arrays; never under a trace."""
+    data = np.random.default_rng(0).standard_normal((3000, 4, 100)).astype(np.float32) + 50  # in two pieces
+    assert infonoise.data_deviation(jnp.asarray(data)) == infonoise.data_deviation(data) == pytest.approx(1, abs=0.01)
+    for dtype in (jnp.bfloat16, jnp.float16, jnp.uint8):
+        narrow = jnp.asarray(data, dtype)
+        assert infonoise.data_deviation(narrow) == infonoise.data_deviation(np.asarray(narrow).astype(np.float64))
+    with pytest.raises(jax.errors.TracerArrayConversionError):
+        jax.jit(infonoise.data_deviation)(data)
+
+
 def test_errors_of_float64_are_the_same_however_they_come():
     """NumPy's, lists and JAX's own, with x64 mode and without: one answer and one digest."""
     error = np.array([1e-45, -1e-45, -0.0, 1e-39, -1e-300, -1e-60])

@@ -348,6 +348,68 @@ def test_masses_of_the_named_schedules():
         schedule_masses("cosine", edges)
 
 
+def test_the_datas_deviation_of_known_arrays():
+    for known, data in [
+        (0.5, np.array([[-0.5], [0.5]])),
+        (0.5, np.array([-0.5, 0.5])),  # one number a sample
+        (1.0, np.array([[1, -1, 1], [-1, 1, -1]])),  # codes of +1 and -1
+        (math.sqrt(3 / 16), np.eye(4)),  # one-hot letters
+        (math.sqrt(1.25), np.array([1, 2, 3, 4], np.uint8)),
+        (math.sqrt((1 + 9) / 2), np.array([[[1.0, 7.0]], [[3.0, 1.0]]])),  # dimensions of deviation 1 and 3
+        (1.0, np.array([[0.0, 5.0], [2.0, 7.0]])),  # the difference between the dimensions does not count
+        (0.5, np.array([False, True])),
+        (1.0, np.array([[1e6 - 1], [1e6 + 1]], np.float32)),
+    ]:
+        found = infonoise.data_deviation(data)
+        assert type(found) is float and found == pytest.approx(known, rel=1e-15), data
+    for kind in (Lender, memoryview, np.float16, np.asfortranarray):
+        assert infonoise.data_deviation(kind(np.arange(6.0).reshape(3, 2))) == pytest.approx(math.sqrt(8 / 3), rel=1e-15)
+
+
+def test_the_deviation_of_a_stream_is_that_of_the_whole():
+    random = np.random.default_rng(0)
+    far = 1e6 + random.standard_normal((20000, 16))
+    images = random.integers(0, 256, (2000, 8, 8, 3)).astype(np.uint8)
+    numbers = random.standard_normal(2_000_000)  # more than are converted at a time
+    wide = random.standard_normal((3, 1 << 20)).astype(np.float32)
+    for data in (far, images, numbers, wide):
+        exact = math.sqrt(((data - data.mean(0, dtype=float)) ** 2).mean())
+        assert infonoise.data_deviation(data) == pytest.approx(exact, rel=1e-12)
+        for size in (len(data) // 7 + 1, 999):
+            stream = (data[first : first + size] for first in range(0, len(data), size))
+            assert infonoise.data_deviation(stream) == pytest.approx(exact, rel=1e-12)
+    uneven = [far[:1], far[1:1], far[1:40], far[40:]]
+    assert infonoise.data_deviation(uneven) == pytest.approx(infonoise.data_deviation(far), rel=1e-12)
+    # A float32 sum of squares would be wrong in its first digit.
+    assert infonoise.data_deviation(far) == pytest.approx(1, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    "data, error, words",
+    [
+        (np.ones((1, 3)), ValueError, "x has 1 sample, must have at least 2"),
+        ([], ValueError, "x has 0 samples, must have at least 2"),
+        (np.ones((5, 3)), ValueError, "the deviation of x = 0 must be above 0: all 5 samples are equal"),
+        (np.array([[1, 2], [3, np.nan]]), ValueError, r"x\[1, 1\] = nan must be finite: leave this sample out"),
+        ([np.ones((4, 2)), np.array([[0.0, -np.inf]])], ValueError, r"batch 1 of x\[0, 1\] = -inf must be finite"),
+        (np.append(np.zeros(3_000_000), np.inf), ValueError, r"x\[3000000\] = inf must be finite"),
+        ([np.ones((2, 3)), np.ones((2, 4))], ValueError, r"batch 1 of x has samples of shape \(4,\), must have \(3,\)"),
+        (np.ones(()), ValueError, r"x is one number, must have the shape \(samples, ...\)"),
+        (np.ones((3, 0)), ValueError, r"x has the shape \(3, 0\), must have at least one dimension"),
+        ([1.0, 2.0], TypeError, r"batch 0 of x must be an array .*, got float: .* numpy.asarray\(list\)"),
+        ([(np.ones((2, 3)), np.ones(2))], TypeError, r"got tuple: of a loader of pairs take \(images for images, labels"),
+        ("data.npy", TypeError, "x must be an array .* or an iterable of such batches, got str"),
+        (None, TypeError, "got NoneType"),
+        (np.array(["a", "b"]), TypeError, "x must be real numbers, got <U1"),
+        (np.ones(3, complex), TypeError, "complex128"),
+        (np.ma.masked_array(np.ones(3), [0, 1, 0]), TypeError, "x has masked entries"),
+    ],
+)
+def test_data_without_a_deviation(data, error, words):
+    with pytest.raises(error, match=words):
+        infonoise.data_deviation(data)
+
+
 def masses(table, **changes):
     return infonoise.Config(baseline="table", baseline_table=table, **changes)
 

@@ -67,6 +67,23 @@ def tensors():
     assert infonoise.replay(FOLDER / "torch.journal").scheduler.digest() == journal.scheduler.digest()
 
 
+def deviations():
+    """Of tensors and of a loader's batches, as of the same NumPy arrays."""
+    images = 100 + 0.5 * torch.randn(1000, 3, 8, 8)
+    known = infonoise.data_deviation(images.numpy())
+    assert abs(known - 0.5) < 0.01
+    assert infonoise.data_deviation(images.clone().requires_grad_()) == known
+    assert infonoise.data_deviation(images.double().permute(0, 2, 3, 1)) == infonoise.data_deviation(images.numpy().transpose(0, 2, 3, 1))
+    rounded = images.bfloat16()
+    assert infonoise.data_deviation(rounded) == infonoise.data_deviation(rounded.float().numpy())
+    assert infonoise.data_deviation((256 * torch.rand(100, 8)).to(torch.uint8)) > 60
+    pairs = torch.utils.data.TensorDataset(images, torch.arange(1000))
+    loader = torch.utils.data.DataLoader(pairs, batch_size=96, shuffle=True)
+    assert abs(infonoise.data_deviation(batch for batch, labels in loader) / known - 1) < 1e-12
+    refused(lambda: infonoise.data_deviation(loader), TypeError, "(images for images, labels in loader)")
+    print("deviation", known)
+
+
 def checkpoints():
     one = infonoise.Scheduler(CONFIG, seed=1)
     for _ in range(5):
@@ -141,5 +158,6 @@ if len(sys.argv) > 2:
     rank(int(sys.argv[2]), int(sys.argv[3]))
 else:
     tensors()
+    deviations()
     checkpoints()
     loss_class()

@@ -11,6 +11,10 @@ import jax
 import numpy as np
 
 config = infonoise.Config.edm(sigma_data=0.5, refresh_every=50)
+assert_type(infonoise.data_deviation(np.eye(2)), float)
+assert_type(infonoise.data_deviation(batch for batch in [np.eye(2), np.ones((3, 2))]), float)
+infonoise.data_deviation("data.npy")  # type: ignore[arg-type]
+infonoise.data_deviation([1.0, 2.0])  # type: ignore[list-item]
 scheduler = infonoise.Scheduler(config, seed=1)
 sigma = scheduler.sample(4)
 assert_type(sigma, np.ndarray)
@@ -23,6 +27,7 @@ scheduler.sample("4")  # type: ignore[arg-type]
 infonoise.Config(weight=np.ones(64), baseline="table", baseline_table=[1.0] * 64)
 scheduler.draw(4)  # type: ignore[attr-defined]
 
+assert_type(infonoise.data_deviation(jax.numpy.eye(2)), float)
 state = inj.init(config, seed=0)
 state, drawn = inj.sample(state, 4)
 assert_type(drawn, jax.Array)

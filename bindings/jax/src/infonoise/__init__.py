@@ -2,7 +2,7 @@
 
     import infonoise, infonoise.jax as inj
 
-    config = infonoise.Config.edm(sigma_data=0.5)
+    config = infonoise.Config.edm(sigma_data=infonoise.data_deviation(data))
     state = inj.init(config, seed=0)
     state, sigma = inj.sample(state, 128)
     state = inj.observe(state, sigma, error)   # per-sample, unweighted
@@ -26,6 +26,7 @@ if _native.abi_version() != _native.HEADER_ABI_VERSION:
 from infonoise import coordinates, schedules
 from infonoise._version import __version__
 from infonoise.config import Config
+from infonoise.deviation import data_deviation
 from infonoise.diagnosis import diagnose
 from infonoise.history import History
 from infonoise.journal import Journal, Replay, ReplayError, replay
@@ -40,6 +41,7 @@ __all__ = [
     "Scheduler",
     "__version__",
     "coordinates",
+    "data_deviation",
     "diagnose",
     "replay",
     "schedules",
