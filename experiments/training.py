@@ -53,7 +53,7 @@ def measured(study, floor, arm_name, seed, scale, density=None):
 
 def errors_at(study, params, seed, n):
     """The finished model's mean error in every bin, from n log-uniform noise levels, for an offline profile."""
-    scheduler = infonoise.Scheduler(infonoise.Config(window=n // 64, warmup_steps=n, min_count=1, pivot="off", guard=False), seed=seed)
+    scheduler = infonoise.Scheduler(infonoise.Config(window=n // 64, warmup_steps=n, min_count=1, fresh_means=False, pivot="off", guard=False), seed=seed)
     data, batch = jax.tree.map(jnp.asarray, study.data), min(n, 512)
 
     @jax.jit

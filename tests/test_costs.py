@@ -12,8 +12,8 @@ sys.path.insert(0, str(ROOT / "benches"))
 import instructions  # noqa: E402
 import linked  # noqa: E402
 
-LARGEST_LIBRARY = 120_000
-LARGEST_TRAINER = 42_000
+LARGEST_LIBRARY = 134_000
+LARGEST_TRAINER = 50_000
 # A GPU reserves the stack for every thread that it can run. Recording and replaying need more, since a record
 # is written or read around the call.
 LARGEST_STACK = 2048

@@ -83,6 +83,7 @@ impl<'a> Profile<'a> {
     /// What is in force: the curves of the last accepted refresh and the
     /// sampler's masses. Before the first one error and rate are 0, the gate is
     /// open and the target is the baseline.
+    #[inline(never)]
     pub(crate) fn fill_in_force(&mut self, block: &View<'_>, grid: &Grid) {
         self.fill_bins(block, grid);
         copy(self.density, block.density);
@@ -114,6 +115,7 @@ impl<'a> Profile<'a> {
     ///
     /// # Errors
     /// `Length` unless those four have K numbers, `NotReady` while a ring is empty.
+    #[inline(never)]
     pub(crate) fn fill_estimated(
         &mut self,
         block: &View<'_>,

@@ -123,6 +123,7 @@ macro_rules! scalars {
 
         /// Writes these scalars into a header, the inverse of [`scalars`]; none where
         /// a code has more than 32 bits. The derived `last_drawn` is not changed.
+        #[inline(never)]
         fn read_scalars(header: &mut Header, scalars: &mut Cursor<'_>) -> Option<()> {
             $(header.$($place)+ = read!($kind scalars.u64()?);)+
             Some(())
@@ -207,7 +208,7 @@ pub(crate) fn save(block: &View<'_>, snapshot: &mut [u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// A snapshot whose head, checksum and configuration have been checked.
+/// A snapshot whose head and checksum have been checked.
 struct Snapshot<'a> {
     bytes: &'a [u8],
     places: Places,
@@ -245,9 +246,7 @@ impl<'a> Snapshot<'a> {
         if crc32(body) != u32_at(places.crc)? {
             return Err(Error::Checksum);
         }
-        let snapshot = Snapshot { bytes: snapshot, places, bins: bins as usize, window };
-        snapshot.check_config()?;
-        Ok(snapshot)
+        Ok(Snapshot { bytes: snapshot, places, bins: bins as usize, window })
     }
 
     fn record(&self) -> Result<RawConfig, Error> {
@@ -263,7 +262,14 @@ impl<'a> Snapshot<'a> {
     /// Writes the header of a block.
     #[inline(never)]
     fn read_header(&self, header: &mut Header) -> Result<(), Error> {
-        *header = Header { magic: MAGIC, layout: LAYOUT, config: self.record()?, ..Header::zeroed() };
+        // Field by field: a header on the stack is half a kilobyte.
+        bytemuck::bytes_of_mut(header).fill(0);
+        (header.magic, header.layout) = (MAGIC, LAYOUT);
+        header.config = self.record()?;
+        self.read_scalars(header)
+    }
+
+    fn read_scalars(&self, header: &mut Header) -> Result<(), Error> {
         let mut scalars = Cursor::new(self.bytes.get(self.places.scalars..).ok_or(Error::Truncated)?);
         read_scalars(header, &mut scalars).ok_or(Error::Corrupt)
     }
@@ -298,37 +304,55 @@ impl<'a> Snapshot<'a> {
         f32::from_bits(u32_at(self.bytes, self.places.rings + 4 * i).unwrap_or(0))
     }
 
-    /// Checks that the scalars and the arrays make sense together.
-    #[inline(never)]
-    fn check(&self) -> Result<(), Error> {
-        let mut header = Header::zeroed();
-        self.read_header(&mut header)?;
-        if self.sound(&header) { Ok(()) } else { Err(Error::Corrupt) }
+    fn load(&self, words: &mut [u64]) -> Result<(), Error> {
+        self.check_config()?;
+        self.check()?;
+        let words = words.get_mut(..state_words(self.bins, self.window as usize)).ok_or(Error::TooSmall)?;
+        words.fill(0);
+        self.read_header(fresh_header(words)?)?;
+        fill_tables(words, self)?;
+        fill_bins(words, self)
     }
 
-    fn sound(&self, header: &Header) -> bool {
-        let (bins, window) = (self.bins, self.window);
-        let [thresholds, seen, since, ema, error, density, weight, baseline] = self.places.columns;
+    /// Checks that the scalars and the arrays make sense together.
+    fn check(&self) -> Result<(), Error> {
+        // One after the other, so that their stacks do not add up.
+        let observations = self.check_scalars()?;
+        if self.sound_columns(observations) { Ok(()) } else { Err(Error::Corrupt) }
+    }
+
+    /// Checks the scalars; returns the number of observations.
+    #[inline(never)]
+    fn check_scalars(&self) -> Result<u64, Error> {
+        let mut header = Header::zeroed();
+        self.read_scalars(&mut header)?;
         let summary = &header.summary;
         let known = |code: u32, kinds: usize| (code as usize) < kinds;
-        let sane =
-            |column| (0..bins).all(|k| self.real(column, k) >= 0.0 && self.real(column, k).is_finite());
-        let weights = self.bytes.get(weight..weight + 8 * bins).unwrap_or(&[]);
-        header.rng.iter().any(|&word| word != 0)
+        let sound = header.rng.iter().any(|&word| word != 0)
             && header.frozen <= 1
             && known(summary.hold, Hold::ALL.len())
             && known(summary.warning, Warning::ALL.len())
             && known(summary.rule, PivotRule::ALL.len())
-            && summary.clipped as usize <= bins
-            && summary.warning_bins as usize <= bins
+            && summary.clipped as usize <= self.bins
+            && summary.warning_bins as usize <= self.bins
             && summary.warning_first <= summary.warning_last
-            && (summary.warning_last as usize) < bins
-            && summary.smoothing <= 64
-            && self.word(thresholds, 0) == 0
+            && (summary.warning_last as usize) < self.bins
+            && summary.smoothing <= 64;
+        if sound { Ok(header.observations) } else { Err(Error::Corrupt) }
+    }
+
+    #[inline(never)]
+    fn sound_columns(&self, observations: u64) -> bool {
+        let (bins, window) = (self.bins, self.window);
+        let [thresholds, seen, since, ema, error, density, weight, baseline] = self.places.columns;
+        let sane =
+            |column| (0..bins).all(|k| self.real(column, k) >= 0.0 && self.real(column, k).is_finite());
+        let weights = self.bytes.get(weight..weight + 8 * bins).unwrap_or(&[]);
+        self.word(thresholds, 0) == 0
             && self.word(thresholds, bins) == 1 << 32
             && (0..bins).all(|k| self.word(thresholds, k) <= self.word(thresholds, k + 1))
-            && (0..bins).all(|k| self.word(seen, k) <= header.observations)
-            && (0..bins).all(|k| self.word(since, k) <= header.observations)
+            && (0..bins).all(|k| self.word(seen, k) <= observations)
+            && (0..bins).all(|k| self.word(since, k) <= observations)
             && [ema, error, density, baseline].into_iter().all(sane)
             && check_weight(&F64Values::Packed(weights), bins).is_ok()
             && (0..bins).all(|k| self.mark(k).is_some())
@@ -343,6 +367,7 @@ impl<'a> Snapshot<'a> {
 #[inline(never)]
 pub fn state_words_of(snapshot: &[u8]) -> Result<usize, Error> {
     let snapshot = Snapshot::open(snapshot)?;
+    snapshot.check_config()?;
     Ok(state_words(snapshot.bins, snapshot.window as usize))
 }
 
@@ -353,60 +378,50 @@ pub fn state_words_of(snapshot: &[u8]) -> Result<usize, Error> {
 /// As there; nothing is written then.
 // Separate functions, called one after the other, so that their stacks do not add up.
 pub fn load(words: &mut [u64], snapshot: &[u8]) -> Result<(), Error> {
-    let snapshot = Snapshot::open(snapshot)?;
-    snapshot.check()?;
-    let words =
-        words.get_mut(..state_words(snapshot.bins, snapshot.window as usize)).ok_or(Error::TooSmall)?;
-    words.fill(0);
-    snapshot.read_header(fresh_header(words)?)?;
-    fill(words, &snapshot)
+    // By reference: a value would be on the stack twice.
+    match &Snapshot::open(snapshot) {
+        Ok(snapshot) => snapshot.load(words),
+        Err(error) => Err(*error),
+    }
 }
 
-/// Everything after the header.
+/// The tables that the grid and the thresholds determine.
 #[inline(never)]
-fn fill(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
-    let ViewMut {
-        header,
-        columns,
-        guide,
-        bin_table,
-        edges,
-        marks,
-        reach,
-        rings,
-        centres,
-        ema,
-        error,
-        y,
-        density,
-        weight,
-        baseline,
-    } = ViewMut::split(words)?;
+fn fill_tables(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
+    let ViewMut { header, columns, guide, bin_table, edges, centres, .. } = ViewMut::split(words)?;
     // From the header, which has been checked: a configuration would take more stack.
     let RawConfig { bins, sigma_min, sigma_max, .. } = header.config;
     let grid = Grid::between(bins, sigma_min as f32, sigma_max as f32, &[], &[]);
     BinLookup::build(&grid, bin_table, edges);
     grid.store_centres(centres);
-    let [thresholds, _, _, places @ ..] = snapshot.places.columns;
+    let [thresholds, ..] = snapshot.places.columns;
     let last = DrawTable::fill(&grid, columns, guide, |k| snapshot.word(thresholds, k + 1));
     header.last_drawn = last as u64;
+    Ok(())
+}
+
+/// What the bins and their rings hold.
+#[inline(never)]
+fn fill_bins(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
+    let ViewMut { header, marks, reach, rings, ema, error, y, density, weight, baseline, .. } =
+        ViewMut::split(words)?;
+    let [_, _, _, places @ ..] = snapshot.places.columns;
     for (column, slots) in places.into_iter().zip([ema, &mut *error, density, weight, baseline]) {
         for (k, slot) in slots.iter_mut().enumerate() {
             *slot = snapshot.real(column, k);
         }
     }
-    for (k, mark) in marks.iter_mut().enumerate() {
+    for (k, (mark, reach)) in marks.iter_mut().zip(reach).enumerate() {
         *mark = snapshot.mark(k).unwrap_or_default();
-    }
-    for (k, reach) in reach.iter_mut().enumerate() {
         *reach = snapshot.reach(k).unwrap_or_default();
     }
-    log_errors(error, y);
-    smooth_passes(y, header.summary.smoothing);
-    Rate::new(&grid, y);
     for (i, slot) in rings.iter_mut().enumerate() {
         *slot = snapshot.loss(i);
     }
+    log_errors(error, y);
+    smooth_passes(y, header.summary.smoothing);
+    let RawConfig { bins, sigma_min, sigma_max, .. } = header.config;
+    Rate::new(&Grid::between(bins, sigma_min as f32, sigma_max as f32, &[], &[]), y);
     Ok(())
 }
 
