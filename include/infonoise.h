@@ -144,8 +144,8 @@ INFONOISE_ENUM_(infonoise_pivot_rule) {
   INFONOISE_PIVOT_RULE_OFF = 10,  // The gate is switched off.
   // The last accepted pivot, since no rule found one at this refresh.
   INFONOISE_PIVOT_RULE_HELD = 11,
-  // Where a young network has half of its largest gain over the linear denoiser.
-  INFONOISE_PIVOT_RULE_GAIN = 12,
+  // The shoulder of a young network, which the peak of the information grows from.
+  INFONOISE_PIVOT_RULE_SHOULDER = 12,
 };
 
 // The space of the loss that the trainer passes (docs/specification.md#objective).

@@ -6,7 +6,7 @@
 //! where it exceeds what the scale of the data explains.
 
 use crate::config::{Config, Endpoint, Pivot, coded};
-use crate::maths::{at, exp, line, ln, peak, real};
+use crate::maths::{at, line, ln, peak, real};
 use crate::method::grid::Grid;
 use crate::method::rate::{self, Kernel, Rate};
 use core::f64::consts::LN_2;
@@ -56,14 +56,14 @@ pub enum PivotRule {
     Off = 10,
     /// The last accepted pivot, since no rule found one at this refresh.
     Held = 11,
-    /// Where a young network has half of its largest gain over the linear denoiser.
-    Gain = 12,
+    /// The shoulder of a young network, which the peak of the information grows from.
+    Shoulder = 12,
 }
 coded!(PivotRule {
     None = "none", Onset = "onset", OnsetAtTop = "onset_at_top",
     OnsetInteriorPeak = "onset_interior_peak", BelowGrid = "below_grid",
     OnsetLiteral = "onset_literal", Foot = "foot", PowerLaw = "power_law", Knee = "knee",
-    Fixed = "fixed", Off = "off", Held = "held", Gain = "gain",
+    Fixed = "fixed", Off = "off", Held = "held", Shoulder = "shoulder",
 });
 
 /// A pivot and how it was found.
@@ -110,7 +110,7 @@ pub fn find(config: &Config, rate: &Rate, scale: f64, room: &mut [f64], accepted
     let found = match config.pivot {
         Pivot::Auto if discrete => foot(rate, room)
             .or_else(|| power_law(rate, &[1.0]))
-            .or_else(|| gain(rate, room))
+            .or_else(|| shoulder(rate, room))
             .or_else(|| power_law(rate, &[-1.0]))
             .or_else(|| knee(rate, room)),
         Pivot::Paper if discrete => power_law(rate, &[1.0, -1.0]).or_else(|| knee(rate, room)),
@@ -126,9 +126,17 @@ pub fn find(config: &Config, rate: &Rate, scale: f64, room: &mut [f64], accepted
     let weak = found.rule == PivotRule::None || (chain && found.rule == PivotRule::Knee);
     match accepted {
         Some(ln_c) if weak => Found { ln_c, rule: PivotRule::Held, ..found },
+        // From one rule of the chain to another the pivot moves in steps.
+        Some(ln_c) if config.pivot == Pivot::Auto && discrete && ln_c.is_finite() => {
+            let limit = ln(FARTHEST_MOVE);
+            Found { ln_c: found.ln_c.max(ln_c - limit).min(ln_c + limit), ..found }
+        }
         _ => found,
     }
 }
+
+/// The largest factor by which the pivot of discrete data moves in one refresh.
+const FARTHEST_MOVE: f64 = 1.5;
 
 /// ln S, the logarithm of the data's standard deviation per dimension: as configured,
 /// else the root of the largest smoothed error. The rules for discrete data do not use
@@ -306,33 +314,40 @@ fn power_law(rate: &Rate, sides: &[f64]) -> Found {
     Found::NONE
 }
 
-/// The least gain that counts: errors of two thirds of the linear denoiser's.
-const LEAST_GAIN: f64 = 0.4;
+/// How much less steeply q must fall at a shoulder than below it, per nat of ln sigma.
+const LEAST_BEND: f64 = 0.5;
 
-/// Where a young network has half of its largest gain over the linear denoiser, in
-/// logarithms. Its errors at low noise are still those of the identity; they fall
-/// towards low noise first, and a power law that ends there moves down as it learns
-/// (docs/specification.md#gain).
-fn gain(rate: &Rate, gain: &mut [f64]) -> Found {
+/// The shoulder of a young network (docs/specification.md#shoulder). At low noise its
+/// errors are still those of the identity, q = 0, and from there q falls. Where the
+/// information peaks it falls less steeply than below: that shoulder becomes the rise
+/// from the valley to the peak, at whose foot [`foot`] puts the pivot later. The
+/// highest place of the least steep fall, going down.
+fn shoulder(rate: &Rate, q: &mut [f64]) -> Found {
     let grid = rate.grid;
-    smooth_q(rate, grid.bins_in(0.075, 0), gain);
-    let mut variance: f64 = 0.0;
-    for k in 0..grid.bins() {
-        let square = grid.centre(k) * grid.centre(k);
-        variance = variance.max(exp(rate.q(k)) * square);
+    smooth_q(rate, grid.bins_in(0.15, 0), q);
+    let (span, (_, highest)) = (grid.bins_in(0.2, 2), peak(q));
+    let slope = |k: usize| (at(q, k + span) - at(q, k)) / (real(span) * grid.width());
+    let (mut best, mut place, mut below) = (f64::NEG_INFINITY, 0, 0);
+    for k in (0..grid.bins().saturating_sub(span)).rev() {
+        let here = slope(k);
+        if at(q, k) < highest - ln(100.0) {
+            continue;
+        }
+        if here > best {
+            (best, place, below) = (here, k, 0);
+        } else {
+            below = if here < best - LEAST_BEND { below + 1 } else { 0 };
+        }
+        if below >= span {
+            // Between bins: the vertex of the parabola through three slopes.
+            let (left, right) = (slope(place.saturating_sub(1)), slope(place + 1));
+            let bend = left - 2.0 * best + right;
+            let shift = if place > 0 && bend < 0.0 { (left - right) / (2.0 * bend) } else { 0.0 };
+            let middle = real(span) / 2.0 + shift.clamp(-0.5, 0.5);
+            return Found::at(grid.ln_centre(place) + middle * grid.width(), PivotRule::Shoulder);
+        }
     }
-    for (k, gain) in gain.iter_mut().enumerate() {
-        let square = grid.centre(k) * grid.centre(k);
-        *gain = ln(variance / (square + variance)) - *gain;
-    }
-    let (best, largest) = peak(gain);
-    if !(largest >= LEAST_GAIN) {
-        return Found::NONE;
-    }
-    match (best..grid.bins().saturating_sub(1)).find(|&k| at(gain, k + 1) < largest / 2.0) {
-        Some(k) => Found::at(crossing(grid, gain, k, largest / 2.0), PivotRule::Gain),
-        None => Found::NONE,
-    }
+    Found::NONE
 }
 
 /// The bin farthest below the chord from bin 0 to the peak of the information
