@@ -8,7 +8,7 @@
 use crate::config::{Config, Endpoint, Pivot, coded};
 use crate::maths::{at, line, ln, peak, real};
 use crate::method::grid::Grid;
-use crate::method::rate::{self, Kernel, Rate};
+use crate::method::rate::{self, Kernel, Rate, noise};
 use core::f64::consts::LN_2;
 
 #[test]
@@ -314,7 +314,8 @@ fn power_law(rate: &Rate, sides: &[f64]) -> Found {
     Found::NONE
 }
 
-/// How much less steeply q must fall at a shoulder than below it, per nat of ln sigma.
+/// How much less steeply q must fall at a shoulder than below it, per nat of ln sigma,
+/// apart from two standard errors.
 const LEAST_BEND: f64 = 0.5;
 
 /// The shoulder of a young network (docs/specification.md#shoulder). At low noise its
@@ -324,11 +325,19 @@ const LEAST_BEND: f64 = 0.5;
 /// highest place of the least steep fall, going down.
 fn shoulder(rate: &Rate, q: &mut [f64]) -> Found {
     let grid = rate.grid;
-    smooth_q(rate, grid.bins_in(0.15, 0), q);
-    let (span, (_, highest)) = (grid.bins_in(0.2, 2), peak(q));
-    let slope = |k: usize| (at(q, k + span) - at(q, k)) / (real(span) * grid.width());
+    let (half, span) = (grid.bins_in(0.15, 0), grid.bins_in(0.2, 2));
+    smooth_q(rate, half, q);
+    let (length, (_, highest)) = (real(span) * grid.width(), peak(q));
+    let slope = |k: usize| (at(q, k + span) - at(q, k)) / length;
+    // Squares are compared: a root is a kilobyte of code.
+    let square_error = 4.0 * noise(rate.y) / (length * length);
+    let is_below = |here: f64, best: f64| {
+        let bend = best - here - LEAST_BEND;
+        bend > 0.0 && bend * bend > square_error
+    };
     let (mut best, mut place, mut below) = (f64::NEG_INFINITY, 0, 0);
-    for k in (0..grid.bins().saturating_sub(span)).rev() {
+    // From where the kernel is whole on.
+    for k in (0..grid.bins().saturating_sub(span + half)).rev() {
         let here = slope(k);
         if at(q, k) < highest - ln(100.0) {
             continue;
@@ -336,7 +345,7 @@ fn shoulder(rate: &Rate, q: &mut [f64]) -> Found {
         if here > best {
             (best, place, below) = (here, k, 0);
         } else {
-            below = if here < best - LEAST_BEND { below + 1 } else { 0 };
+            below = if is_below(here, best) { below + 1 } else { 0 };
         }
         if below >= span {
             // Between bins: the vertex of the parabola through three slopes.

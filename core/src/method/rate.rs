@@ -115,6 +115,18 @@ pub fn ln_scale(grid: &Grid, ln_error: &[f64]) -> f64 {
     largest / 2.0
 }
 
+/// The variance of independent noise on `values` of a smooth curve: a sixth of the mean
+/// square of their second differences.
+pub fn noise(values: &[f64]) -> f64 {
+    let inner = values.len().saturating_sub(2);
+    let mut squares = 0.0;
+    for k in 1..=inner {
+        let bend = at(values, k - 1) - 2.0 * at(values, k) + at(values, k + 1);
+        squares += bend * bend;
+    }
+    squares / (6.0 * real(inner.max(1)))
+}
+
 /// The rate of a loss profile, in logarithms.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate<'a> {

@@ -7,6 +7,7 @@ use crate::config::{Config, coded};
 use crate::maths::{at, line, real, sum};
 use crate::method::grid::Grid;
 use crate::method::guard::Band;
+use crate::method::rate::noise;
 
 #[test]
 fn example() {
@@ -175,16 +176,9 @@ fn grows_again(grid: &Grid, ln_error: &[f64]) -> bool {
     if !(plain > RISE) {
         return false;
     }
-    // The noise of neighbouring bins, from second differences: their variance is six times its.
-    let mut squares = 0.0;
-    for k in 1..bins.saturating_sub(1) {
-        let bend = at(ln_error, k - 1) - 2.0 * at(ln_error, k) + at(ln_error, k + 1);
-        squares += bend * bend;
-    }
-    let noise = squares / (6.0 * real(bins.saturating_sub(2).max(1)));
     // The sum of squared distances of n evenly spaced points from their mean.
     let spread = width * width * real(n) * (real(n) * real(n) - 1.0) / 12.0;
-    let square_error = noise / spread;
+    let square_error = noise(ln_error) / spread;
     // Squares are compared: a root is a kilobyte of code.
     let above = |x: f64| plain > x && (plain - x) * (plain - x) > ERRORS * ERRORS * square_error;
     above(RISE) && (0..first).any(|j| above(slope(j) + RISE))

@@ -24,19 +24,19 @@ inline namespace INFONOISE_MODE_ {
 ///
 ///     auto config = infonoise::Config::edm(0.5)
 ///                       .sigma_min(0.01).sigma_max(50)
-///                       .warmup_steps(300).refresh_every(50);
+///                       .refresh_every(50);
 ///     config.check();                        // names the field, its value, the bound, the remedy
 ///     infonoise::Scheduler scheduler(config, 42);
 ///     std::cout << config << '\n';           // bins=64 window=256 objective=edm ...
 ///
 /// Every field is a getter `bins()` and a setter `bins(64)`. Grid: `bins` (8 to 256),
 /// `window` (losses kept per bin, 8 to 4096), `sigma_min`, `sigma_max`. Errors:
-/// `objective` (INFONOISE_OBJECTIVE_X0, _EDM, _EPSILON, _VELOCITY, _V), `sigma_data`
-/// (required by edm, 0 = estimate), `reduction_dim` (0 for means over dimensions, d for
+/// `objective` (INFONOISE_OBJECTIVE_X0, _EDM, _EPSILON, _VELOCITY, _V, _SCORE), `sigma_data`
+/// (the data's deviation per dimension; required by edm, 0 = unknown), `reduction_dim` (0 for means over dimensions, d for
 /// sums over d), `emphasis`. Gate: `endpoint`, `pivot`, `pivot_value`,
 /// `onset_threshold`, `gate_exponent`. Safety: `ceiling`, `guard`, `smoothing`,
-/// `coverage`. Timing, in optimizer steps: `warmup_steps`, `refresh_every`, and
-/// `min_count`, `ema_rate`. Draws: `baseline`, `baseline_mean`, `baseline_std`, `draw`.
+/// `coverage`. Timing, in optimizer steps: `warmup_steps`, `refresh_every`,
+/// `refresh_growth`, and `min_count`, `fresh_means`, `ema_rate`. Draws: `baseline`, `baseline_mean`, `baseline_std`, `draw`.
 /// infonoise.h has the constants and what each means.
 class Config {
  public:

@@ -48,7 +48,7 @@ class Line {
 ///     std::cout << report << '\n';
 ///     // steps=600 phase=adapting observations=153600 rejected=0 refreshes=2 held=0
 ///     // pivot=0.499 pivot_rule=onset q05=0.0312 q50=0.52 q95=9.1 peak_sigma=0.5 ...
-///     if (report.warning != INFONOISE_WARNING_NONE) std::cerr << report.warning_name() << '\n';
+///     if (report.warning != INFONOISE_WARNING_NONE) std::cerr << report.warning_remedy() << '\n';
 ///     if (report.held > 0) std::cerr << report.hold_remedy() << '\n';
 ///
 /// docs/choosing.md explains every field.
@@ -57,13 +57,14 @@ struct Report : infonoise_report {
 
   const char* phase_name() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_PHASE, phase); }
   const char* warning_name() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_WARNING, warning); }
+  const char* warning_remedy() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_WARNING_REMEDY, warning); }
   const char* hold_name() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_HOLD, hold_reason); }
   const char* hold_remedy() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_HOLD_REMEDY, hold_reason); }
   const char* pivot_rule_name() const noexcept { return infonoise_name(INFONOISE_NAME_KIND_PIVOT_RULE, pivot_rule); }
 };
 
 /// The fields that are useful in a log, as name=value. Problems come last: the poorest
-/// bin while a refresh waits, the reason of a hold, the warning.
+/// bin while a refresh waits, the reason of a hold, the warning and its bins.
 inline std::ostream& operator<<(std::ostream& out, const Report& report) {
   detail::Line line;
   line.put("steps", report.steps).put("phase", report.phase_name()).put("observations", report.observations);
@@ -73,8 +74,10 @@ inline std::ostream& operator<<(std::ostream& out, const Report& report) {
   line.put("cdf_change", report.cdf_change).put("information_nats", report.information_nats);
   if (report.phase == INFONOISE_PHASE_WAITING)
     line.put("poorest_bin", report.poorest_bin).put("poorest_count", report.poorest_count);
+  if (report.unreachable_bins > 0) line.put("unreachable_bins", report.unreachable_bins);
   if (report.hold_reason != INFONOISE_HOLD_NONE) line.put("hold_reason", report.hold_name());
   if (report.warning != INFONOISE_WARNING_NONE) line.put("warning", report.warning_name());
+  if (report.warning_bins > 0) line.put("warning_low", report.warning_low).put("warning_high", report.warning_high);
   return out << line;
 }
 
