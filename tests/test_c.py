@@ -88,7 +88,7 @@ def test_a_recorded_run_replays(compile_c, tmp_path, flags):
     replayed = run("replay", log)
     assert replayed.returncode == 1 and "a checksum does not match" in replayed.stdout
     log.write_bytes(whole[:8] + b"\x07\0\0\0" + whole[12:])
-    assert "journal version of the library: replay it with that one (version 7)" in run("replay", log).stdout
+    assert "journal version of the library, whose rules differ: replay it with that one (version 7)" in run("replay", log).stdout
 
 
 @pytest.mark.parametrize("standard", ["c++17", "c++20"])

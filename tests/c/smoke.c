@@ -279,15 +279,15 @@ static void gives_the_masses_of_schedules(void) {
 
 /* Every kind has names from 0 on, and "unknown" after the last of them. */
 static void names(void) {
-  static const char *const last[] = {"frozen", "looks_discrete", "degenerate_narrow", NULL, "held", "v", "samples",
-                                     "discrete", "off", "table", "stratified", "paper", "c_noise", "table"};
+  static const char *const last[] = {"frozen", "band_at_high_end", "degenerate_narrow", NULL, "shoulder", "score", "samples",
+                                     "discrete", "off", "table", "stratified", "paper", "c_noise", "table", NULL};
   for (uint32_t kind = 0; kind < sizeof last / sizeof *last; ++kind) {
     uint32_t codes = 0;
     while (strcmp(infonoise_name(kind, codes), "unknown")) ++codes;
     CHECK(codes > 1 && codes < 20);
     CHECK(!last[kind] || strcmp(infonoise_name(kind, codes - 1), last[kind]) == 0);
   }
-  CHECK(strcmp(infonoise_name(14, 0), "unknown") == 0 && strcmp(infonoise_name(UINT32_MAX, 0), "unknown") == 0);
+  CHECK(strcmp(infonoise_name(15, 0), "unknown") == 0 && strcmp(infonoise_name(UINT32_MAX, 0), "unknown") == 0);
   CHECK(strcmp(infonoise_name(INFONOISE_NAME_KIND_HOLD, INFONOISE_HOLD_NO_PIVOT), "no_pivot") == 0);
   CHECK(strcmp(infonoise_name(INFONOISE_NAME_KIND_HOLD_REMEDY, INFONOISE_HOLD_NO_PIVOT), "no_pivot") != 0);
 }

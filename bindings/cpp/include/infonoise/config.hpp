@@ -102,6 +102,15 @@ class Config {
     return Result<void>();
   }
 
+  /// The same with the numbers of the grid's ends where they follow sigma_data (0); as it
+  /// is, where it cannot be used.
+  Config resolved() const {
+    Config made = *this;
+    float ends[2];
+    if (infonoise_grid_ends(&raw_, ends) == INFONOISE_OK) made.sigma_min(ends[0]).sigma_max(ends[1]);
+    return made;
+  }
+
   /// The C ABI's struct.
   const infonoise_config& raw() const noexcept { return raw_; }
 
@@ -148,8 +157,9 @@ T printed(T value) {
 }
 }  // namespace detail
 
-/// Every field as name=value, in one line.
-inline std::ostream& operator<<(std::ostream& out, const Config& config) {
+/// Every field as name=value, in one line; the grid's ends as the numbers that are used.
+inline std::ostream& operator<<(std::ostream& out, const Config& given) {
+  const Config config = given.resolved();
   detail::Line line;
 #define INFONOISE_PRINT_(type, name) line.put(#name, detail::printed(config.name()));
   INFONOISE_CONFIG_FIELDS_(INFONOISE_PRINT_)
