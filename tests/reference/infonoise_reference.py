@@ -227,16 +227,21 @@ def power_law(grid, y, above=True, below=True):
             return ("power_law", grid.ln_s[n - 1]) if math.sqrt((off[:n] ** 2).mean()) <= 0.7 else NONE
     return NONE
 
-def shoulder(grid, q):
+def noise_variance(values):
+    """Of independent noise on a smooth curve, from its second differences."""
+    return ((values[:-2] - 2 * values[1:-1] + values[2:]) ** 2).mean() / 6
+
+def shoulder(grid, q, y):
     """A young network: the flattest part of q between two falls towards high noise, where its peak will grow.
     d_k is the slope over the J bins above k, 0 standing for q past the end of the grid."""
     K, J, q = grid.bins, grid.decades(0.2, 2), triangle(q, grid.decades(0.15, 0))
     d = lambda k: float((q[k + J] if k + J < K else 0.0) - q[k]) / (J * grid.h)
+    least = 0.5 + 2 * math.sqrt(noise_variance(y)) / (J * grid.h)
     best, place, run = -math.inf, None, 0
-    for k in range(K - 1 - J, -1, -1):
+    for k in range(K - 1 - J - grid.decades(0.15, 0), -1, -1):
         if q[k] < q.max() - math.log(100): continue
         if d(k) > best: best, place, run = d(k), k, 0
-        else: run = run + 1 if d(k) < best - 0.5 else 0
+        else: run = run + 1 if d(k) < best - least else 0
         if run >= J:
             left, right = d(max(place - 1, 0)), d(place + 1)
             bend = left - 2 * best + right
@@ -259,7 +264,7 @@ def find_pivot(config, grid, ln_m, y, q, accepted):
              "paper": ["power_law", "knee"] if discrete else ["onset_literal"]}.get(config.pivot, [config.pivot])
     rules = {"onset": lambda: onset(config, grid, ln_m, y), "onset_literal": lambda: onset_literal(config, grid, y),
              "foot": lambda: foot(grid, q), "power_law": lambda: power_law(grid, y),
-             "power_law_above": lambda: power_law(grid, y, below=False), "shoulder": lambda: shoulder(grid, q),
+             "power_law_above": lambda: power_law(grid, y, below=False), "shoulder": lambda: shoulder(grid, q, y),
              "power_law_below": lambda: power_law(grid, y, above=False), "knee": lambda: knee(grid, q),
              "fixed": lambda: ("fixed", math.log(config.pivot_value)), "off": lambda: ("off", OPEN)}
     for name in chain:
@@ -377,9 +382,8 @@ def grow_again(grid, l, top):
     K = grid.bins
     n = min(max(top, grid.decades(0.5, 0)), K // 2)
     slope = [line(grid.ln_s[j:j + n], l[j:j + n])[0] for j in range(K - n + 1)]
-    noise = ((l[:-2] - 2 * l[1:-1] + l[2:]) ** 2).mean() / 6
     x = grid.ln_s[K - n:]
-    steepest = slope[-1] - 2 * math.sqrt(noise / ((x - x.mean()) ** 2).sum())
+    steepest = slope[-1] - 2 * math.sqrt(noise_variance(l) / ((x - x.mean()) ** 2).sum())
     return steepest > 0.5 and steepest > 0.5 + min(slope[:-1])
 
 def loss_floor(config, grid, out):

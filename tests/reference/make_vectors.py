@@ -75,10 +75,12 @@ def young(depth, variance, low=0.1, dip=0.5, high=2.0):
         between = np.interp(x, knots, [0, -depth, -math.log1p(high**2 / variance)])
         return s**2 * np.exp(np.where(s < high, between, -np.log1p(s * s / variance)))
     return mmse
-def risen(s):
-    """q is flat, falls from .05 to .5, is flat and rises from 20 on."""
-    x = np.log(s)
-    return s**2 * np.exp(np.interp(x, np.log([0.05, 0.5]), [0, -0.9]) + 0.6 * np.maximum(0, x - math.log(20))**2)
+def measured(s):
+    """ln q of a network on DNA, as measured after 200 steps: it hardly falls from .6 to 1.2."""
+    at = [0.06, 0.083, 0.116, 0.161, 0.224, 0.312, 0.435, 0.605, 0.843, 1.173, 1.634, 2.276, 3.169, 4.413]
+    q = [0, 0, 0, -0.1, -0.3, -0.5, -0.9, -1.2, -1.2, -1.3, -1.7, -2.1, -2.7, -3.3]
+    return s**2 * np.exp(np.interp(np.log(s), np.log(at), q) - 2 * np.log(np.maximum(1, s / at[-1])))
+def levels_off(height): return lambda s: gauss(s) + height * s * s     # q falls to the height and stays there
 def mixture(s): return 0.7 * profiles.gaussian(s, 1.0) + 0.3 * profiles.two_point(s, 0.3)
 def noisy(mmse, seed, spread=0.3): return lambda s: Noise(seed).on(mmse(s), spread)
 
@@ -104,7 +106,7 @@ def cases():
         row("two scales", dict(bins=48), profiles.two_scales, "foot", preset="discrete"),
         row("gaussian", {}, gauss, "onset"),
         row("gaussian, 48 bins from .0005", dict(bins=48, sigma_min=0.0005, coverage=0.0), gauss, "onset"),
-        row("gaussian, noisy, smoothed three times", dict(mid, smoothing=3), noisy(gauss, 12), "onset"),
+        row("gaussian, noisy, smoothed three times", dict(small, smoothing=3), noisy(gauss, 12), "onset"),
         row("gaussian, 16 bins, other threshold, exponent, coverage",
             dict(small, onset_threshold=0.01, gate_exponent=2.0, coverage=0.1), gauss, "onset"),
         row("gaussian, sigma_data given", dict(small, sigma_data=0.8), gauss, "onset"),
@@ -121,7 +123,7 @@ def cases():
         row("v, sums over 192 dimensions", dict(small, objective="v", reduction_dim=192), mixture, "onset"),
         row("onset, literal", dict(small, pivot="onset_literal"), gauss, "onset_literal"),
         row("paper, continuous", small, gauss, "onset_literal", preset="paper"),
-        row("paper, discrete", dict(mid, **discrete), tail, "power_law", preset="paper"),
+        row("paper, discrete", dict(small, **discrete), tail, "power_law", preset="paper"),
         row("paper, two-point called continuous", small, two, "onset_literal", preset="paper"),
         row("onset, two-point called continuous", dict(sigma_min=0.1, bins=32), two, "onset_interior_peak"),
         row("onset at the top", dict(small, sigma_max=0.25, guard=False), gauss, "onset_at_top"),
@@ -135,15 +137,18 @@ def cases():
         row("power law in the chain, above its line", dict(small, **discrete), kink, "power_law"),
         row("power law in the chain, below its line; no shoulder", dict(small, **discrete), gauss, "power_law"),
         row("power law alone, below its line in a young network", dict(small, **discrete, pivot="power_law"), young(1.5, 1.0), "power_law"),
-        row("shoulder, young network", dict(small, **discrete), young(1.8, 1.0), "shoulder"),
+        row("shoulder, young network", dict(mid, **discrete), young(1.8, 1.0), "shoulder"),
+        row("shoulder, as measured on DNA", dict(bins=40, sigma_min=0.02, sigma_max=20.0, **discrete), measured, "shoulder"),
         row("shoulder, letters, noisy", dict(small, **discrete, emphasis="samples"), noisy(young(2.5, 0.75, 0.05, 0.4, 2.5), 23, 0.1), "shoulder"),
         row("shoulder, two moves up from a power law", dict(small, **discrete),
             [(lambda s: profiles.gaussian(s, 0.2), 1), (young(2.2, 1.0), 8), (young(2.2, 1.0), 8)], "shoulder"),
-        row("shoulder, the bins above it too low to count", dict(small, **discrete, guard=False), lambda s: gauss(s) + 0.005 * s * s, "shoulder"),
-        row("shoulder in the highest bins", dict(small, **discrete), risen, "shoulder"),
+        row("shoulder, the bins above it too low to count", dict(small, **discrete, sigma_min=0.02), levels_off(0.005), "shoulder"),
+        row("shoulder in the highest bins where the kernel is whole", dict(small, **discrete, guard=False), levels_off(0.012), "shoulder"),
+        row("no shoulder: the fall is too small for how q bends", dict(small, **discrete, guard=False), levels_off(0.005), "power_law"),
+        row("no shoulder: flat only where the kernel is cut", dict(small, **discrete, sigma_min=0.02, sigma_max=6.0), levels_off(0.05), "power_law"),
         row("foot, no peak", dict(small, **discrete, pivot="foot"), gauss, "none", "no_pivot"),
         row("knee alone", dict(small, **discrete, pivot="knee"), tail, "knee"),
-        row("knee at the end of the chain", dict(mid, **discrete), bowl, "knee"),
+        row("knee at the end of the chain", dict(small, **discrete), bowl, "knee"),
         row("knee, no dip", dict(small, **discrete, pivot="knee"), lambda s: 0.1 * s**2.3 / 80**0.3, "knee"),
         row("knee, peak at the end", dict(small, **discrete, pivot="knee"), gauss, "none", "no_pivot"),
         row("held pivot instead of a knee", dict(small, **discrete), [(two, 1), (bowl, 8)], "held"),

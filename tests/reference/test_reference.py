@@ -397,6 +397,16 @@ def test_the_pivot_of_a_young_network(name):
     assert late.max() < math.log(1.5)                                     # from the shoulder to the foot at its first
 
 
+@pytest.mark.parametrize("changes", [{}, dict(bins=128), dict(bins=40, sigma_min=0.02, sigma_max=20.0)])
+def test_the_pivot_of_a_measured_young_network(changes):
+    out = profile(ref.preset("discrete", **changes), make_vectors.measured)
+    print(f"\n{out.rule} c = {out.c:.4f}")
+    assert out.rule == "shoulder" and out.c == pytest.approx(0.78, rel=0.02)
+
+
+def shoulder(grid, q): return ref.shoulder(grid, q, q - grid.ln_s)
+
+
 def ever_steeper(rng, grid):
     """q that falls ever more steeply towards high noise, by at most a factor of sigma^2."""
     slope = -np.sort(rng.uniform(0, 2, grid.bins))
@@ -413,21 +423,58 @@ def test_a_monotone_profile_has_no_shoulder(bins):
         spectrum = lambda s: np.mean([profiles.gaussian(s, math.exp(x)) for x in np.linspace(-3, 1, 30)], axis=0)
         for mmse in (profiles.gaussian, lambda s: profiles.gaussian(s, 3.0), spectrum):
             out = profile(config, mmse)
-            assert ref.shoulder(grid, out.q) == ref.NONE
+            assert ref.shoulder(grid, out.q, out.y) == ref.NONE
             if high == 80: assert out.rule == "power_law"
-        for _ in range(100): assert ref.shoulder(grid, ever_steeper(rng, grid)) == ref.NONE
-        assert ref.shoulder(grid, np.zeros(bins)) == ref.NONE
+        for _ in range(100): assert shoulder(grid, ever_steeper(rng, grid)) == ref.NONE
+        assert shoulder(grid, np.zeros(bins)) == ref.NONE
     bowl = np.log(make_vectors.bowl(grid.s)) - 2 * grid.ln_s             # q rises: its slope falls too slowly to the low end
-    assert ref.shoulder(grid, bowl) == ref.NONE
+    assert shoulder(grid, bowl) == ref.NONE
     narrow = ref.Grid(ref.Config(bins=8, sigma_min=1.0, sigma_max=1.01))     # fewer bins than the slope needs
-    assert ref.shoulder(narrow, np.zeros(8)) == ref.NONE
+    assert shoulder(narrow, np.zeros(8)) == ref.NONE
 
 
-def test_noise_hardly_makes_a_shoulder():
+@pytest.mark.parametrize("spread", [0.03, 0.1, 0.2])
+def test_noise_hardly_makes_a_shoulder(spread):
     config, rng = ref.preset("discrete"), np.random.default_rng(2)
-    rules = [profile(config, lambda s: profiles.gaussian(s) * np.exp(0.03 * rng.standard_normal(64))).rule for _ in range(100)]
-    print(f"\n{rules.count('shoulder')} shoulders of 100")
-    assert rules.count("shoulder") <= 2
+    noisy = lambda s: profiles.gaussian(s) * np.exp(spread * rng.standard_normal(64))
+    rules = [profile(config, noisy).rule for _ in range(200)]
+    print(f"\n{rules.count('shoulder')} shoulders of 200")
+    assert rules.count("shoulder") <= 6
+
+
+def test_a_shoulder_needs_a_larger_fall_under_noise():
+    """The same q; what the second differences of y say of its noise decides."""
+    grid = ref.Grid(ref.Config())
+    q = np.log(make_vectors.measured(grid.s)) - 2 * grid.ln_s
+    smooth = q - grid.ln_s
+    width = grid.decades(0.2, 2) * grid.h
+    for spread in (0.05, 0.1, 0.2, 0.4):                                  # +- spread in turn: differences of 4 spread
+        rough = np.where(np.arange(64) % 2, spread, -spread)
+        assert ref.noise_variance(rough) == pytest.approx(16 / 6 * spread**2)
+    assert ref.noise_variance(grid.ln_s) < 1e-20
+    rng = np.random.default_rng(4)
+    assert np.mean([ref.noise_variance(0.2 * rng.standard_normal(64)) for _ in range(500)]) == pytest.approx(0.04, rel=0.05)
+    found = [ref.shoulder(grid, q, smooth + np.where(np.arange(64) % 2, x, -x))[0] for x in np.linspace(0, 0.4, 41)]
+    n = found.count("shoulder")
+    least = 0.5 + 2 * math.sqrt(16 / 6) * 0.01 * n / width
+    print(f"\nfound up to a fall of {least:.2f}")
+    assert found == ["shoulder"] * n + ["none"] * (41 - n) and 0 < n < 41
+
+
+def test_a_shoulder_is_sought_where_the_kernel_is_whole():
+    """q falls from 3 on and is flat in the `flat` highest bins: a window counts if the kernel is whole at both its ends."""
+    grid = ref.Grid(ref.Config())
+    J, H = grid.decades(0.2, 2), grid.decades(0.15, 0)
+    highest = grid.ln_s[63 - J - H] + (J / 2 + 0.5) * grid.h                # c in the highest such window, shifted
+    found = []
+    for flat in range(1, 12):
+        x = np.minimum(grid.ln_s, grid.ln_s[63 - flat])
+        found.append(shoulder(grid, -1.5 * np.maximum(0, x - math.log(3))))
+    rules = [rule for rule, _ in found]
+    n = rules.count("none")
+    print(f"\nfrom {n + 1} flat bins on; kernel {H}, slope {J}; c " + " ".join(f"{math.exp(ln_c):.2f}" for rule, ln_c in found[n:]))
+    assert n >= H and rules == ["none"] * n + ["shoulder"] * (11 - n) and n < 11
+    assert all(ln_c <= highest + 1e-12 for _, ln_c in found[n:])
 
 
 def test_the_parts_of_a_shoulder():
@@ -439,14 +486,15 @@ def test_the_parts_of_a_shoulder():
         return np.interp(grid.ln_s, knots, np.cumsum(steps))
     for lo, hi in ((0.02, 0.06), (0.025, 0.06), (0.03, 0.1)):
         for slope in (-0.2, 0.0, 0.5):
-            rule, ln_c = ref.shoulder(grid, q(lo, None, hi, slope))
+            rule, ln_c = shoulder(grid, q(lo, None, hi, slope))
             assert rule == "shoulder" and ln_c == pytest.approx(math.log(lo * hi) / 2, abs=grid.h)
-        assert ref.shoulder(grid, q(lo, None, hi, -0.5)) == ref.NONE         # it recovers by less than 1/2
+        assert shoulder(grid, q(lo, None, hi, -0.5)) == ref.NONE         # it recovers by less than 1/2
     # Bins that are a factor 100 below the largest q do not count, whatever their slope.
     deep = q(0.02, None, 0.06, 0.0)
     lifted = np.where(grid.s > 20, deep + 4 * np.log(grid.s / 20), deep)
     assert deep[grid.s < 20].min() < deep.max() - 2 * math.log(100) and lifted.max() == deep.max()
-    assert ref.shoulder(grid, lifted) == ref.shoulder(grid, deep)
+    # (The fall that counts depends on all of y, so both are given the same one.)
+    assert ref.shoulder(grid, lifted, deep - grid.ln_s) == shoulder(grid, deep) != ref.NONE
 
 
 def test_a_pivot_moves_by_at_most_half_a_refresh():
