@@ -227,16 +227,26 @@ def power_law(grid, y, above=True, below=True):
             return ("power_law", grid.ln_s[n - 1]) if math.sqrt((off[:n] ** 2).mean()) <= 0.7 else NONE
     return NONE
 
-def gain(grid, q):
-    """A young network has learned where it is better than the linear denoiser: from half of the most it gains, up."""
-    square = grid.s * grid.s
-    V = (np.exp(q) * square).max()                       # the variance of the data, as far as the errors show it
-    g = np.log(V / (square + V)) - triangle(q, grid.decades(0.075, 0))
-    k = int(np.argmax(g))
-    half = g[k] / 2
-    if g[k] < 0.4: return NONE
-    for k in range(k, grid.bins - 1):
-        if g[k + 1] < half: return "gain", crossing(grid, g, k, half)
+def noise_variance(values):
+    """Of independent noise on a smooth curve, from its second differences."""
+    return ((values[:-2] - 2 * values[1:-1] + values[2:]) ** 2).mean() / 6
+
+def shoulder(grid, q, y):
+    """A young network: the flattest part of q between two falls towards high noise, where its peak will grow.
+    d_k is the slope over the J bins above k, 0 standing for q past the end of the grid."""
+    K, J, q = grid.bins, grid.decades(0.2, 2), triangle(q, grid.decades(0.15, 0))
+    d = lambda k: float((q[k + J] if k + J < K else 0.0) - q[k]) / (J * grid.h)
+    least = 0.5 + 2 * math.sqrt(noise_variance(y)) / (J * grid.h)
+    best, place, run = -math.inf, None, 0
+    for k in range(K - 1 - J - grid.decades(0.15, 0), -1, -1):
+        if q[k] < q.max() - math.log(100): continue
+        if d(k) > best: best, place, run = d(k), k, 0
+        else: run = run + 1 if d(k) < best - least else 0
+        if run >= J:
+            left, right = d(max(place - 1, 0)), d(place + 1)
+            bend = left - 2 * best + right
+            shift = min(max((left - right) / (2 * bend), -0.5), 0.5) if place > 0 and bend < 0 else 0.0
+            return "shoulder", grid.ln_s[place] + (J / 2 + shift) * grid.h
     return NONE
 
 def knee(grid, q):
@@ -250,11 +260,11 @@ def knee(grid, q):
 def find_pivot(config, grid, ln_m, y, q, accepted):
     """(rule, ln c, looks discrete). `accepted` is ln c of the last accepted refresh, if any."""
     discrete = config.endpoint == "discrete"
-    chain = {"auto": ["foot", "power_law_above", "gain", "power_law_below", "knee"] if discrete else ["onset"],
+    chain = {"auto": ["foot", "power_law_above", "shoulder", "power_law_below", "knee"] if discrete else ["onset"],
              "paper": ["power_law", "knee"] if discrete else ["onset_literal"]}.get(config.pivot, [config.pivot])
     rules = {"onset": lambda: onset(config, grid, ln_m, y), "onset_literal": lambda: onset_literal(config, grid, y),
              "foot": lambda: foot(grid, q), "power_law": lambda: power_law(grid, y),
-             "power_law_above": lambda: power_law(grid, y, below=False), "gain": lambda: gain(grid, q),
+             "power_law_above": lambda: power_law(grid, y, below=False), "shoulder": lambda: shoulder(grid, q, y),
              "power_law_below": lambda: power_law(grid, y, above=False), "knee": lambda: knee(grid, q),
              "fixed": lambda: ("fixed", math.log(config.pivot_value)), "off": lambda: ("off", OPEN)}
     for name in chain:
@@ -262,6 +272,9 @@ def find_pivot(config, grid, ln_m, y, q, accepted):
         if rule != "none": break
     weak = rule == "none" or (rule == "knee" and len(chain) > 1)
     if weak and accepted is not None: rule, ln_c = "held", accepted
+    elif config.pivot == "auto" and discrete and accepted is not None and math.isfinite(accepted):
+        most = math.log(1.5)                             # c does not leap from rule to rule
+        ln_c = ln_c if ln_c is None else min(max(ln_c, accepted - most), accepted + most)
     return rule, ln_c, any(interior)
 
 # ------------------------------------------------------------------ one refresh
@@ -369,9 +382,8 @@ def grow_again(grid, l, top):
     K = grid.bins
     n = min(max(top, grid.decades(0.5, 0)), K // 2)
     slope = [line(grid.ln_s[j:j + n], l[j:j + n])[0] for j in range(K - n + 1)]
-    noise = ((l[:-2] - 2 * l[1:-1] + l[2:]) ** 2).mean() / 6
     x = grid.ln_s[K - n:]
-    steepest = slope[-1] - 2 * math.sqrt(noise / ((x - x.mean()) ** 2).sum())
+    steepest = slope[-1] - 2 * math.sqrt(noise_variance(l) / ((x - x.mean()) ** 2).sum())
     return steepest > 0.5 and steepest > 0.5 + min(slope[:-1])
 
 def loss_floor(config, grid, out):
