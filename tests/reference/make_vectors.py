@@ -349,7 +349,7 @@ def timesteps(s, step):
 def runs():
     continuous = ref.preset("paper", bins=16, window=8, min_count=2, warmup_steps=3, refresh_every=2, pivot="auto", ceiling=True,
                             guard=True, coverage=0.05)
-    epsilon = ref.Config(bins=16, window=5, min_count=3, warmup_steps=4, refresh_every=3, objective="epsilon", emphasis="samples",
+    epsilon = ref.Config(bins=16, window=8, min_count=3, warmup_steps=4, refresh_every=3, objective="epsilon", emphasis="samples",
                          endpoint="discrete", sigma_min=0.05, sigma_max=20.0, draw="stratified", coverage=0.4, smoothing=1,
                          baseline="lognormal", baseline_mean=-0.5, baseline_std=1.2, reduction_dim=4)
     velocity = ref.Config(bins=16, window=8, min_count=2, refresh_every=3, refresh_growth=3, objective="velocity", ceiling=False,
