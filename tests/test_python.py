@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import math
 import pickle
+from pathlib import Path
 
 import infonoise
 import numpy as np
@@ -466,3 +467,12 @@ def test_misuse(call, error, words):
     with pytest.raises(error, match=words):
         call(scheduler)
     assert scheduler.digest() == before
+
+
+def test_files_of_version_1_are_refused_by_their_version():
+    """Their rules differ, so neither can go on: the files were written before the method's first steps changed."""
+    folder = Path(__file__).resolve().parent / "vectors/version-1"
+    with pytest.raises(ValueError, match=r"whose rules differ: load it with that one.*\(version 1\)"):
+        infonoise.Scheduler.load((folder / "schedule.snapshot").read_bytes())
+    with pytest.raises(ValueError, match=r"whose rules differ: replay it with that one.*\(version 1\)"):
+        infonoise.replay(folder / "run.journal")
