@@ -16,11 +16,11 @@ VECTORS = Path(__file__).resolve().parent / "vectors"
 PROFILES, DRAWS, RUNS = (json.loads((VECTORS / f"{name}.json").read_text()) for name in ("profiles", "draws", "run"))
 
 CODES = ["bins", "window", "objective", "reduction_dim", "emphasis", "endpoint", "pivot", "ceiling", "guard"]
-CODES += ["smoothing", "baseline", "min_count", "draw", "warmup_steps", "refresh_every"]
+CODES += ["smoothing", "baseline", "min_count", "draw", "refresh_growth", "fresh_means", "warmup_steps", "refresh_every"]
 REALS = ["sigma_min", "sigma_max", "sigma_data", "pivot_value", "onset_threshold", "gate_exponent", "coverage"]
 REALS += ["baseline_mean", "baseline_std", "ema_rate"]
 NAMES = {
-    "objective": ["x0", "edm", "epsilon", "velocity", "v"],
+    "objective": ["x0", "edm", "epsilon", "velocity", "v", "score"],
     "emphasis": ["target", "samples"],
     "endpoint": ["continuous", "discrete"],
     "pivot": ["auto", "paper", "onset", "onset_literal", "foot", "power_law", "knee", "fixed", "off"],
@@ -28,8 +28,9 @@ NAMES = {
     "draw": ["independent", "stratified"],
 }
 REPORT = ["phase", "warning", "hold_reason", "pivot_rule", "clipped_bins", "poorest_bin", "poorest_count", "stalest_bin"]
-REPORT += ["steps", "draws", "observations", "rejected", "refreshes", "held", "stalest_age", "pivot", "pivot_ratio"]
-REPORT += ["cdf_change", "q05", "q25", "q50", "q75", "q95", "peak_sigma", "information_nats"]
+REPORT += ["steps", "draws", "observations", "rejected", "refreshes", "held", "stalest_age"]
+REPORT += ["unreachable_bins", "warning_bins", "pivot_age", "pivot", "pivot_ratio"]
+REPORT += ["cdf_change", "q05", "q25", "q50", "q75", "q95", "peak_sigma", "information_nats", "warning_low", "warning_high"]
 CURVES = ["sigma", "edges", "cdf", "entropy", "count", "error", "rate", "gate", "target", "density"]
 
 
@@ -75,7 +76,7 @@ class CScheduler:
 
     def step(self):
         words = self.ask("step").split()
-        kinds = [str] * 4 + [int] * 11 + [float.fromhex] * 10
+        kinds = [str] * 4 + [int] * 14 + [float.fromhex] * 12
         return {name: kind(word) for name, kind, word in zip(REPORT, kinds, words, strict=True)}
 
     def freeze(self):

@@ -90,8 +90,9 @@ static void report(void) {
   printf(" %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32, r.clipped_bins, r.poorest_bin, r.poorest_count, r.stalest_bin);
   printf(" %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, r.steps, r.draws, r.observations, r.rejected);
   printf(" %" PRIu64 " %" PRIu64 " %" PRIu64, r.refreshes, r.held, r.stalest_age);
-  printf(" %a %a %a %a %a %a %a %a %a %a\n", r.pivot, r.pivot_ratio, r.cdf_change, r.q05, r.q25, r.q50, r.q75, r.q95,
-         r.peak_sigma, r.information_nats);
+  printf(" %" PRIu32 " %" PRIu32 " %" PRIu64, r.unreachable_bins, r.warning_bins, r.pivot_age);
+  printf(" %a %a %a %a %a %a %a %a %a %a %a %a\n", r.pivot, r.pivot_ratio, r.cdf_change, r.q05, r.q25, r.q50, r.q75, r.q95,
+         r.peak_sigma, r.information_nats, r.warning_low, r.warning_high);
 }
 
 static void profile(void) {
