@@ -178,7 +178,7 @@ INFONOISE_ENUM_(infonoise_endpoint) {
 
 // How the pivot of the low-noise gate is found.
 INFONOISE_ENUM_(infonoise_pivot) {
-  // `onset` for continuous data; `foot`, then `power_law`, then `knee` for discrete data.
+  // `onset` for continuous data; `foot`, then `power_law`, `shoulder` and `knee` for discrete data.
   INFONOISE_PIVOT_AUTO = 0,
   // `onset_literal` for continuous data; `power_law`, then `knee` for discrete data.
   INFONOISE_PIVOT_PAPER = 1,

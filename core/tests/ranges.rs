@@ -62,6 +62,33 @@ fn a_part_of_the_range_is_the_whole_schedule_cut_to_it() {
     }
 }
 
+/// Experts with the errors of real networks: those that a denoiser cannot have lie at the
+/// other end of the grid than the band, and do not speak against it.
+#[test]
+fn experts_with_error_floors_adapt() {
+    let epsilon = Config { sigma_min: 1.0, sigma_max: 80.0, sigma_data: 0.5, ..Config::epsilon() };
+    let edm = Config { sigma_min: 2.0, sigma_max: 80.0, ..Config::edm(0.5) };
+    let low = Config { sigma_min: 0.002, sigma_max: 1.0, sigma_data: 0.5, ..Config::DEFAULT };
+    let floor = |s: f64| gaussian(0.5)(s) + 1e-3 * s * s;
+    let no_skip = |s: f64| gaussian(0.5)(s) + 1e-3;
+    type Case<'a> = (Config, &'a dyn Fn(f64) -> f64, Warning);
+    let cases: [Case<'_>; 3] = [
+        (epsilon, &floor, Warning::ErrorsAboveVariance),
+        // sigma_data is the constant of the preconditioning, not the data's deviation.
+        (edm, &gaussian(0.87), Warning::BandAtLowEnd),
+        (low, &no_skip, Warning::ErrorsAboveIdentity),
+    ];
+    for (config, errors, warning) in cases {
+        let found = exact(&config, errors).unwrap();
+        assert_eq!(found.hold, Hold::None, "{config:?}");
+        if warning != Warning::BandAtLowEnd {
+            assert_eq!(found.report.warning, warning, "{config:?}");
+        }
+        let clean = exact(&Config { guard: false, ..config }, errors).unwrap();
+        assert!(distance(&found.density, &clean.density) < 1e-12);
+    }
+}
+
 #[test]
 fn data_in_other_units_adapt() {
     for deviation in [16.0, 100.0] {

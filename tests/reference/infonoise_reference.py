@@ -400,10 +400,14 @@ def band(pi):
     if pi[-ninth:].sum() > 0.5 or pi[-quarter:].sum() > 0.9: return "high"
     return None
 
-def evidence(config, grid, out):
-    """Whether the errors cannot be a denoiser's. Errors that grow again count if sigma_data is known, or if the top
-    holds no more than a tenth of the largest q: there they cannot be the data's own."""
-    if out.warning != "errors_above_variance" or config.sigma_data > 0: return out.warning.startswith("errors_above")
+def evidence(config, grid, out, end):
+    """Whether the errors at this end of the grid cannot be a denoiser's. Errors that grow again count if sigma_data is
+    known, or if the top holds no more than a tenth of the largest q: there they cannot be the data's own."""
+    quarter = max(1, grid.bins // 4)
+    if out.warning == "errors_above_identity":
+        return min(out.named) < quarter if end == "low" else max(out.named) >= grid.bins - quarter
+    if out.warning != "errors_above_variance" or end == "low": return False
+    if config.sigma_data > 0: return True
     q = np.log(np.maximum(out.m, LN_FLOOR)) - 2 * grid.ln_s
     return q[-max(3, grid.bins // 9):].max() < q.max() - math.log(10)
 
@@ -411,7 +415,7 @@ def guard_reason(config, grid, out):
     pi = out.pi_before_coverage
     if loss_floor(config, grid, out): return "low_end_unresolved"
     # A band at an end is an expert's, or data in other units, unless the errors cannot be a denoiser's.
-    if band(pi) and evidence(config, grid, out): return "degenerate_" + band(pi)
+    if band(pi) and evidence(config, grid, out, band(pi)): return "degenerate_" + band(pi)
     some = pi[pi > 0]
     if math.exp(-(some * np.log(some)).sum()) < max(1.5, grid.bins / 30): return "degenerate_narrow"
     return "none"

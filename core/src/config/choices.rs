@@ -92,7 +92,7 @@ coded!(Endpoint { Continuous = "continuous", Discrete = "discrete" });
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pivot {
-    /// `onset` for continuous data; `foot`, then `power_law`, then `knee` for discrete data.
+    /// `onset` for continuous data; `foot`, then `power_law`, `shoulder` and `knee` for discrete data.
     Auto = 0,
     /// `onset_literal` for continuous data; `power_law`, then `knee` for discrete data.
     Paper = 1,

@@ -63,10 +63,10 @@ pub struct Findings {
     pub ln_scale: f64,
     /// Where the gate opens.
     pub pivot: Found,
+    /// What the errors say before the ceiling hides it.
+    pub errors: Errors,
     /// A warning that the errors are not those of a denoiser, and its bins.
     pub warning: Option<(Warning, Bins)>,
-    /// Whether it speaks against a band at an end of the grid.
-    pub contradicted: bool,
 }
 
 /// Steps 3 to 7, in arrays of K numbers. `error` holds the means m_k (x0 space,
@@ -94,8 +94,7 @@ pub fn find_target(
     // 6, 7. The gate, and the gated target.
     target(&rate, |k| gate(config.gate_exponent, pivot.ln_c, grid.ln_centre(k)), rho);
     let warning = errors.warning(if pivot.rule == PivotRule::None { &[] } else { rho }, grid.bins());
-    let contradicted = warning.is_some_and(|(warning, _)| errors.is_evidence(warning));
-    Findings { clipped, signal, ln_scale, pivot, warning, contradicted }
+    Findings { clipped, signal, ln_scale, pivot, errors, warning }
 }
 
 /// Step 11: why the density `pi`, before coverage, must not become the sampler, and the
@@ -108,7 +107,11 @@ fn judge(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64]) -> (Hold
         return (Hold::NoPivot, Band::Inside);
     }
     match (guard::low_end(config, rate, findings.ln_scale), guard::band(pi)) {
-        (Hold::None, band) if config.guard => (guard::shape(pi, band, findings.contradicted), band),
+        (Hold::None, band) if config.guard => {
+            let (warning, _) = findings.warning.unwrap_or_default();
+            let contradicted = findings.errors.speak_against(band, warning, pi.len());
+            (guard::shape(pi, band, contradicted), band)
+        }
         (Hold::None, band) => (Hold::None, band),
         // A loss floor explains a band at the low end.
         (reason, _) => (if config.guard { reason } else { Hold::None }, Band::Inside),

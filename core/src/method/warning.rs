@@ -64,7 +64,7 @@ impl Warning {
                 "most draws fall at the low end of the grid: lower sigma_min, unless this model trains only this range"
             }
             Warning::BandAtHighEnd => {
-                "most draws fall at the high end of the grid: raise sigma_max, unless this model trains only this range"
+                "most draws fall at the high end of the grid: raise sigma_max, or use emphasis samples with objective epsilon or score, unless this model trains only this range"
             }
         }
     }
@@ -139,13 +139,16 @@ impl Errors {
         Errors { above_identity, above_variance, grow_again, faint }
     }
 
-    /// Whether a warning of these errors says that a band at an end of the grid is not
-    /// legitimate. Errors that grow again count where their rate is faint: where it is
-    /// not, the grid may end below the data's deviation.
-    pub fn is_evidence(&self, warning: Warning) -> bool {
-        match warning {
-            Warning::ErrorsAboveIdentity => true,
-            Warning::ErrorsAboveVariance => self.above_variance || self.faint,
+    /// Whether these errors say that a `band` at an end of the grid of `bins` is not
+    /// legitimate: those that contradict a denoiser's must lie at that end. Errors that
+    /// grow again count where their rate is faint: where it is not, the grid may end below
+    /// the data's deviation.
+    pub fn speak_against(&self, band: Band, warning: Warning, bins: usize) -> bool {
+        let side = (bins / 4).max(1);
+        match (band, warning) {
+            (Band::Low, Warning::ErrorsAboveIdentity) => (self.above_identity.first as usize) < side,
+            (Band::High, Warning::ErrorsAboveIdentity) => self.above_identity.last as usize + side >= bins,
+            (Band::High, Warning::ErrorsAboveVariance) => self.above_variance || self.faint,
             _ => false,
         }
     }

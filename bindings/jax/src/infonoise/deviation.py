@@ -34,6 +34,9 @@ def data_deviation(x: Array | Iterable[Array]) -> float:
 
         infonoise.data_deviation(images for images, labels in tqdm(loader))
 
+    The samples come first in every batch, too: single images, as a Dataset gives them, would
+    be read as batches of rows. Stack them, or use a loader.
+
     Pass the data as they are noised: latents after their scaling, codes as the points in
     space that they become. The variance of each dimension is taken around that dimension's
     own mean and divided by the number of samples. So the result is at most ``x.std()``, which

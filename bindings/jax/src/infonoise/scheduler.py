@@ -67,7 +67,9 @@ class Scheduler:
         """Loads the schedule of a ``state_dict``, configuration included; an invalid one changes nothing."""
         if not isinstance(state, Mapping) or set(state) != {"snapshot"}:
             keys = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
-            raise ValueError(f"state must be what state_dict() gave, a dict with the key 'snapshot', got {keys}")
+            old = "; 'image' is of snapshot version 1, whose rules differ: load it with the library that wrote it"
+            given = f"{keys}{old if 'image' in keys else ''}"
+            raise ValueError(f"state must be what state_dict() gave, a dict with the key 'snapshot', got {given}")
         self.state, self.seed = self.load(state["snapshot"]).state, type(self).seed
 
     def __getstate__(self) -> dict:
