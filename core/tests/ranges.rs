@@ -71,8 +71,11 @@ fn experts_with_error_floors_adapt() {
     let low = Config { sigma_min: 0.002, sigma_max: 1.0, sigma_data: 0.5, ..Config::DEFAULT };
     let floor = |s: f64| gaussian(0.5)(s) + 1e-3 * s * s;
     let no_skip = |s: f64| gaussian(0.5)(s) + 1e-3;
+    // Wrong at high noise alone, where the ceiling cuts it.
+    let wild = |s: f64| gaussian(0.5)(s) + if s > 8.0 { 3.0 * s * s } else { 0.0 };
     type Case<'a> = (Config, &'a dyn Fn(f64) -> f64, Warning);
-    let cases: [Case<'_>; 3] = [
+    let cases: [Case<'_>; 4] = [
+        (epsilon, &wild, Warning::ErrorsAboveIdentity),
         (epsilon, &floor, Warning::ErrorsAboveVariance),
         // sigma_data is the constant of the preconditioning, not the data's deviation.
         (edm, &gaussian(0.87), Warning::BandAtLowEnd),

@@ -405,7 +405,8 @@ def evidence(config, grid, out, end):
     known, or if the top holds no more than a tenth of the largest q: there they cannot be the data's own."""
     quarter = max(1, grid.bins // 4)
     if out.warning == "errors_above_identity":
-        return min(out.named) < quarter if end == "low" else max(out.named) >= grid.bins - quarter
+        low, high = grid.edges[quarter], grid.edges[grid.bins - quarter]
+        return out.warning_low < low if end == "low" else out.warning_high > high
     if out.warning != "errors_above_variance" or end == "low": return False
     if config.sigma_data > 0: return True
     q = np.log(np.maximum(out.m, LN_FLOOR)) - 2 * grid.ln_s
