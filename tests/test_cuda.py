@@ -72,7 +72,7 @@ def test_the_example_on_the_stand_in(library, tmp_path):
         assert "steps=2000 phase=adapting" in whole[9] and "warning" not in whole[9]
         # Untrained it is that denoiser.
         _, learned, linear = map(float, re.findall(r"[\d.]+", whole[10]))
-        assert learned < 0.93 * linear, whole[10]
+        assert learned < 0.97 * linear, whole[10]
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def run(processes: int, devices: int) -> list:
 @pytest.mark.parametrize(("processes", "devices"), [(2, 1), (2, 2)])
 def test_replicas_of_all_processes_are_the_run_on_one(processes, devices):
     ((_, refreshes, (digest,), drawn),) = run(1, 1)
-    assert refreshes > 1 and list(drawn) == ["0"]
+    assert refreshes > 0 and list(drawn) == ["0"]
     parts = {}
     for world, _, replicas, part in run(processes, devices):
         assert world == processes * devices and replicas == [digest] * devices and len(part) == devices

@@ -7,6 +7,6 @@
   do {                                                                       \
     if (!(what)) {                                                           \
       std::cerr << __FILE__ << ':' << __LINE__ << ": " << #what << std::endl; \
-      std::exit(1);                                                          \
+      std::_Exit(1); /* no destructors: a thread may still run */            \
     }                                                                        \
   } while (0)

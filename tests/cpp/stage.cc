@@ -64,7 +64,7 @@ void draws_the_hosts_bits() {
   masses[2] = 0.25, masses[4] = 0.5, masses[5] = 1e-9, masses[9] = 0.25;
   // Gaps before, between and after the bins that are drawn.
   const auto gaps = quick().warmup_steps(100).coverage(0).baseline_table(masses);
-  for (const auto& config : {quick(), gaps, infonoise::Config().bins(256)}) {
+  for (const auto& config : {quick(), gaps, infonoise::Config().bins(256).warmup_steps(500)}) {
     Scheduler scheduler(config, 3);
     Sampler sampler(scheduler, stream);
     const sampler_ref draw = sampler.ref();

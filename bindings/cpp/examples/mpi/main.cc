@@ -148,7 +148,7 @@ void run(std::uint64_t steps, std::uint64_t seed, const std::string& path) {
     throw std::runtime_error(std::to_string(world) + " ranks must divide " + std::to_string(blocks));
 
   Model model;
-  infonoise::Scheduler scheduler(infonoise::Config(), seed);
+  infonoise::Scheduler scheduler(infonoise::Config().warmup_steps(300).refresh_every(100).refresh_growth(0), seed);
   if (std::vector<std::uint8_t> bytes = load(path, ranks); !bytes.empty()) {
     if (bytes.size() < sizeof model) throw std::runtime_error(path + " is shorter than the model");
     std::memcpy(&model, bytes.data(), sizeof model);
