@@ -324,7 +324,7 @@ typedef struct {
   uint32_t poorest_bin;  // The bin with the fewest losses, of those that can be reached.
   uint32_t poorest_count;  // How many it holds; a refresh needs `min_count`.
   uint32_t stalest_bin;  // The bin that has gone longest without a loss.
-  // Empty bins that a refresh does not wait for: no sigma of the trainer's falls there.
+  // Bins that a refresh does not wait for, since hardly any sigma of the trainer's falls there.
   uint32_t unreachable_bins;
   uint32_t warning_bins;  // How many bins the warning is about; 0 where it names none.
   uint32_t reserved;  // Padding to whole words; 0.

@@ -103,13 +103,18 @@ impl Config {
     /// Both grid ends, as given or in units of the data (docs/specification.md#presets),
     /// rounded to the f32 values that the method uses.
     pub fn ends(&self) -> (f32, f32) {
+        let (low, high) = self.exact_ends();
+        (low as f32, high as f32)
+    }
+
+    fn exact_ends(&self) -> (f64, f64) {
         let (low, high) = if self.sigma_data > 0.0 {
             (LOW_END * self.sigma_data, HIGH_END * self.sigma_data)
         } else {
             (0.002, 80.0)
         };
         let given = |end: f64, automatic: f64| if end == 0.0 { automatic } else { end };
-        (given(self.sigma_min, low) as f32, given(self.sigma_max, high) as f32)
+        (given(self.sigma_min, low), given(self.sigma_max, high))
     }
 
     /// The same configuration with the numbers of the ends that it uses, as a block holds it.
@@ -135,10 +140,8 @@ impl Config {
     #[inline(never)]
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_bounds()?;
-        let (low, high) = self.ends();
-        let (low, high) = (f64::from(low), f64::from(high));
-        let given = |end: f64, used: f64| if end == 0.0 { used } else { end };
-        let (min, max) = (given(self.sigma_min, low), given(self.sigma_max, high));
+        let (min, max) = self.exact_ends();
+        let Config { sigma_min: low, sigma_max: high, .. } = self.resolved();
         let remedy = "sigma is a standard deviation in data units; an end that is 0 follows sigma_data";
         from("sigma_min", min, SIGMA_FLOOR, SIGMA_CEILING, remedy)?;
         from("sigma_max", max, SIGMA_FLOOR, SIGMA_CEILING, remedy)?;

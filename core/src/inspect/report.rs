@@ -57,7 +57,7 @@ pub struct Report {
     pub poorest_count: u32,
     /// The bin that has gone longest without a loss.
     pub stalest_bin: u32,
-    /// Empty bins that a refresh does not wait for: no sigma of the trainer's falls there.
+    /// Bins that a refresh does not wait for, since hardly any sigma of the trainer's falls there.
     pub unreachable_bins: u32,
     /// How many bins the warning is about; 0 where it names none.
     pub warning_bins: u32,

@@ -85,6 +85,11 @@ impl<'a> Grid<'a> {
         }
     }
 
+    /// max(3, K / 9): the bins at an end of the grid over which a trend is judged.
+    pub fn end(&self) -> usize {
+        (self.bins / 9).max(3)
+    }
+
     /// `decades` in bins, rounded, at least `least` (docs/specification.md#pivot).
     pub fn bins_in(&self, decades: f64, least: usize) -> usize {
         let bins = (decades * DECADE / self.width + 0.5) as usize;

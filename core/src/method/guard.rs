@@ -71,8 +71,7 @@ impl Hold {
 /// wrong space. `scale` is the logarithm of the data's standard deviation.
 pub fn low_end(config: &Config, rate: &Rate, scale: f64) -> Hold {
     let grid = rate.grid;
-    let lowest = (grid.bins() / 9).max(3);
-    let steep = || line(lowest, |k| at(rate.y, k)).1 / grid.width() < -2.0;
+    let steep = || line(grid.end(), |k| at(rate.y, k)).1 / grid.width() < -2.0;
     let reaches_below = || grid.ln_centre(0) < scale - ln(4.0);
     if config.endpoint == Endpoint::Continuous && reaches_below() && steep() {
         Hold::LowEndUnresolved
@@ -92,11 +91,16 @@ pub enum Band {
     High,
 }
 
+/// max(1, K / 4): the bins of a side of the grid.
+pub fn side(bins: usize) -> usize {
+    (bins / 4).max(1)
+}
+
 /// Where the masses `pi` lie: at an end if its max(1, K/9) bins hold more than half of
 /// them, or its max(1, K/4) bins more than 90 %.
 pub fn band(pi: &[f64]) -> Band {
     let bins = pi.len();
-    let (edge, side) = ((bins / 9).max(1), (bins / 4).max(1));
+    let (edge, side) = ((bins / 9).max(1), side(bins));
     let low = |n: usize| sum(pi.get(..n).unwrap_or(pi));
     let high = |n: usize| sum(pi.get(bins.saturating_sub(n)..).unwrap_or(pi));
     if low(edge) > 0.5 || low(side) > 0.9 {

@@ -175,7 +175,7 @@ fn onset(config: &Config, rate: &Rate, scale: f64, y: &mut [f64]) -> Found {
     }
     let level = ln(250.0 * config.onset_threshold) + largest_q - scale;
     let length = grid.bins_in(0.25, 2);
-    let interior_peak = peak(y).0 >= (grid.bins() / 9).max(3);
+    let interior_peak = peak(y).0 >= grid.end();
     let last = grid.bins().saturating_sub(1);
     let persistent = |k: usize| {
         let first = (k + 1).saturating_sub(length);
@@ -192,8 +192,9 @@ fn onset(config: &Config, rate: &Rate, scale: f64, y: &mut [f64]) -> Found {
     Found { interior_peak, ..found }
 }
 
-/// The steepest line that counts as flat, and how far beyond the grid a pivot may lie.
-const FLATTEST: f64 = -0.5;
+/// The rate must fall at least as steeply for a pivot beyond the grid.
+const LEAST_FALL: f64 = -0.5;
+/// How far beyond the grid a pivot may lie, in ln sigma.
 const FARTHEST: f64 = core::f64::consts::LN_10;
 
 /// ln sigma where the line through the highest `length` bins of y passes `level`: the
@@ -204,7 +205,7 @@ fn beyond_the_top(rate: &Rate, length: usize, level: f64) -> f64 {
     let (first, last) = (grid.bins().saturating_sub(length), grid.bins().saturating_sub(1));
     let (intercept, slope) = line(length.min(grid.bins()), |i| at(rate.y, first + i));
     let (slope, top) = (slope / grid.width(), intercept + slope * real(last - first));
-    let ahead = if slope < FLATTEST { (level - top) / slope } else { 0.0 };
+    let ahead = if slope < LEAST_FALL { (level - top) / slope } else { 0.0 };
     grid.ln_centre(last) + ahead.min(FARTHEST)
 }
 
@@ -332,8 +333,8 @@ fn shoulder(rate: &Rate, q: &mut [f64]) -> Found {
     // Squares are compared: a root is a kilobyte of code.
     let square_error = 4.0 * noise(rate.y) / (length * length);
     let is_below = |here: f64, best: f64| {
-        let bend = best - here - LEAST_BEND;
-        bend > 0.0 && bend * bend > square_error
+        let excess = best - here - LEAST_BEND;
+        excess > 0.0 && excess * excess > square_error
     };
     let (mut best, mut place, mut below) = (f64::NEG_INFINITY, 0, 0);
     // From where the kernel is whole on.

@@ -24,53 +24,65 @@ fn example() {
 const PATIENCE: f64 = 4.0;
 
 /// What tells an unreachable bin from one whose losses are still to come.
-pub struct Reachable<'a> {
-    marks: &'a [Mark],
-    reach: &'a [Reach],
-    density: &'a [f64],
+#[derive(Clone, Copy)]
+pub struct Rule {
     window: u32,
     least: u32,
     draws: f64,
     attempted: bool,
 }
 
-impl<'a> Reachable<'a> {
-    /// Of a block: its rings and the masses of the sampler in force.
-    pub fn new(header: &Header, marks: &'a [Mark], reach: &'a [Reach], density: &'a [f64]) -> Self {
+impl Rule {
+    /// Of a block.
+    pub fn of(header: &Header) -> Self {
         let (window, least) = (header.config.window, header.config.min_count);
-        let attempted = header.attempts() > 0;
-        Reachable { marks, reach, density, window, least, draws: header.draws as f64, attempted }
+        Rule { window, least, draws: header.draws as f64, attempted: header.attempts() > 0 }
     }
 
-    /// Whether bin `k` hardly ever gets a loss: it holds fewer than N_min although it was
-    /// drawn often enough, or since the last refresh, which went on without it.
+    /// Whether a bin hardly ever gets a loss: it holds fewer than N_min although it was
+    /// drawn often enough (`mass` is that of the sampler in force), or since the last
+    /// refresh, which went on without it.
     #[inline(always)]
+    pub fn leaves_out(&self, mark: &Mark, reach: &Reach, mass: f64) -> bool {
+        let starved = mark.count(self.window) < self.least;
+        starved
+            && if self.attempted {
+                reach.taken == 0
+            } else {
+                self.draws * mass >= PATIENCE * f64::from(self.least)
+            }
+    }
+}
+
+/// The bins of a block that can be reached.
+pub struct Reachable<'a> {
+    rule: Rule,
+    marks: &'a [Mark],
+    reach: &'a [Reach],
+    density: &'a [f64],
+}
+
+impl<'a> Reachable<'a> {
+    /// Of a block: its rings, how far their means reach, the masses of the sampler in force.
+    pub fn new(header: &Header, marks: &'a [Mark], reach: &'a [Reach], density: &'a [f64]) -> Self {
+        Reachable { rule: Rule::of(header), marks, reach, density }
+    }
+
+    /// Whether bin `k` is unreachable.
+    #[inline]
     pub fn is_unreachable(&self, k: usize) -> bool {
-        self.marks.get(k).is_some_and(|mark| mark.count(self.window) < self.least) && self.is_left_out(k)
+        let bin = self.marks.get(k).zip(self.reach.get(k));
+        bin.is_some_and(|(mark, reach)| self.rule.leaves_out(mark, reach, at(self.density, k)))
     }
 
-    #[cold]
-    #[inline(never)]
-    fn is_left_out(&self, k: usize) -> bool {
-        if self.attempted {
-            self.reach.get(k).is_some_and(|reach| reach.taken == 0)
-        } else {
-            self.draws * at(self.density, k) >= PATIENCE * f64::from(self.least)
-        }
-    }
-
-    /// Whether every bin that can be reached holds `least` losses, and these are at
-    /// least half of all bins.
-    pub fn is_ready(&self, least: u32) -> bool {
+    /// Whether every bin that can be reached holds `needed` losses, and these are at least
+    /// half of all bins.
+    pub fn is_ready(&self, needed: u32) -> bool {
         let mut unreachable = 0;
         for (k, mark) in self.marks.iter().enumerate() {
-            // Most bins hold enough, whatever they are needed for.
-            if mark.count(self.window) >= self.least.max(least) {
-                continue;
-            }
             if self.is_unreachable(k) {
                 unreachable += 1;
-            } else if mark.count(self.window) < least {
+            } else if mark.count(self.rule.window) < needed {
                 return false;
             }
         }

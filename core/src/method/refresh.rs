@@ -14,9 +14,9 @@ use crate::method::grid::Grid;
 use crate::method::guard::{self, Band, Hold};
 use crate::method::pivot::{self, Found, PivotRule};
 use crate::method::rate::{Rate, apply_ceiling, log_errors, smooth_passes};
-use crate::method::reachable::{Reachable, interpolate};
+use crate::method::reachable::{self, Reachable, interpolate};
 use crate::method::target::target;
-use crate::method::warning::{Bins, Errors, Warning, warning};
+use crate::method::warning::{Bins, Evidence, Warning, warning};
 use crate::scheduler::Step;
 use crate::state::block::{Header, ViewMut};
 
@@ -64,7 +64,7 @@ pub struct Findings {
     /// Where the gate opens.
     pub pivot: Found,
     /// What the errors say before the ceiling hides it.
-    pub errors: Errors,
+    pub evidence: Evidence,
     /// A warning that the errors are not those of a denoiser, and its bins.
     pub warning: Option<(Warning, Bins)>,
 }
@@ -84,7 +84,7 @@ pub fn find_target(
     let signal = error.iter().any(|&m| m > 0.0);
     // 3, 4. The ceiling, and the rate as logarithms.
     log_errors(error, y);
-    let errors = Errors::of(config, grid, error, y);
+    let evidence = Evidence::of(config, grid, error, y);
     let clipped = if config.ceiling { apply_ceiling(grid, config.sigma_data, error, y) } else { 0 };
     smooth_passes(y, config.smoothing);
     let ln_scale = pivot::ln_scale(config, grid, y);
@@ -93,8 +93,8 @@ pub fn find_target(
     let pivot = if signal { pivot::find(config, &rate, ln_scale, rho, accepted) } else { Found::NONE };
     // 6, 7. The gate, and the gated target.
     target(&rate, |k| gate(config.gate_exponent, pivot.ln_c, grid.ln_centre(k)), rho);
-    let warning = errors.warning(if pivot.rule == PivotRule::None { &[] } else { rho }, grid.bins());
-    Findings { clipped, signal, ln_scale, pivot, errors, warning }
+    let warning = evidence.warning(grid, if pivot.rule == PivotRule::None { &[] } else { rho });
+    Findings { clipped, signal, ln_scale, pivot, evidence, warning }
 }
 
 /// Step 11: why the density `pi`, before coverage, must not become the sampler, and the
@@ -109,7 +109,7 @@ fn judge(config: &Config, findings: &Findings, rate: &Rate, pi: &[f64]) -> (Hold
     match (guard::low_end(config, rate, findings.ln_scale), guard::band(pi)) {
         (Hold::None, band) if config.guard => {
             let (warning, _) = findings.warning.unwrap_or_default();
-            let contradicted = findings.errors.speak_against(band, warning, pi.len());
+            let contradicted = findings.evidence.speaks_against(band, warning, pi.len());
             (guard::shape(pi, band, contradicted), band)
         }
         (Hold::None, band) => (Hold::None, band),
@@ -142,15 +142,12 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let masses = rest.get_mut(..grid.bins()).ok_or(Error::Corrupt)?;
     // 1, 2. Means of the rings, blended into the EMA, which moves even if the
     // refresh is then held.
-    let reachable = Reachable::new(header, marks, reach, pi);
-    blend_means(header, config, &reachable, marks, rings, ema);
-    for (k, mark) in marks.iter().enumerate() {
-        let taken =
-            if Reachable::new(header, marks, reach, pi).is_unreachable(k) { 0 } else { fresh(config, mark) };
-        if let Some(reach) = reach.get_mut(k) {
-            reach.advance(mark.total(config.window), taken, header.refreshed_at, header.observations);
-        }
+    let rule = reachable::Rule::of(header);
+    for ((reach, mark), &mass) in reach.iter_mut().zip(marks.iter()).zip(pi.iter()) {
+        let taken = if rule.leaves_out(mark, reach, mass) { 0 } else { fresh(config, mark) };
+        reach.advance(mark.total(config.window), taken, header.refreshed_at, header.observations);
     }
+    blend_means(header, config, &Reachable::new(header, marks, reach, pi), marks, rings, ema);
     // 3 to 7. Ceiling, rate, pivot, gate, target.
     copy(error, ema);
     let findings = find_target(config, &grid, accepted, error, y, masses);

@@ -6,7 +6,7 @@
 use crate::config::{Config, coded};
 use crate::maths::{at, line, real, sum};
 use crate::method::grid::Grid;
-use crate::method::guard::Band;
+use crate::method::guard::{Band, side};
 use crate::method::rate::noise;
 
 #[test]
@@ -17,7 +17,7 @@ fn example() {
         let square = grid.centre(k) * grid.centre(k);
         square * (0.25 / (square + 0.25) + 0.01)
     });
-    let known = Errors::of(&Config { sigma_data: 0.5, ..Config::DEFAULT }, &grid, &error, &[0.0; 64]);
+    let known = Evidence::of(&Config { sigma_data: 0.5, ..Config::DEFAULT }, &grid, &error, &[0.0; 64]);
     assert!(known.above_variance && known.above_identity == Bins::default());
 }
 
@@ -93,22 +93,19 @@ impl Bins {
     }
 }
 
-/// The highest bins, in which errors must not grow any more: max(3, K / 9).
-fn top(bins: usize) -> usize {
-    (bins / 9).max(3)
-}
-
 /// A slope of ln m over ln sigma above this, and so much above the least slope, says that
-/// errors grow again; the top one is lowered by so many of its standard errors.
+/// errors grow again.
 const RISE: f64 = 0.5;
-const ERRORS: f64 = 2.0;
+/// By so many of its standard errors the slope must exceed both.
+const STANDARD_ERRORS: f64 = 2.0;
 
 /// The top bins' share of the target from which such a growth matters.
 const LEAST_SHARE: f64 = 0.003;
 
-/// What the errors say before the ceiling hides it.
+/// What the errors say before the ceiling hides it. The top bins are the highest
+/// [`Grid::end`], in which a denoiser's errors do not grow any more.
 #[derive(Clone, Copy, Debug)]
-pub struct Errors {
+pub struct Evidence {
     /// Bins whose error is above 2 sigma^2.
     pub above_identity: Bins,
     /// sigma_data is known, and the top bins' errors are above twice the data's variance.
@@ -119,7 +116,7 @@ pub struct Errors {
     faint: bool,
 }
 
-impl Errors {
+impl Evidence {
     /// Of the means m_k (x0 space, squared, per dimension) and ln m_k.
     pub fn of(config: &Config, grid: &Grid, error: &[f64], ln_error: &[f64]) -> Self {
         let mut above_identity = Bins::default();
@@ -129,22 +126,21 @@ impl Errors {
                 above_identity.add(k);
             }
         }
-        let bins = error.len();
-        let (n, first) = (top(bins), bins.saturating_sub(top(bins)));
+        let (n, first) = (grid.end(), grid.bins().saturating_sub(grid.end()));
         let known = config.sigma_data > 0.0;
         let mean = sum(error.get(first..).unwrap_or(&[])) / n as f64;
         let above_variance = known && mean > 2.0 * (config.sigma_data * config.sigma_data);
         let grow_again = !known && grows_again(grid, ln_error);
         let faint = grow_again && is_faint(grid, ln_error, first);
-        Errors { above_identity, above_variance, grow_again, faint }
+        Evidence { above_identity, above_variance, grow_again, faint }
     }
 
     /// Whether these errors say that a `band` at an end of the grid of `bins` is not
     /// legitimate: those that contradict a denoiser's must lie at that end. Errors that
     /// grow again count where their rate is faint: where it is not, the grid may end below
     /// the data's deviation.
-    pub fn speak_against(&self, band: Band, warning: Warning, bins: usize) -> bool {
-        let side = (bins / 4).max(1);
+    pub fn speaks_against(&self, band: Band, warning: Warning, bins: usize) -> bool {
+        let side = side(bins);
         match (band, warning) {
             (Band::Low, Warning::ErrorsAboveIdentity) => (self.above_identity.first as usize) < side,
             (Band::High, Warning::ErrorsAboveIdentity) => self.above_identity.last as usize + side >= bins,
@@ -155,10 +151,10 @@ impl Errors {
 
     /// The warning that these errors give for the target `rho`, empty where there is
     /// none, and the bins that it is about.
-    pub fn warning(&self, rho: &[f64], bins: usize) -> Option<(Warning, Bins)> {
-        let (n, first) = (top(bins), bins.saturating_sub(top(bins)));
+    pub fn warning(&self, grid: &Grid, rho: &[f64]) -> Option<(Warning, Bins)> {
+        let (n, first) = (grid.end(), grid.bins().saturating_sub(grid.end()));
         let matters = || sum(rho.get(first..).unwrap_or(&[])) > LEAST_SHARE;
-        if 4 * self.above_identity.count as usize > bins {
+        if 4 * self.above_identity.count as usize > grid.bins() {
             Some((Warning::ErrorsAboveIdentity, self.above_identity))
         } else if self.above_variance || (self.grow_again && matters()) {
             Some((Warning::ErrorsAboveVariance, Bins::range(first, n)))
@@ -172,7 +168,7 @@ impl Errors {
 /// below the data's deviation a true error still grows there, but more and more slowly.
 fn grows_again(grid: &Grid, ln_error: &[f64]) -> bool {
     let bins = ln_error.len();
-    let n = grid.bins_in(0.5, top(bins)).min(bins / 2);
+    let n = grid.bins_in(0.5, grid.end()).min(bins / 2);
     let (first, width) = (bins.saturating_sub(n), grid.width());
     let slope = |j: usize| line(n, |i| at(ln_error, j + i)).1 / width;
     let plain = slope(first);
@@ -183,7 +179,8 @@ fn grows_again(grid: &Grid, ln_error: &[f64]) -> bool {
     let spread = width * width * real(n) * (real(n) * real(n) - 1.0) / 12.0;
     let square_error = noise(ln_error) / spread;
     // Squares are compared: a root is a kilobyte of code.
-    let above = |x: f64| plain > x && (plain - x) * (plain - x) > ERRORS * ERRORS * square_error;
+    let above =
+        |x: f64| plain > x && (plain - x) * (plain - x) > STANDARD_ERRORS * STANDARD_ERRORS * square_error;
     above(RISE) && (0..first).any(|j| above(slope(j) + RISE))
 }
 
@@ -205,7 +202,7 @@ pub fn warning(
     band: Band,
     bins: usize,
 ) -> (Warning, Bins) {
-    let side = (bins / 4).max(1);
+    let side = side(bins);
     match (of_errors, band) {
         (Some(found), _) => found,
         (None, _) if looks_discrete => (Warning::LooksDiscrete, Bins::default()),

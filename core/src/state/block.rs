@@ -219,7 +219,7 @@ sections! { bins, window;
     bin_table: u8 = crate::hot::bin_lookup::cells(bins);
     /// Bits of the edges.
     edges: u32 = crate::hot::bin_lookup::edges(bins);
-    /// Head, count and age of each ring.
+    /// Head, turns and age of each ring.
     marks: Mark = bins;
     /// How far back the mean of each bin reaches.
     reach: Reach = bins;

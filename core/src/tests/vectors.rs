@@ -6,7 +6,7 @@ use crate::method::density;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
 use crate::method::refresh::find_target;
-use crate::method::warning::Errors;
+use crate::method::warning::Evidence;
 use crate::state::draw_table::{DrawTable, cells, columns};
 use crate::{Baseline, Draw, Emphasis, Endpoint, Objective, Pivot};
 use crate::{Config, Report, Scheduler, StateRef, Step, profile_len, state_words};
@@ -151,7 +151,7 @@ fn profiles() {
         let (mut error, mut y, mut target) = (ema.clone(), vec![0.0; bins], vec![0.0; bins]);
         let found = find_target(&config, &grid, accepted, &mut error, &mut y, &mut target);
         assert_eq!(found.pivot.rule.name(), expected["rule"], "{name}");
-        let above = Errors::of(&config, &grid, &ema, &ema.iter().map(|&m| ln(m)).collect::<Vec<_>>());
+        let above = Evidence::of(&config, &grid, &ema, &ema.iter().map(|&m| ln(m)).collect::<Vec<_>>());
         let above = u64::from(above.above_identity.count);
         assert_eq!(above, expected["bins_above_identity"].as_u64().unwrap(), "{name}");
         if let Some(ln_c) = expected["ln_c"].as_f64() {
