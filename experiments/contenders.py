@@ -60,16 +60,16 @@ def config(name, known, **changes):
     return infonoise.Config(**changes, weight=edm.weight(centres))
 
 
-def make(name, known, timing={}, density=None):
+def make(name, known, timing=(), density=None):
     """The arm of this name. `timing` changes an adaptive schedule's; `density` holds the masses of the transferred one."""
     if name == "edm":
         arm = arms.edm()
     elif name.startswith("loguniform"):
         arm = arms.loguniform()
     elif name == "transferred":
-        frozen = config("infonoise-edm", known, **timing, baseline="table", baseline_table=density, coverage=0)
+        frozen = config("infonoise-edm", known, **dict(timing), baseline="table", baseline_table=density, coverage=0)
         arm = arms.infonoise(frozen)._replace(start=lambda seed: inj.freeze(inj.init(frozen, seed=seed)))
     else:
-        arm = arms.infonoise(config(name, known, **timing))
+        arm = arms.infonoise(config(name, known, **dict(timing)))
     weight = edm.weight if "edm" in name or name == "transferred" else jnp.ones_like
     return arm._replace(name=name, label=LABELS[name], weight=weight)
