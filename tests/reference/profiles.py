@@ -1,6 +1,16 @@
-"""Exact mmse curves, per dimension, as functions of sigma; shared by the tests and the vectors."""
+"""Exact mmse curves, per dimension, as functions of sigma, and a refresh on one; shared by the tests and the vectors."""
 
 import numpy as np
+
+import infonoise_reference as ref
+
+EXACT = dict(coverage=0.0)
+
+
+def profile(config, mmse):
+    """The refresh of `config` on the exact errors of its bins."""
+    grid = ref.Grid(config)
+    return ref.refresh(config, grid, mmse(grid.s))
 
 
 def two_point_one(sigma):
