@@ -55,6 +55,7 @@ fn a_part_of_the_range_is_the_whole_schedule_cut_to_it() {
             let truth = exact(&whole, &gaussian(deviation)).unwrap();
             assert_eq!((found.hold, truth.hold), (Hold::None, Hold::None), "{name}");
             let distance = distance(&found.density, &cut(&whole, &truth.density, &part));
+            println!("{name}, sigma_data {sigma_data}: {distance:.4}");
             // With sigma_data the pivot beyond the grid is found, too.
             let limit = if sigma_data > 0.0 { 0.02 } else { limit };
             assert!(distance < limit, "{name}, sigma_data {sigma_data}: {distance}");
@@ -109,6 +110,7 @@ fn data_in_other_units_adapt() {
             assert_eq!((found.hold, found.report.warning), (Hold::None, Warning::BandAtHighEnd));
             let limit = if deviation > 80.0 && config.sigma_data == 0.0 { 0.06 } else { 0.02 };
             let distance = distance(&found.density, &cut(&whole, &truth.density, &config));
+            println!("deviation {deviation}, sigma_data {}: {distance:.4}", config.sigma_data);
             assert!(distance < limit, "deviation {deviation}, {config:?}: {distance}");
         }
         // Ends that are not given follow the data: all numbers scale, and nothing warns.
@@ -153,6 +155,7 @@ fn collapses_are_still_held() {
     ];
     for (name, config, errors, hold) in cases {
         let found = exact(&config, errors).unwrap();
+        println!("{name}: {}", found.hold.name());
         assert_eq!(found.hold, hold, "{name}");
         assert_eq!(found.report.warning, Warning::ErrorsAboveIdentity, "{name}");
         // With the ceiling on, the bins below are capped and the schedule stays inside.
@@ -175,6 +178,8 @@ fn an_error_floor_is_warned_of_and_sigma_data_bounds_it() {
             assert_eq!((unknown.warning, unknown.warning_bins), (Warning::ErrorsAboveVariance, 7));
             assert!(f64::from(sigma_max as f32) == unknown.warning_high && unknown.warning_low > 1.0);
             let bounded = exact(&known, &errors).unwrap().report;
+            let q95 = [clean, unknown, bounded].map(|report| report.q95);
+            println!("floor {floor} up to {sigma_max}: q95 exact, unknown, with sigma_data: {q95:.2?}");
             assert!((bounded.q95 / clean.q95 - 1.0).abs() < 0.15, "{} {}", bounded.q95, clean.q95);
         }
     }

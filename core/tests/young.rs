@@ -36,6 +36,7 @@ fn the_first_refresh_waits_for_losses_and_the_interval_grows() {
     let done = refreshes(&Config::DEFAULT, 128, 1, 1800);
     // 64 bins of 20 losses take at least 10 steps of 128.
     assert!((10..30).contains(&done[0]), "{done:?}");
+    println!("refreshes at batch 128: {done:?}");
     for pair in done.windows(2) {
         assert_eq!(pair[1] - pair[0], (pair[0] / 4).clamp(1, 100), "{done:?}");
     }
@@ -52,6 +53,7 @@ fn any_batch_and_any_cut_of_it_begins_alone() {
     let (small, large) = (refreshes(&Config::DEFAULT, 1, 1, 6000), refreshes(&Config::DEFAULT, 65_536, 1, 8));
     // About as many samples as at batch 128, one at a time; then every 100 steps.
     assert!((1280..4000).contains(&small[0]), "{small:?}");
+    println!("first refresh at step {} of 1 sample, {} of 65,536", small[0], large[0]);
     assert!(small.windows(2).all(|pair| pair[1] - pair[0] == 100));
     assert_eq!(large, [1, 2, 3, 4, 5, 6, 7, 8]);
     let whole = refreshes(&Config::DEFAULT, 128, 1, 200);
@@ -170,6 +172,7 @@ fn discrete_timesteps_adapt() {
         assert!(report.unreachable_bins > 0 && plain.unreachable_bins == 0, "{name}");
         assert_eq!(report.phase, Phase::Adapting, "{name}");
         let distance = total_variation(&snapped, &continuous);
+        println!("{name}: {first:?}, {} unreachable, total variation {distance:.4}", report.unreachable_bins);
         assert!(distance < 0.03, "{name}: total variation {distance}");
     }
 }
