@@ -402,7 +402,7 @@ fn due_in(words: &mut [u64]) -> Result<Step, Error> {
 /// The part of a step at which a refresh is due.
 fn due(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let least = block.header.config.min_count;
-    if Reachable::new(block.header, block.marks, block.reach, block.density).is_ready(least) {
+    if Reachable::new(block.header, block.marks, block.spans, block.density).is_ready(least) {
         refresh(block)
     } else {
         Ok(Step::Waiting)

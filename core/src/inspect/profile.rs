@@ -126,7 +126,7 @@ impl<'a> Profile<'a> {
         if worked_in.iter().any(|curve| curve.len() != grid.bins()) {
             return Err(Error::Length);
         }
-        let reachable = Reachable::new(block.header, block.marks, block.reach, block.density);
+        let reachable = Reachable::new(block.header, block.marks, block.spans, block.density);
         if !reachable.is_ready(1) {
             return Err(Error::NotReady);
         }

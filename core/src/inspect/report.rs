@@ -112,7 +112,7 @@ impl Report {
     #[inline(always)]
     pub fn new(block: &View<'_>) -> Self {
         let (header, summary) = (block.header, &block.header.summary);
-        let reachable = Reachable::new(header, block.marks, block.reach, block.density);
+        let reachable = Reachable::new(header, block.marks, block.spans, block.density);
         let (mut poorest, mut stalest, mut unreachable) = ((0, u32::MAX), (0, 0), 0);
         for (k, mark) in block.marks.iter().enumerate() {
             if reachable.is_unreachable(k) {
@@ -193,6 +193,6 @@ fn pivot_age(block: &View<'_>) -> u64 {
         return 0;
     }
     let bin = ((ln_c - grid.ln_centre(0)) / grid.width() + 0.5) as usize;
-    let bin = bin.min(block.reach.len().saturating_sub(1));
-    block.reach.get(bin).map_or(0, |reach| header.observations.saturating_sub(reach.since))
+    let bin = bin.min(block.spans.len().saturating_sub(1));
+    block.spans.get(bin).map_or(0, |span| header.observations.saturating_sub(span.since))
 }

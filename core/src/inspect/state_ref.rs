@@ -273,7 +273,7 @@ impl<'s> StateRef<'s> {
             && sane(block.error)
             && sane(block.density)
             && block.marks.iter().all(|mark| u32::from(mark.head) < config.window && mark.seen <= header.observations)
-            && block.reach.iter().all(|reach| reach.since <= header.observations)
+            && block.spans.iter().all(|span| span.since <= header.observations)
             && block.rings.iter().all(|&loss| loss >= 0.0 && loss.is_finite())
             && block.centres.iter().enumerate().all(|(k, &centre)| centre == grid.centre(k))
             // Derived tables must equal what their sources give.

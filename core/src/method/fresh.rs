@@ -29,7 +29,7 @@ pub fn fresh(config: &Config, mark: &Mark) -> u32 {
 /// How far back a bin's mean reaches, as found at the last refresh, done or held.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
-pub struct Reach {
+pub struct MeanSpan {
     /// How many losses all rings had got when the oldest loss of the mean came.
     pub since: u64,
     /// P_k at that refresh, its low bits.
@@ -38,10 +38,9 @@ pub struct Reach {
     pub taken: u32,
 }
 
-impl Reach {
-    /// The reach of a mean of the newest `taken` losses of a ring that has got `total`.
-    /// `before` is the number of all losses at the refresh before, `now` the present
-    /// one. No loss carries its own time: between two refreshes those of a bin count as
+impl MeanSpan {
+    /// Moves on to the mean of the newest `taken` losses of a ring that has got `total`.
+    /// `before` is the number of all losses at the refresh before, `now` the present one. No loss carries its own time: between two refreshes those of a bin count as
     /// evenly spread.
     pub fn advance(&mut self, total: u64, taken: u32, before: u64, now: u64) {
         let total = total as u32;
@@ -64,16 +63,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reach_goes_back_to_the_oldest_loss_of_the_mean() {
-        let mut reach = Reach::default();
+    fn a_span_goes_back_to_the_oldest_loss_of_the_mean() {
+        let mut span = MeanSpan::default();
         // 100 of 6400 losses in this bin: the newest half began in the middle.
-        reach.advance(100, 50, 0, 6400);
-        assert_eq!(reach.since, 3200);
+        span.advance(100, 50, 0, 6400);
+        assert_eq!(span.since, 3200);
         // 25 more until 8000: of the newest 62, 37 are older than 6400.
-        reach.advance(125, 62, 6400, 8000);
-        assert_eq!(reach.since, 6400 - 3200 * 37 / 50);
+        span.advance(125, 62, 6400, 8000);
+        assert_eq!(span.since, 6400 - 3200 * 37 / 50);
         // None more: the mean stays what it is.
-        reach.advance(125, 62, 8000, 9000);
-        assert_eq!(reach.since, 6400 - 3200 * 37 / 50);
+        span.advance(125, 62, 8000, 9000);
+        assert_eq!(span.since, 6400 - 3200 * 37 / 50);
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::hot::ring::Mark;
 use crate::maths::{at, exp, ln, real};
-use crate::method::fresh::Reach;
+use crate::method::fresh::MeanSpan;
 use crate::method::rate::LEAST_ERROR;
 use crate::state::block::Header;
 
@@ -43,11 +43,11 @@ impl Rule {
     /// drawn often enough (`mass` is that of the sampler in force), or since the last
     /// refresh, which went on without it.
     #[inline(always)]
-    pub fn leaves_out(&self, mark: &Mark, reach: &Reach, mass: f64) -> bool {
+    pub fn leaves_out(&self, mark: &Mark, span: &MeanSpan, mass: f64) -> bool {
         let starved = mark.count(self.window) < self.least;
         starved
             && if self.attempted {
-                reach.taken == 0
+                span.taken == 0
             } else {
                 self.draws * mass >= PATIENCE * f64::from(self.least)
             }
@@ -58,21 +58,21 @@ impl Rule {
 pub struct Reachable<'a> {
     rule: Rule,
     marks: &'a [Mark],
-    reach: &'a [Reach],
+    spans: &'a [MeanSpan],
     density: &'a [f64],
 }
 
 impl<'a> Reachable<'a> {
     /// Of a block: its rings, how far their means reach, the masses of the sampler in force.
-    pub fn new(header: &Header, marks: &'a [Mark], reach: &'a [Reach], density: &'a [f64]) -> Self {
-        Reachable { rule: Rule::of(header), marks, reach, density }
+    pub fn new(header: &Header, marks: &'a [Mark], spans: &'a [MeanSpan], density: &'a [f64]) -> Self {
+        Reachable { rule: Rule::of(header), marks, spans, density }
     }
 
     /// Whether bin `k` is unreachable.
     #[inline]
     pub fn is_unreachable(&self, k: usize) -> bool {
-        let bin = self.marks.get(k).zip(self.reach.get(k));
-        bin.is_some_and(|(mark, reach)| self.rule.leaves_out(mark, reach, at(self.density, k)))
+        let bin = self.marks.get(k).zip(self.spans.get(k));
+        bin.is_some_and(|(mark, span)| self.rule.leaves_out(mark, span, at(self.density, k)))
     }
 
     /// Whether every bin that can be reached holds `needed` losses, and these are at least

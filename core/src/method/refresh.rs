@@ -133,7 +133,7 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     let config = Config::from_record(&block.header.config);
     let config = config.as_ref().map_err(|_| Error::Corrupt)?;
     let accepted = block.header.accepted_pivot();
-    let ViewMut { header, edges, centres, marks, reach, rings, ema, density: pi, weight, guide, .. } = block;
+    let ViewMut { header, edges, centres, marks, spans, rings, ema, density: pi, weight, guide, .. } = block;
     let grid = Grid::stored(config, edges, centres);
     // Scratch memory for three curves: the guide, which is derived and is written again below.
     let room: &mut [f64] = bytemuck::try_cast_slice_mut(guide).map_err(|_| Error::Corrupt)?;
@@ -143,11 +143,11 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     // 1, 2. Means of the rings, blended into the EMA, which moves even if the
     // refresh is then held.
     let rule = reachable::Rule::of(header);
-    for ((reach, mark), &mass) in reach.iter_mut().zip(marks.iter()).zip(pi.iter()) {
-        let taken = if rule.leaves_out(mark, reach, mass) { 0 } else { fresh(config, mark) };
-        reach.advance(mark.total(config.window), taken, header.refreshed_at, header.observations);
+    for ((span, mark), &mass) in spans.iter_mut().zip(marks.iter()).zip(pi.iter()) {
+        let taken = if rule.leaves_out(mark, span, mass) { 0 } else { fresh(config, mark) };
+        span.advance(mark.total(config.window), taken, header.refreshed_at, header.observations);
     }
-    blend_means(header, config, &Reachable::new(header, marks, reach, pi), marks, rings, ema);
+    blend_means(header, config, &Reachable::new(header, marks, spans, pi), marks, rings, ema);
     // 3 to 7. Ceiling, rate, pivot, gate, target.
     copy(error, ema);
     let findings = find_target(config, &grid, accepted, error, y, masses);

@@ -27,7 +27,7 @@ use crate::config::tables::check_weight;
 use crate::error::Error;
 use crate::hot::bin_lookup::BinLookup;
 use crate::hot::ring::Mark;
-use crate::method::fresh::Reach;
+use crate::method::fresh::MeanSpan;
 use crate::method::grid::Grid;
 use crate::method::guard::Hold;
 use crate::method::pivot::PivotRule;
@@ -187,16 +187,16 @@ pub(crate) fn save(block: &View<'_>, snapshot: &mut [u8]) -> Result<(), Error> {
     for mark in block.marks {
         writer.put(mark.seen.to_le_bytes());
     }
-    for reach in block.reach {
-        writer.put(reach.since.to_le_bytes());
+    for span in block.spans {
+        writer.put(span.since.to_le_bytes());
     }
     for column in [block.ema, block.error, block.density, block.weight, block.baseline] {
         for x in column {
             writer.put(x.to_le_bytes());
         }
     }
-    for (mark, reach) in block.marks.iter().zip(block.reach) {
-        for number in [u32::from(mark.head), mark.turns, reach.total, reach.taken] {
+    for (mark, span) in block.marks.iter().zip(block.spans) {
+        for number in [u32::from(mark.head), mark.turns, span.total, span.taken] {
             writer.put(number.to_le_bytes());
         }
     }
@@ -293,11 +293,11 @@ impl<'a> Snapshot<'a> {
         (u32::from(head) < self.window).then_some(mark)
     }
 
-    fn reach(&self, k: usize) -> Option<Reach> {
+    fn span(&self, k: usize) -> Option<MeanSpan> {
         let at = self.places.marks + 16 * k + 8;
         let [_, _, since, ..] = self.places.columns;
         let (total, taken) = (u32_at(self.bytes, at)?, u32_at(self.bytes, at + 4)?);
-        Some(Reach { since: self.word(since, k), total, taken })
+        Some(MeanSpan { since: self.word(since, k), total, taken })
     }
 
     fn loss(&self, i: usize) -> f32 {
@@ -403,7 +403,7 @@ fn fill_tables(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> 
 /// What the bins and their rings hold.
 #[inline(never)]
 fn fill_bins(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
-    let ViewMut { header, marks, reach, rings, ema, error, y, density, weight, baseline, .. } =
+    let ViewMut { header, marks, spans, rings, ema, error, y, density, weight, baseline, .. } =
         ViewMut::split(words)?;
     let [_, _, _, places @ ..] = snapshot.places.columns;
     for (column, slots) in places.into_iter().zip([ema, &mut *error, density, weight, baseline]) {
@@ -411,9 +411,9 @@ fn fill_bins(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
             *slot = snapshot.real(column, k);
         }
     }
-    for (k, (mark, reach)) in marks.iter_mut().zip(reach).enumerate() {
+    for (k, (mark, span)) in marks.iter_mut().zip(spans).enumerate() {
         *mark = snapshot.mark(k).unwrap_or_default();
-        *reach = snapshot.reach(k).unwrap_or_default();
+        *span = snapshot.span(k).unwrap_or_default();
     }
     for (i, slot) in rings.iter_mut().enumerate() {
         *slot = snapshot.loss(i);

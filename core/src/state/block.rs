@@ -14,7 +14,7 @@
 use crate::config::raw::RawConfig;
 use crate::error::Error;
 use crate::hot::ring::Mark;
-use crate::method::fresh::Reach;
+use crate::method::fresh::MeanSpan;
 use crate::method::gate::gate;
 use crate::method::grid::Grid;
 use crate::method::rate::Rate;
@@ -222,7 +222,7 @@ sections! { bins, window;
     /// Head, turns and age of each ring.
     marks: Mark = bins;
     /// How far back the mean of each bin reaches.
-    reach: Reach = bins;
+    spans: MeanSpan = bins;
     /// The losses: `window` slots for each bin.
     rings: f32 = bins * window;
     /// Centres of the bins.
