@@ -291,8 +291,8 @@ impl<'s> Scheduler<'s> {
 
     #[inline(never)]
     fn check_change(&self, config: &Config, weight: Option<&F64Values<'_>>) -> Result<(), Error> {
-        let old = Config::from_record(&self.block.header.config);
-        let old = old.as_ref().map_err(|_| Error::Corrupt)?;
+        let old = Config::of_block(&self.block.header.config);
+        let old = old.as_ref().ok_or(Error::Corrupt)?;
         check_change(old, config, self.block.baseline, weight, None)
     }
 

@@ -49,7 +49,7 @@ impl<'s> StateRef<'s> {
     /// `Corrupt` where the block's is not valid.
     #[inline(never)]
     pub fn config(&self) -> Result<Config, Error> {
-        Config::from_record(&self.block.header.config).map_err(|_| Error::Corrupt)
+        Config::of_block(&self.block.header.config).ok_or(Error::Corrupt)
     }
 
     /// The caller's tables: weight (1 where none was given) and baseline masses

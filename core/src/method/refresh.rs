@@ -130,8 +130,8 @@ pub fn bin_information(rate: &Rate, k: usize) -> f64 {
 #[cold]
 pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     // By reference: a configuration passed by value would be on the stack twice.
-    let config = Config::from_record(&block.header.config);
-    let config = config.as_ref().map_err(|_| Error::Corrupt)?;
+    let config = Config::of_block(&block.header.config);
+    let config = config.as_ref().ok_or(Error::Corrupt)?;
     let accepted = block.header.accepted_pivot();
     let ViewMut { header, edges, centres, marks, spans, rings, ema, density: pi, weight, guide, .. } = block;
     let grid = Grid::stored(config, edges, centres);

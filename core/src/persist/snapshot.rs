@@ -256,7 +256,7 @@ impl<'a> Snapshot<'a> {
 
     #[inline(never)]
     fn check_config(&self) -> Result<(), Error> {
-        Config::from_record(&self.record()?).map(|_| ()).map_err(|_| Error::Corrupt)
+        Config::of_block(&self.record()?).map(|_| ()).ok_or(Error::Corrupt)
     }
 
     /// Writes the header of a block.
@@ -429,6 +429,7 @@ fn fill_bins(words: &mut [u64], snapshot: &Snapshot<'_>) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::scheduler::Scheduler;
+    use core::mem::offset_of;
 
     fn trained() -> (Vec<u64>, Vec<u8>) {
         let config = Config { warmup_steps: 3, min_count: 2, window: 16, bins: 16, ..Config::discrete() };
@@ -506,6 +507,9 @@ mod tests {
             (places.scalars + 8 * 14 + 4, &[1]),
             (places.scalars + 8 * 20, &[99]),
             (places.config + 12, &[99, 0, 0, 0]),
+            // Ends that only a caller may give: "as the data ask" and more digits than an f32.
+            (places.config + offset_of!(RawConfig, sigma_min), &[0; 8]),
+            (places.config + offset_of!(RawConfig, sigma_max), &80.00000001f64.to_le_bytes()),
         ] {
             let mut bad = snapshot.clone();
             bad[at..at + bytes.len()].copy_from_slice(bytes);
