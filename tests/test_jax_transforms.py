@@ -280,7 +280,7 @@ ZEROS = with_words(jnp.zeros_like)
         (lambda s: inj.advance(s, jnp.ones(3), jnp.ones(3), next_n=-1), TypeError, "n must be a static"),
         (lambda s: inj.init(CONFIG, 0.5), TypeError, r"seed must be one integer, got float32\[\]"),
         (lambda s: inj.init(CONFIG, jnp.arange(2)), TypeError, r"seed must be one integer, got int32\[2\]"),
-        (lambda s: inj.init(CONFIG, jax.random.key(0)), TypeError, "seed must be one integer, got key"),
+        (lambda s: inj.init(CONFIG, jax.random.split(jax.random.key(0))), TypeError, "seed must be one integer, got key"),
     ],
 )
 def test_misuse_names_the_value_and_changes_nothing(call, error, words):

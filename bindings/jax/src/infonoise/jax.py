@@ -23,7 +23,9 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import warnings
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 try:
@@ -41,7 +43,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from infonoise import _native
+from infonoise import _native, host_calls, mesh_axes
 from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
 from infonoise.config import Config
 from infonoise.scheduler import checked_count, checked_seed, checked_shard, native_reconfiguration
@@ -110,15 +112,16 @@ def init(config: Config, seed: int | jax.Array = 0) -> State:
     """A fresh schedule.
 
     ``seed`` is an integer of 0 .. 2^64 - 1, or a traced integer: of that the bits count,
-    32 of them unless JAX's x64 mode is on.
+    32 of them unless JAX's x64 mode is on. Or it is a key of ``jax.random``, typed or raw
+    (uint32[2] or [4]), whose words give the seed: threefry's two are its high and its low half,
+    so ``jax.random.key(s)`` is the seed s for s below 2^32; the four a, b, c, d of other keys
+    give a ^ d and b ^ c ^ d (the two halves of a fresh one are equal).
     """
     _check_config(config)
     length = _native.state_words(config)
 
-    def host(seed):
-        words = empty_words(length)
+    def host(words, seed):
         _native.init(words, config, int(seed[0]) | int(seed[1]) << 32, *config.tables())
-        return words
 
     weight, baseline = map(_table_words, config.tables())
     words = _call(
@@ -133,43 +136,66 @@ def init(config: Config, seed: int | jax.Array = 0) -> State:
     return State(words, config.bins, config.window)
 
 
-def sample(state: State, n: int, *, rank: int | jax.Array = 0, world: int = 1) -> tuple[State, jax.Array]:
-    """Draws float32[n] sigmas; with ``rank`` and ``world``, that rank's slice of a
-    global batch of ``world * n``. The rank may be traced (``jax.lax.axis_index``)."""
-    words = _words(state)
+def sample(
+    state: State,
+    n: int | tuple[int, ...],
+    *,
+    rank: int | jax.Array = 0,
+    world: int = 1,
+    axis_name: Hashable | None = None,
+) -> tuple[State, jax.Array]:
+    """Draws float32[n] sigmas, or an array of the shape n.
+
+    On many devices n is one device's part of the global batch. ``axis_name`` is the mesh axis (or a
+    tuple of axes) of ``shard_map``, ``pmap`` or ``vmap`` over whose devices the batch is divided,
+    and the state one for all of them. ``rank`` and ``world`` say the same of processes; a rank may be traced.
+    """
+    shape = n if isinstance(n, tuple) else (n,)
+    n = math.prod(map(checked_count, shape))
+    if axis_name is not None:
+        _check_ranks_are_not_given(rank, world)
+        mesh_axes.check_shared(_words(state), axis_name)
+        rank, world = mesh_axes.place(axis_name)
+        # The whole batch, then this device's slice: so the next state is by type one for all devices.
+        state, whole = sample(state, n * world)
+        return state, jax.lax.dynamic_slice_in_dim(whole, rank * n, n).reshape(shape)
     n, rank, world = _checked_shard(n, rank, world)
+    if differs := mesh_axes.varying(rank) - mesh_axes.varying(_words(state)):
+        raise ValueError(
+            f"rank differs between the devices along {mesh_axes.quoted(differs)}, and the state does not: "
+            "pass axis_name in place of rank and world"
+        )
 
-    def host(words, rank):
-        words, sigma = own_words(words), np.empty(n, np.float32)
+    def apply(words, sigma, rank):
         _native.sample(words, sigma, int(rank[0]), world)
-        return words, sigma
 
-    words, sigma = _call(
-        "infonoise_sample",
-        (_like(words), jax.ShapeDtypeStruct((n,), jnp.float32)),
-        host,
-        words,
-        rank,
-        input_output_aliases={0: 0},
-        world=np.uint32(world),
-    )
-    return State(words, state.bins, state.window), sigma
+    state, sigma = _turn(state, "infonoise_sample", apply, rank, draws=n, world=np.uint32(world))
+    return state, sigma.reshape(shape)
 
 
-def observe(state: State, sigma: jax.Array, error: jax.Array, mask: jax.Array | None = None) -> State:
+def observe(
+    state: State,
+    sigma: jax.Array,
+    error: jax.Array,
+    mask: jax.Array | None = None,
+    *,
+    axis_name: Hashable | None = None,
+) -> State:
     """Takes the batch's per-sample, unweighted squared errors, in the space of the
     configured objective (mean over dimensions unless ``reduction_dim`` is set).
 
     Any number of calls may come between two steps. No gradient flows through.
     Samples whose ``mask`` is False are left out. Pairs off the grid and errors
     that are negative or not finite are rejected and counted in the report.
+    With ``axis_name`` every device passes its part, and all observe the whole batch.
     """
-    return _update(state, "infonoise_observe", _native.observe, *_pairs(sigma, error, mask))
+    pairs = _of_all(state, _pairs(sigma, error, mask), axis_name)
+    return _turn(state, "infonoise_observe", _native.observe, *pairs)[0]
 
 
 def step(state: State) -> State:
     """Counts one optimizer step, and refreshes the sampler if that is due."""
-    return _update(state, "infonoise_step", _native.step)
+    return _turn(state, "infonoise_step", _native.step)[0]
 
 
 def advance(
@@ -178,37 +204,32 @@ def advance(
     error: jax.Array,
     next_n: int | None = None,
     mask: jax.Array | None = None,
+    *,
+    axis_name: Hashable | None = None,
 ) -> tuple[State, jax.Array]:
-    """observe, step and sample in one call: returns the sigmas of the next batch."""
-    words = _words(state)
+    """observe, step and sample in one call: returns the sigmas of the next batch.
+
+    With ``axis_name`` as in ``observe`` and ``sample``; ``next_n`` is one device's part."""
     pairs = _pairs(sigma, error, mask)
     n = checked_count(pairs[0].size if next_n is None else next_n)
+    pairs = _of_all(state, pairs, axis_name)
+    rank, world = (0, 1) if axis_name is None else mesh_axes.place(axis_name)
 
-    def host(words, sigma, error, *mask):
-        words, following = own_words(words), np.empty(n, np.float32)
-        sigma, error, *mask = map(np.ascontiguousarray, (sigma, error, *mask))
+    def apply(words, following, sigma, error, *mask):
         _native.advance(words, sigma, error, following, *mask)
-        return words, following
 
-    words, following = _call(
-        "infonoise_advance",
-        (_like(words), jax.ShapeDtypeStruct((n,), jnp.float32)),
-        host,
-        words,
-        *pairs,
-        input_output_aliases={0: 0},
-    )
-    return State(words, state.bins, state.window), following
+    state, following = _turn(state, "infonoise_advance", apply, *pairs, draws=n * world)
+    return state, following if axis_name is None else jax.lax.dynamic_slice_in_dim(following, rank * n, n)
 
 
 def freeze(state: State) -> State:
     """Stops refreshes; draws and observations continue."""
-    return _update(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, True), frozen=np.uint32(1))
+    return _turn(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, True), frozen=np.uint32(1))[0]
 
 
 def unfreeze(state: State) -> State:
     """Resumes refreshes; a due one runs at the next step."""
-    return _update(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, False), frozen=np.uint32(0))
+    return _turn(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, False), frozen=np.uint32(0))[0]
 
 
 def reconfigure(state: State, config: Config) -> State:
@@ -224,7 +245,7 @@ def reconfigure(state: State, config: Config) -> State:
     if not isinstance(words, jax.core.Tracer):
         apply(own_words(words))  # a copy: ValueError here, where JAX would raise its own later
     weight, baseline = map(_table_words, arguments[1:])
-    return _update(state, "infonoise_reconfigure", apply, config=_record(config), weight=weight, baseline=baseline)
+    return _turn(state, "infonoise_reconfigure", apply, config=_record(config), weight=weight, baseline=baseline)[0]
 
 
 def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -235,10 +256,9 @@ def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
     if table.ndim != 1 or table.size == 0:
         raise ValueError(f"table must be a non-empty row of sigmas, got shape {table.shape}")
 
-    def host(sigma, table):
-        snapped, index = np.array(sigma, np.float32), np.empty(sigma.shape, np.uint32)
-        _native.snap(snapped, index, np.ascontiguousarray(table))
-        return snapped, index
+    def host(snapped, index, sigma, table):
+        snapped[...] = sigma
+        _native.snap(snapped, index, table)
 
     flat = sigma.ravel()
     snapped, index = _call("infonoise_snap", (_like(flat), jax.ShapeDtypeStruct(flat.shape, jnp.uint32)), host, flat, table)
@@ -256,10 +276,10 @@ def report(state: State) -> dict:
     if not isinstance(words, jax.core.Tracer) and words.ndim == 1:
         return _native.report(np.asarray(words))
 
-    def host(words):
-        values = _native.report(np.ascontiguousarray(words))
-        codes = [_code(name, values[name]) for name in _COUNTS]
-        return np.array(codes, np.uint32), np.array([values[name] for name in _REALS], np.float32)
+    def host(counts, reals, words):
+        values = _native.report(words)
+        counts[...] = [_code(name, values[name]) for name in _COUNTS]
+        reals[...] = [values[name] for name in _REALS]
 
     call = functools.partial(
         _call,
@@ -317,18 +337,21 @@ def from_words(words) -> State:
 
 def _call(name, results, host, *operands, input_output_aliases=None, **attributes):
     """The native call on platforms that have one, a host callback on others."""
-    if jax.default_backend() in _NATIVE_PLATFORMS:
-        call = jax.ffi.ffi_call(
-            name, results, vmap_method="broadcast_all", input_output_aliases=input_output_aliases
-        )
-        return call(*operands, **attributes)
-    _warn_once(jax.default_backend())
+    axes = frozenset().union(*map(mesh_axes.varying, operands))
+    operands = [mesh_axes.as_varying(x, axes) for x in operands]
+    if _is_native():
+        call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all", input_output_aliases=input_output_aliases)
+        values = call(*operands, **attributes)
+    else:
+        values = host_calls.call(host, results, operands)
+    return jax.tree.map(lambda x: mesh_axes.as_varying(x, axes), values)
 
-    def on_numpy(*operands):
-        # An operation on a JAX array here would wait for a device that waits for this callback.
-        return host(*map(np.asarray, operands))
 
-    return jax.pure_callback(on_numpy, results, *operands, vmap_method="sequential")
+def _is_native() -> bool:
+    platform = jax.default_backend()
+    if platform not in _NATIVE_PLATFORMS:
+        _warn_once(platform)
+    return platform in _NATIVE_PLATFORMS
 
 
 @functools.cache
@@ -392,6 +415,25 @@ def _checked_shard(n, rank, world) -> tuple[int, jax.Array, int]:
     return n, jnp.asarray(rank if traced else known, jnp.uint32).reshape(1), world
 
 
+def _check_ranks_are_not_given(rank, world) -> None:
+    if isinstance(rank, jax.core.Tracer) or rank != 0 or world != 1:
+        raise TypeError("axis_name says which rank this is and how many there are: pass it without rank and world")
+
+
+def _of_all(state: State, pairs: list[jax.Array], axis_name) -> list[jax.Array]:
+    """The pairs that the state observes: those of all devices along ``axis_name``."""
+    words = _words(state)
+    if axis_name is not None:
+        mesh_axes.check_shared(words, axis_name)
+        pairs = mesh_axes.gather(pairs, axis_name)
+    if differs := frozenset().union(*map(mesh_axes.varying, pairs)) - mesh_axes.varying(words):
+        raise ValueError(
+            f"sigma, error or mask differ between the devices along {mesh_axes.quoted(differs)}, and the state does "
+            "not: pass axis_name, and all devices observe the whole batch"
+        )
+    return pairs
+
+
 def _pairs(sigma, error, mask) -> list[jax.Array]:
     """A batch as flat float32 (and uint8) operands, with gradients stopped."""
     operands = [_numbers("sigma", sigma), _numbers("error", error)]
@@ -401,14 +443,15 @@ def _pairs(sigma, error, mask) -> list[jax.Array]:
     # NumPy arrays are converted on the host: without x64 mode JAX would round them first.
     operands[1] = narrowed(operands[1], jnp if isinstance(operands[1], jax.Array) else np)
     operands = [jnp.asarray(x) for x in (*operands, mask) if x is not None]
-    if any(operand.shape != operands[0].shape for operand in operands):
+    # Sigmas drawn as (n, 1, 1, 1), to be multiplied with images, have one error each too.
+    if len({tuple(length for length in operand.shape if length != 1) for operand in operands}) != 1:
         shapes = ", ".join(str(operand.shape) for operand in operands)
         raise ValueError(
             f"sigma, error and mask must have the same shape, got {shapes}: "
             "pass one error for each sigma, reduced over the data's dimensions"
         )
     pairs = [jax.lax.stop_gradient(x).astype(jnp.float32).ravel() for x in operands[:2]]
-    return pairs + [(x != 0).astype(jnp.uint8).ravel() for x in operands[2:]]
+    return pairs + [x.astype(bool).astype(jnp.uint8).ravel() for x in operands[2:]]
 
 
 def _numbers(name: str, values):
@@ -417,17 +460,29 @@ def _numbers(name: str, values):
     return jnp.asarray(values) if any(isinstance(x, jax.Array) for x in leaves) else as_numbers(name, values)
 
 
-def _update(state: State, name: str, apply, *operands, **attributes) -> State:
-    """A call that maps a state to the next one; ``apply`` does the same to words on the host."""
+def _turn(state: State, name: str, apply, *operands, draws: int | None = None, **attributes):
+    """A call that maps a state to the next one, and draws so many sigmas: (state, sigmas or None).
+    ``apply`` does the same on the host, to words, the row for the sigmas (if there is one) and the operands.
+
+    Without a native call, neighbouring calls inside jit are one call on the host: the last one repeats those
+    since the last draw, and XLA drops theirs, since nobody uses the states between."""
     words = _words(state)
+    like = (_like(words),) + (() if draws is None else (jax.ShapeDtypeStruct((draws,), jnp.float32),))
+    start, chain = (words, ()) if _is_native() else state.__dict__.get("_chain", (words, ()))
 
-    def host(words, *operands):
-        words = own_words(words)
-        apply(words, *map(np.ascontiguousarray, operands))
-        return words
+    def host(following, *arrays):
+        drawn, words, left = arrays[: len(like) - 1], arrays[len(like) - 1], iter(arrays[len(like) :])
+        following[...] = words
+        for earlier, its_operands in chain:
+            earlier(following, *(next(left) for _ in its_operands))
+        apply(following, *drawn, *left)
 
-    words = _call(name, _like(words), host, words, *operands, input_output_aliases={0: 0}, **attributes)
-    return State(words, state.bins, state.window)
+    every = [x for _, its_operands in chain for x in its_operands] + [*operands]
+    following, *drawn = _call(name, like, host, start, *every, input_output_aliases={0: 0}, **attributes)
+    state = State(following, state.bins, state.window)
+    if draws is None and not _is_native() and isinstance(following, jax.core.Tracer):
+        state.__dict__["_chain"] = start, (*chain, (apply, operands))
+    return state, *(drawn or [None])
 
 
 def _check_config(config: Config) -> None:
@@ -445,6 +500,17 @@ def _table_words(table: np.ndarray | None) -> np.ndarray:
 
 def _seed_words(seed) -> jax.Array:
     """A seed as two uint32, low half first."""
+    dtype, shape = getattr(seed, "dtype", None), getattr(seed, "shape", None)
+    if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) and shape == ():
+        seed = jax.random.key_data(seed)
+    elif dtype != np.uint32 or shape not in ((2,), (4,)):
+        return _integer_words(seed)
+    a, b, *more = jnp.asarray(seed)
+    high, low = (a ^ more[1], b ^ more[0] ^ more[1]) if more else (a, b)
+    return jnp.stack([low, high])
+
+
+def _integer_words(seed) -> jax.Array:
     if isinstance(seed, np.ndarray) and seed.shape == ():
         seed = seed[()]  # before JAX cuts it to 32 bits
     if isinstance(seed, (int, np.integer)):
@@ -452,7 +518,7 @@ def _seed_words(seed) -> jax.Array:
         return jnp.array([seed & 0xFFFFFFFF, seed >> 32], jnp.uint32)
     seed = jnp.asarray(seed)
     if seed.shape == () and not isinstance(seed, jax.core.Tracer) and jnp.issubdtype(seed.dtype, jnp.integer):
-        return _seed_words(int(seed))
+        return _integer_words(int(seed))
     if seed.shape != () or not jnp.issubdtype(seed.dtype, jnp.integer):
         raise TypeError(f"seed must be one integer, got {seed.dtype}{list(seed.shape)}")
     high = (seed >> 32).astype(jnp.uint32) if seed.dtype.itemsize == 8 else jnp.uint32(0)
