@@ -252,7 +252,7 @@ def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
     """For trainers with discrete timesteps: the entries of ``table`` (positive, strictly
     monotone) nearest to ``sigma`` in ln sigma, and their indices (uint32). Observe the
     snapped sigmas."""
-    sigma, table = (jax.lax.stop_gradient(jnp.asarray(x, jnp.float32)) for x in (sigma, table))
+    sigma, table = (jax.lax.stop_gradient(_on_device(x).astype(jnp.float32)) for x in (sigma, table))
     if table.ndim != 1 or table.size == 0:
         raise ValueError(f"table must be a non-empty row of sigmas, got shape {table.shape}")
 
@@ -293,8 +293,8 @@ def report(state: State) -> dict:
     for _ in range(words.ndim - 1):
         call = jax.vmap(call)
     counts, reals = call(words)
-    fields = {name: counts[..., i] for i, name in enumerate(_COUNTS)}
-    return fields | {name: reals[..., i] for i, name in enumerate(_REALS)}
+    names = [*_COUNTS, *_REALS]
+    return dict(zip(names, [*jnp.unstack(counts, axis=-1), *jnp.unstack(reals, axis=-1)]))
 
 
 def profile(state: State) -> dict[str, np.ndarray]:
@@ -325,14 +325,15 @@ def from_words(words) -> State:
     """A state from a uint32 array that holds a block (checked completely), outside jit; from
     one with leading dimensions a batch of states, as under ``vmap``."""
     words = np.asarray(words)
-    blocks = [own_words(block) for block in words.reshape(-1, words.shape[-1])] if words.ndim > 1 else [own_words(words)]
+    blocks = [own_words(block) for block in (words.reshape(-1, words.shape[-1]) if words.ndim > 1 else [words])]
     for block in blocks:
         _native.validate(block)
     sizes = {(fields["bins"], fields["window"]) for fields in map(_native.config_get, blocks)}
     if len(sizes) != 1:
         found = ", ".join(f"bins = {bins} and window = {window}" for bins, window in sorted(sizes)) or "no block"
         raise ValueError(f"words must be blocks of one configuration, got {found}")
-    return State(jnp.asarray(words), *sizes.pop())
+    # A copy: XLA may use a NumPy array's memory itself, which the caller may write to.
+    return State(_on_device(np.stack(blocks).reshape(words.shape)), *sizes.pop())
 
 
 def _call(name, results, host, *operands, input_output_aliases=None, **attributes):
@@ -412,7 +413,7 @@ def _checked_shard(n, rank, world) -> tuple[int, jax.Array, int]:
     if traced and (rank.shape != () or not jnp.issubdtype(rank.dtype, jnp.integer)):
         raise TypeError(f"rank must be one integer, got {_kind(rank)}: under shard_map, jax.lax.axis_index gives it")
     n, known, world = checked_shard(n, 0 if traced else rank, world)
-    return n, jnp.asarray(rank if traced else known, jnp.uint32).reshape(1), world
+    return n, rank.astype(jnp.uint32).reshape(1) if traced else _on_device(np.array([known], np.uint32)), world
 
 
 def _check_ranks_are_not_given(rank, world) -> None:
@@ -441,8 +442,8 @@ def _pairs(sigma, error, mask) -> list[jax.Array]:
         if not jnp.issubdtype(operand.dtype, jnp.floating):
             raise TypeError(f"{name} must be floating point, got {operand.dtype}")
     # NumPy arrays are converted on the host: without x64 mode JAX would round them first.
-    operands[1] = narrowed(operands[1], jnp if isinstance(operands[1], jax.Array) else np)
-    operands = [jnp.asarray(x) for x in (*operands, mask) if x is not None]
+    operands[1] = (_narrowed if isinstance(operands[1], jax.Array) else narrowed)(operands[1])
+    operands = [_on_device(x) for x in (*operands, mask) if x is not None]
     # Sigmas drawn as (n, 1, 1, 1), to be multiplied with images, have one error each too.
     if len({tuple(length for length in operand.shape if length != 1) for operand in operands}) != 1:
         shapes = ", ".join(str(operand.shape) for operand in operands)
@@ -452,6 +453,15 @@ def _pairs(sigma, error, mask) -> list[jax.Array]:
         )
     pairs = [jax.lax.stop_gradient(x).astype(jnp.float32).ravel() for x in operands[:2]]
     return pairs + [x.astype(bool).astype(jnp.uint8).ravel() for x in operands[2:]]
+
+
+# In a program of its own, so that its constants are no transfers.
+_narrowed = jax.jit(functools.partial(narrowed, xp=jnp))
+
+
+def _on_device(values) -> jax.Array:
+    """A JAX array. What the caller has on the host is transferred explicitly, as ``jax.transfer_guard`` calls it."""
+    return values if isinstance(values, jax.Array) else jax.device_put(np.asarray(values))
 
 
 def _numbers(name: str, values):
@@ -505,7 +515,7 @@ def _seed_words(seed) -> jax.Array:
         seed = jax.random.key_data(seed)
     elif dtype != np.uint32 or shape not in ((2,), (4,)):
         return _integer_words(seed)
-    a, b, *more = jnp.asarray(seed)
+    a, b, *more = _on_device(seed)
     high, low = (a ^ more[1], b ^ more[0] ^ more[1]) if more else (a, b)
     return jnp.stack([low, high])
 
@@ -515,7 +525,7 @@ def _integer_words(seed) -> jax.Array:
         seed = seed[()]  # before JAX cuts it to 32 bits
     if isinstance(seed, (int, np.integer)):
         seed = checked_seed(seed)
-        return jnp.array([seed & 0xFFFFFFFF, seed >> 32], jnp.uint32)
+        return _on_device(np.array([seed & 0xFFFFFFFF, seed >> 32], np.uint32))
     seed = jnp.asarray(seed)
     if seed.shape == () and not isinstance(seed, jax.core.Tracer) and jnp.issubdtype(seed.dtype, jnp.integer):
         return _integer_words(int(seed))
