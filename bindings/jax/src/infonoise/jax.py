@@ -25,7 +25,7 @@ import functools
 import json
 import math
 import warnings
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 try:
@@ -46,7 +46,7 @@ import numpy as np
 from infonoise import _native, host_calls, mesh_axes
 from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
 from infonoise.config import Config
-from infonoise.scheduler import checked_count, checked_seed, checked_shard, native_reconfiguration
+from infonoise.scheduler import checked_count, checked_seed, checked_slice, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 
 __all__ = [
@@ -60,6 +60,8 @@ __all__ = [
     "from_words",
     "info_grid",
     "init",
+    "levels",
+    "log_density",
     "observe",
     "profile",
     "reconfigure",
@@ -142,34 +144,40 @@ def sample(
     *,
     rank: int | jax.Array = 0,
     world: int = 1,
+    offset: int | jax.Array | None = None,
+    total: int | None = None,
+    counts: Sequence[int] | None = None,
     axis_name: Hashable | None = None,
 ) -> tuple[State, jax.Array]:
-    """Draws float32[n] sigmas, or an array of the shape n.
+    """Draws float32[n] sigmas, or an array of the shape n: a whole batch, or a rank's slice of the global batch.
 
-    On many devices n is one device's part of the global batch. ``axis_name`` is the mesh axis (or a
-    tuple of axes) of ``shard_map``, ``pmap`` or ``vmap`` over whose devices the batch is divided,
-    and the state one for all of them. ``rank`` and ``world`` say the same of processes; a rank may be traced.
-    """
+    Inside ``shard_map``, ``pmap`` and ``vmap``, ``axis_name`` is the axis, or a tuple of axes, along which
+    the batch is divided: every device draws its n of it, and the state is one for all of them.
+
+    With ``rank`` and ``world`` every rank draws n. Where ranks differ, pass the list ``counts`` of what
+    each draws, with a static ``rank``; or ``offset``, which may be traced, as a rank may, and ``total``: the
+    slice's place in the global batch and its size. Every rank calls this once per global
+    batch; the slices together are what one process would draw."""
     shape = n if isinstance(n, tuple) else (n,)
     n = math.prod(map(checked_count, shape))
     if axis_name is not None:
-        _check_ranks_are_not_given(rank, world)
+        _check_axis_stands_alone(rank, world, offset, total, counts)
         mesh_axes.check_shared(_words(state), axis_name)
         rank, world = mesh_axes.place(axis_name)
         # The whole batch, then this device's slice: so the next state is by type one for all devices.
         state, whole = sample(state, n * world)
         return state, jax.lax.dynamic_slice_in_dim(whole, rank * n, n).reshape(shape)
-    n, rank, world = _checked_shard(n, rank, world)
-    if differs := mesh_axes.varying(rank) - mesh_axes.varying(_words(state)):
+    n, offset, total = _checked_slice(n, rank, world, offset, total, counts)
+    if differs := mesh_axes.varying(offset) - mesh_axes.varying(_words(state)):
         raise ValueError(
-            f"rank differs between the devices along {mesh_axes.quoted(differs)}, and the state does not: "
-            "pass axis_name in place of rank and world"
+            f"rank or offset differs between the devices along {mesh_axes.quoted(differs)}, and the state does not: "
+            "pass axis_name instead"
         )
 
-    def apply(words, sigma, rank):
-        _native.sample(words, sigma, int(rank[0]), world)
+    def apply(words, sigma, offset):
+        _native.sample(words, sigma, int(offset[0]), total)
 
-    state, sigma = _turn(state, "infonoise_sample", apply, rank, draws=n, world=np.uint32(world))
+    state, sigma = _turn(state, "infonoise_sample", apply, offset, draws=n, total=np.uint64(total))
     return state, sigma.reshape(shape)
 
 
@@ -263,6 +271,36 @@ def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
     flat = sigma.ravel()
     snapped, index = _call("infonoise_snap", (_like(flat), jax.ShapeDtypeStruct(flat.shape, jnp.uint32)), host, flat, table)
     return snapped.reshape(sigma.shape), index.reshape(sigma.shape)
+
+
+def levels(state: State, n: int) -> jax.Array:
+    """The midpoints of n equal shares of the draws in force, float32[n], ascending: evenly
+    spread levels for a validation loss. They take nothing from the stream, as draws would."""
+    words = _words(state)
+    n = checked_count(n)
+
+    def host(sigma, words):
+        _native.levels(words, sigma)
+
+    return _call("infonoise_levels", jax.ShapeDtypeStruct((n,), jnp.float32), host, words)
+
+
+def log_density(state: State, sigma: jax.Array) -> jax.Array:
+    """ln of the density of the draws per unit ln sigma, float32 in the shape of ``sigma``;
+    exact, for the sampler in force. -inf off the grid and where nothing is drawn, NaN for NaN.
+
+    With p = exp(log_density), the mean of loss / p over draws is unbiased for the loss's
+    integral over ln sigma. A constant for gradients."""
+    words = _words(state)
+    sigma = jax.lax.stop_gradient(_float32("sigma", sigma))
+
+    def host(found, words, sigma):
+        density = np.empty(sigma.shape)
+        _native.log_density(words, sigma, density)
+        found[...] = density
+
+    flat = sigma.ravel()
+    return _call("infonoise_log_density", _like(flat), host, words, flat).reshape(sigma.shape)
 
 
 def report(state: State) -> dict:
@@ -407,18 +445,26 @@ def _like(words) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(words.shape, words.dtype)
 
 
-def _checked_shard(n, rank, world) -> tuple[int, jax.Array, int]:
-    """n, the rank as an operand of the call, and the world. The call itself checks a traced rank."""
-    traced = isinstance(rank, jax.core.Tracer)
-    if traced and (rank.shape != () or not jnp.issubdtype(rank.dtype, jnp.integer)):
-        raise TypeError(f"rank must be one integer, got {_kind(rank)}: under shard_map, jax.lax.axis_index gives it")
-    n, known, world = checked_shard(n, 0 if traced else rank, world)
-    return n, rank.astype(jnp.uint32).reshape(1) if traced else _on_device(np.array([known], np.uint32)), world
+def _checked_slice(n, rank, world, offset, total, counts) -> tuple[int, jax.Array, int]:
+    """n, the offset as an operand of the call, and the total. The call itself checks a traced offset."""
+    for name, value in (("rank", rank), ("offset", offset)):
+        if isinstance(value, jax.core.Tracer) and (value.shape != () or not jnp.issubdtype(value.dtype, jnp.integer)):
+            raise TypeError(
+                f"{name} must be one integer, got {_kind(value)}: under shard_map, jax.lax.axis_index gives the rank"
+            )
+    if isinstance(rank, jax.core.Tracer):
+        if counts is not None:
+            raise TypeError("counts needs a static rank: a traced one cannot decide how many sigmas are drawn")
+        n, _, total = checked_slice(n, 0, world, offset, total)
+        return n, (rank.astype(jnp.uint32) * np.uint32(n)).reshape(1), total
+    traced = isinstance(offset, jax.core.Tracer)
+    n, known, total = checked_slice(n, rank, world, 0 if traced else offset, total, counts)
+    return n, offset.astype(jnp.uint32).reshape(1) if traced else _on_device(np.array([known], np.uint32)), total
 
 
-def _check_ranks_are_not_given(rank, world) -> None:
-    if isinstance(rank, jax.core.Tracer) or rank != 0 or world != 1:
-        raise TypeError("axis_name says which rank this is and how many there are: pass it without rank and world")
+def _check_axis_stands_alone(rank, world, *others) -> None:
+    if isinstance(rank, jax.core.Tracer) or (rank, world) != (0, 1) or any(x is not None for x in others):
+        raise TypeError("axis_name says which slice this device draws: pass it without rank, world, offset, total and counts")
 
 
 def _of_all(state: State, pairs: list[jax.Array], axis_name) -> list[jax.Array]:
@@ -462,6 +508,10 @@ _narrowed = jax.jit(functools.partial(narrowed, xp=jnp))
 def _on_device(values) -> jax.Array:
     """A JAX array. What the caller has on the host is transferred explicitly, as ``jax.transfer_guard`` calls it."""
     return values if isinstance(values, jax.Array) else jax.device_put(np.asarray(values))
+
+
+def _float32(name: str, values) -> jax.Array:
+    return _on_device(_numbers(name, values)).astype(jnp.float32)
 
 
 def _numbers(name: str, values):
