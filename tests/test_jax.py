@@ -2,7 +2,6 @@
 
 import dataclasses
 import subprocess
-import sys
 from functools import partial
 
 import infonoise
@@ -128,48 +127,6 @@ def test_a_traced_rank_draws_its_shard():
     assert (parts.reshape(-1) == whole).all() and (words == words[0]).all()
     with pytest.raises(Exception, match="outside its documented range"):
         jax.block_until_ready(jax.jit(shard)(7))
-
-
-def test_shard_map_over_replicas(tmp_path):
-    """Four devices draw the global batch, gather the errors, and stay bit-equal."""
-    program = tmp_path / "replicas.py"
-    program.write_text(REPLICAS)
-    done = subprocess.run([sys.executable, program], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "equal\n"), done.stderr
-
-
-REPLICAS = """
-import os
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
-import functools, jax, numpy as np, infonoise, infonoise.jax as inj
-from jax.sharding import PartitionSpec as P
-config = infonoise.Config(warmup_steps=4, refresh_every=2, refresh_growth=0, min_count=2, bins=16)
-mesh = jax.make_mesh((4,), ("ranks",))
-
-def errors(sigma):
-    return sigma**2 / (1 + sigma**2)
-
-@jax.jit
-@functools.partial(jax.shard_map, mesh=mesh, in_specs=P(), out_specs=(P(), P("ranks")), check_vma=False)
-def step(state):
-    state, sigma = inj.sample(state, 32, rank=jax.lax.axis_index("ranks"), world=4)
-    every = lambda x: jax.lax.all_gather(x, "ranks", tiled=True)
-    return inj.step(inj.observe(state, every(sigma), every(errors(sigma)))), sigma
-
-@jax.jit
-def single(state):
-    state, sigma = inj.sample(state, 128)
-    return inj.step(inj.observe(state, sigma, errors(sigma))), sigma
-
-a = b = inj.init(config, 0)
-for _ in range(20):
-    (a, x), (b, y) = step(a), single(b)
-    assert (np.asarray(x) == np.asarray(y)).all()
-for shard in a.words.addressable_shards:
-    assert (np.asarray(shard.data) == np.asarray(b.words)).all()
-assert inj.report(b)["refreshes"] > 5
-print("equal")
-"""
 
 
 def test_batched_states_ask_for_vmap():

@@ -4,10 +4,6 @@ the state, and errors that say what is wrong.
 tests/test_jax.py ties the same bits to a C program.
 """
 
-import json
-import os
-import subprocess
-import sys
 from functools import partial
 
 import infonoise
@@ -16,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import ROOT
 from jax import lax
 
 STEPS, BATCH = 40, 32
@@ -222,31 +217,6 @@ def test_export():
     saved = jax.export.export(function, disabled_checks=allowed)(*arguments).serialize()
     state = jax.export.deserialize(saved).call(*arguments)
     assert (state.bins, state.window) == (16, 256) and inj.digest(state) == on_numpy().digest()
-
-
-@pytest.fixture(scope="module")
-def devices() -> dict:
-    """The output of four devices of one process; the program is tests/programs/four_devices.py."""
-    command = [sys.executable, ROOT / "tests/programs/four_devices.py"]
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
-    done = subprocess.run(command, input=ERRORS.tobytes(), capture_output=True, env=environment, timeout=120)
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
-
-
-@pytest.mark.parametrize("way", ["shard_map", "pmap", "callback"])
-def test_replicas_are_the_run_on_one_device(devices, way):
-    assert devices[way]["digests"] == [on_numpy().digest()] * 4
-
-
-@pytest.mark.parametrize("way", ["shard_map_own", "pmap_own"])
-def test_a_state_for_each_device(devices, way):
-    assert devices[way]["digests"] == [on_numpy(ERRORS[:, :8], seed, n=8).digest() for seed in range(4)]
-
-
-def test_shard_map_copies_no_state(devices):
-    """pmap does, twice a step: it takes a dimension of one off, and puts it back."""
-    assert (devices["shard_map"]["copies"], devices["shard_map_own"]["copies"]) == (0, 0)
 
 
 def with_words(change):

@@ -50,15 +50,10 @@ def own(state, error):
 
 
 def loss(scale, state, x0):
-    """The error of a model with one parameter, which all devices hold; the mean over this device's part."""
+    """Of a model with one parameter, which all devices hold; its mean over the global batch."""
     state, sigma = inj.sample(state, (x0.shape[0], 1), axis_name="ranks")
     error = ((jnp.tanh(scale) * x0 / (1 + sigma)) ** 2).mean(-1)
-    return error.mean(), inj.observe(state, sigma, error, axis_name="ranks")
-
-
-def slope(scale, state, x0):
-    mean = lambda *arguments: jax.tree.map(lambda x: x, (jax.lax.pmean((out := loss(*arguments))[0], "ranks"), out[1]))
-    return jax.grad(mean, has_aux=True)(scale, state, x0)
+    return jax.lax.pmean(error.mean(), "ranks"), inj.observe(state, sigma, error, axis_name="ranks")
 
 
 def run(step, state, *rows) -> dict:
@@ -139,7 +134,8 @@ results = {
 
 x0 = np.random.default_rng(0).standard_normal((BATCH, 3)).astype(np.float32)
 specs = {"in_specs": (P(), P(), P("ranks")), "out_specs": (P(), P())}
-gradient, state = jax.jit(jax.shard_map(slope, mesh=LINE, **specs))(0.7, inj.init(CONFIG, 5), split([x0])[0])
+slope = jax.jit(jax.shard_map(jax.grad(loss, has_aux=True), mesh=LINE, **specs))
+gradient, state = slope(0.7, inj.init(CONFIG, 5), split([x0])[0])
 results["gradient"] = {"x0": x0.tolist(), "slope": float(gradient), "digests": digests(state)}
 
 rank = lambda: jax.lax.axis_index("ranks")
