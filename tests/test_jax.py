@@ -173,6 +173,59 @@ def test_seeds_may_be_traced():
     assert wide != inj.digest(inj.init(CONFIG, 1)) and wide == inj.digest(inj.init(CONFIG, np.array(2**40 + 1)))
 
 
+def test_a_key_is_a_seed():
+    """All of a key's words count, and jit changes nothing."""
+    digests = {}
+    for name, key in {
+        "threefry": jax.random.key(7),
+        "raw": jax.random.PRNGKey(7),
+        "numpy": np.array([0, 7], np.uint32),
+        "high": jax.random.wrap_key_data(np.array([1, 7], np.uint32)),
+        **{f"rbg {seed}": jax.random.key(seed, impl="rbg") for seed in (7, 8)},
+        **{f"rbg word {i}": jax.random.wrap_key_data(np.eye(4, dtype=np.uint32)[i], impl="rbg") for i in range(4)},
+    }.items():
+        digests[name] = inj.digest(inj.init(CONFIG, key))
+        assert inj.digest(jax.jit(partial(inj.init, CONFIG))(key)) == digests[name], name
+    plain = inj.digest(inj.init(CONFIG, 7))
+    assert digests.pop("threefry") == digests.pop("raw") == digests.pop("numpy") == plain
+    assert digests["high"] == inj.digest(inj.init(CONFIG, (1 << 32) + 7))
+    assert plain not in digests.values()
+    rbg = {digest for name, digest in digests.items() if name in ("rbg 7", "rbg 8") or "word" in name}
+    # Of one bit each: a is in the high half, b and c in the low one, d in both.
+    assert len(rbg) == 5
+    keys = jax.random.split(jax.random.key(0), 3)
+    batch = jax.vmap(partial(inj.init, CONFIG))(keys)
+    assert [inj.digest(inj.State(words, 64, 256)) for words in batch.words] == [inj.digest(inj.init(CONFIG, key)) for key in keys]
+
+
+def test_draws_have_the_shape_that_is_asked_for():
+    _, flat = inj.sample(inj.init(CONFIG, 3), 12)
+    for shape in [(12,), (12, 1, 1, 1), (3, 4), (np.int64(2), 6)]:
+        state, sigma = inj.sample(inj.init(CONFIG, 3), shape)
+        assert sigma.shape == shape and (sigma.ravel() == flat).all()
+    assert inj.sample(state, ())[1].shape == () and inj.sample(state, (0, 3))[1].shape == (0, 3)
+    # Observed with one error each, of whatever shape of as many.
+    state, sigma = inj.sample(inj.init(CONFIG, 3), (12, 1, 1, 1))
+    error = jnp.linspace(0.1, 1, 12)
+    observed = [inj.observe(state, sigma, error.reshape(s)) for s in [(12,), (12, 1, 1, 1), (1, 12)]]
+    assert len({inj.digest(x) for x in observed}) == 1 and inj.report(observed[0])["observations"] == 12
+    for bad in [(3, -1), (3, 2.5), (True,)]:
+        with pytest.raises(TypeError, match="n must be a static, non-negative integer"):
+            inj.sample(state, bad)
+    with pytest.raises(ValueError, match="same shape"):
+        inj.observe(state, *inj.sample(state, (3, 4))[1:], error)
+
+
+def test_words_that_the_caller_keeps_are_not_the_states():
+    """XLA may use a NumPy array's memory; what a scheduler does later must not change a state made from it."""
+    for _ in range(10):  # as the memory happens to be aligned
+        scheduler = infonoise.Scheduler(CONFIG, 3)
+        state = inj.from_words(scheduler.state)
+        digest = scheduler.digest()
+        scheduler.sample(5)
+        assert inj.digest(state) == digest
+
+
 def test_masks_and_dtypes():
     state = inj.init(CONFIG, 0)
     sigma, error = jnp.full(4, 1.0), jnp.full(4, 0.5, jnp.bfloat16)

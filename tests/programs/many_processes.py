@@ -19,7 +19,7 @@ text = open(page).read()
 first = text.split("```python\n")[1].split("```")[0].split("def denoise")[0]
 many = text.split("## Many devices")[1].split("```python\n")[1].split("```")[0]
 # As the page says: several CPU devices in a process need every step to be waited for.
-call = "= parallel_step(sched, x0)"
+call = "= parallel_step(carry, x0)"
 assert many.count(call) == 1
 many = many.replace(call, f"= jax.block_until_ready({call[2:]})")
 exec(first + many)

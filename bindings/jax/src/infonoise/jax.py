@@ -163,10 +163,9 @@ def sample(
     if axis_name is not None:
         _check_axis_stands_alone(rank, world, offset, total, counts)
         mesh_axes.check_shared(_words(state), axis_name)
-        rank, world = mesh_axes.place(axis_name)
         # The whole batch, then this device's slice: so the next state is by type one for all devices.
-        state, whole = sample(state, n * world)
-        return state, jax.lax.dynamic_slice_in_dim(whole, rank * n, n).reshape(shape)
+        state, whole = sample(state, n * mesh_axes.size(axis_name))
+        return state, mesh_axes.own_part(whole, axis_name).reshape(shape)
     n, offset, total = _checked_slice(n, rank, world, offset, total, counts)
     if differs := mesh_axes.varying(offset) - mesh_axes.varying(_words(state)):
         raise ValueError(
@@ -221,13 +220,13 @@ def advance(
     pairs = _pairs(sigma, error, mask)
     n = checked_count(pairs[0].size if next_n is None else next_n)
     pairs = _of_all(state, pairs, axis_name)
-    rank, world = (0, 1) if axis_name is None else mesh_axes.place(axis_name)
+    ranks = 1 if axis_name is None else mesh_axes.size(axis_name)
 
     def apply(words, following, sigma, error, *mask):
         _native.advance(words, sigma, error, following, *mask)
 
-    state, following = _turn(state, "infonoise_advance", apply, *pairs, draws=n * world)
-    return state, following if axis_name is None else jax.lax.dynamic_slice_in_dim(following, rank * n, n)
+    state, following = _turn(state, "infonoise_advance", apply, *pairs, draws=n * ranks)
+    return state, following if axis_name is None else mesh_axes.own_part(following, axis_name)
 
 
 def freeze(state: State) -> State:
@@ -456,7 +455,7 @@ def _checked_slice(n, rank, world, offset, total, counts) -> tuple[int, jax.Arra
         if counts is not None:
             raise TypeError("counts needs a static rank: a traced one cannot decide how many sigmas are drawn")
         n, _, total = checked_slice(n, 0, world, offset, total)
-        return n, (rank.astype(jnp.uint32) * np.uint32(n)).reshape(1), total
+        return n, (rank.astype(jnp.uint32) * _on_device(np.uint32(n))).reshape(1), total
     traced = isinstance(offset, jax.core.Tracer)
     n, known, total = checked_slice(n, rank, world, 0 if traced else offset, total, counts)
     return n, offset.astype(jnp.uint32).reshape(1) if traced else _on_device(np.array([known], np.uint32)), total

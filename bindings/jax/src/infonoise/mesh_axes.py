@@ -29,9 +29,16 @@ def as_varying(x, axes: frozenset):
     return lax.pcast(x, missing, to="varying") if hasattr(lax, "pcast") else lax.pvary(x, missing)
 
 
-def place(axis_name) -> tuple[jax.Array, int]:
-    """This device's rank along ``axis_name``, or along several in the order of the names, and how many there are."""
-    return lax.axis_index(axis_name), lax.axis_size(axis_name)
+def size(axis_name) -> int:
+    """How many devices there are along ``axis_name``, or along several."""
+    return lax.axis_size(axis_name)
+
+
+def own_part(whole: jax.Array, axis_name) -> jax.Array:
+    """This device's part of a row that all devices have: parts are equal, in the order of ranks."""
+    ranks = size(axis_name)
+    parts = whole.reshape(ranks, whole.size // ranks)
+    return lax.dynamic_index_in_dim(parts, lax.axis_index(axis_name), keepdims=False)
 
 
 def check_shared(words, axis_name) -> None:
@@ -53,14 +60,14 @@ def gather(rows: list[jax.Array], axis_name) -> list[jax.Array]:
     """Every device's part of the rows, joined in the order of ranks. The rows have one shape, and
     elements of at most four bytes; they travel as bits, in one collective."""
     bits = jnp.stack([as_bits(row) for row in rows])
-    rank, world = place(axis_name)
+    rank = lax.axis_index(axis_name)
     axes = varying(rank)
     if not axes:  # vmap, pmap, or shard_map without check_vma: nothing is typed
         every = lax.all_gather(bits, axis_name)
     elif _TYPED_GATHER:
         every = lax.all_gather(as_varying(bits, axes), axis_name, to="invarying")
     else:  # a sum in which all other devices have zeros: half as fast again
-        zeros = as_varying(jnp.zeros((world, *bits.shape), bits.dtype), axes | varying(bits))
+        zeros = as_varying(jnp.zeros((size(axis_name), *bits.shape), bits.dtype), axes | varying(bits))
         every = lax.psum(lax.dynamic_update_index_in_dim(zeros, as_varying(bits, axes), rank, 0), axis_name)
     joined = every.swapaxes(0, 1).reshape(len(rows), -1)
     return [of_bits(part, row.dtype) for part, row in zip(joined, rows)]
