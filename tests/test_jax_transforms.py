@@ -312,6 +312,80 @@ def test_without_a_native_call_every_function_is_the_same(no_native_call, monkey
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b, strict=True), hosted, native)
 
 
+@pytest.fixture
+def round_trips(no_native_call, monkeypatch) -> list:
+    """An entry for every callback that runs."""
+    callback, made = jax.pure_callback, []
+
+    def counted(host, *arguments, **options):
+        return callback(lambda *x: made.append(1) or host(*x), *arguments, **options)
+
+    monkeypatch.setattr(jax, "pure_callback", counted)
+    return made
+
+
+def advanced(state, errors):
+    carry = inj.sample(state, errors.shape[-1])
+    return lax.scan(lambda carry, error: (inj.advance(*carry, error), None), carry, errors)[0][0]
+
+
+def accumulated(state, errors):
+    """Two batches to a step."""
+
+    def body(state, pair):
+        state, sigma = inj.sample(state, 2 * pair.shape[1])
+        for half, error in zip(sigma.reshape(2, -1), pair):
+            state = inj.observe(state, half, error)
+        return inj.step(state), None
+
+    return lax.scan(body, state, errors.reshape(-1, 2, errors.shape[1]))[0]
+
+
+def read_between(state, errors):
+    """Every state is used."""
+
+    def body(state, error):
+        state, sigma = inj.sample(state, error.shape[0])
+        observed = inj.observe(state, sigma, error)
+        seen = inj.report(observed)["observations"]
+        return inj.step(observed), seen
+
+    return lax.scan(body, state, errors)
+
+
+@pytest.mark.parametrize(
+    ("way", "each", "more"), [(scan, 2, 0), (accumulated, 1, 0), (advanced, 1, 1), (read_between, 4, 0)]
+)
+@pytest.mark.filterwarnings("ignore:infonoise has no native call")
+def test_without_a_native_call_a_step_makes_few_round_trips_in_order(round_trips, way, each, more):
+    """One callback for neighbouring calls (``each`` of them for each row of errors), the same digest as without."""
+    errors = jnp.asarray(np.tile(ERRORS, (5, 1)))
+    result = jax.block_until_ready(jax.jit(way)(inj.init(CONFIG, 5), errors))
+    state = result[0] if way is read_between else result
+    assert len(round_trips) == 1 + each * len(errors) + more  # and one for init
+    scheduler = infonoise.Scheduler(CONFIG, 5)
+    if way is advanced:
+        sigma = scheduler.sample(BATCH)
+        for row in np.asarray(errors):
+            sigma = scheduler.advance(sigma, row)
+    elif way is accumulated:
+        for pair in np.asarray(errors).reshape(-1, 2, BATCH):
+            for half, error in zip(scheduler.sample(2 * BATCH).reshape(2, -1), pair):
+                scheduler.observe(half, error)
+            scheduler.step()
+    else:
+        scheduler = on_numpy(np.asarray(errors))
+    assert inj.digest(state) == scheduler.digest() and scheduler.report()["refreshes"] > 20
+
+
+@pytest.mark.filterwarnings("ignore:infonoise has no native call")
+def test_without_a_native_call_a_batch_of_states_makes_as_few(round_trips):
+    batch = jax.vmap(partial(inj.init, CONFIG))(jnp.arange(3))
+    before = len(round_trips)
+    jax.block_until_ready(jax.jit(jax.vmap(scan, (0, None)))(batch, jnp.asarray(ERRORS)))
+    assert before == 1 and len(round_trips) == 1 + 2 * len(ERRORS)
+
+
 def test_without_a_native_call_errors_say_the_same(no_native_call):
     with pytest.warns(UserWarning), pytest.raises(Exception, match="the block does not hold a scheduler"):
         jax.block_until_ready(jax.jit(inj.step)(ZEROS(inj.init(CONFIG, 5))))
