@@ -7,9 +7,12 @@ from functools import partial
 import infonoise
 import infonoise.jax as inj
 import jax
+import jax.experimental
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 
 STEPS, BATCH = 120, 64
 CONFIG = infonoise.Config.discrete(warmup_steps=40, refresh_every=7, refresh_growth=0, min_count=20)
@@ -256,7 +259,7 @@ def test_errors_of_float64_are_the_same_however_they_come():
     def observed(error):
         return inj.digest(inj.observe(inj.init(config, 0), np.full(6, 14.0), error))
 
-    with jax.enable_x64(True):
+    with enable_x64(True):
         assert jnp.asarray(error).dtype == jnp.float64
         found = [observed(jnp.asarray(error)), observed(error)]
     found += [observed(error), observed(error.tolist())]

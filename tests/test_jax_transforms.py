@@ -9,10 +9,13 @@ from functools import partial
 import infonoise
 import infonoise.jax as inj
 import jax
+import jax.experimental
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+
+enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 
 STEPS, BATCH = 40, 32
 CONFIG = infonoise.Config.discrete(bins=16, warmup_steps=6, refresh_every=3, refresh_growth=0, min_count=4)
@@ -115,7 +118,7 @@ WAYS = [scan, fori_loop, while_loop, cond, switch, grad, grad_of_scan, remat, re
 def test_the_bits_are_those_of_the_scheduler(way, x64):
     expected = on_numpy()
     assert expected.report()["refreshes"] > 5 and expected.report()["rejected"] > 5
-    with jax.enable_x64(x64):
+    with enable_x64(x64):
         state = jax.jit(way)(inj.init(CONFIG, 5), ERRORS)
         assert inj.digest(state) == expected.digest()
         _, sigma = inj.sample(state, 9)
@@ -200,7 +203,7 @@ def test_vmap_over_draws():
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float64])
 def test_errors_of_other_dtypes_are_converted_to_float32(dtype):
-    with jax.enable_x64(True):
+    with enable_x64(True):
         errors = jnp.asarray(ERRORS, dtype)
         assert errors.dtype == dtype
         state = jax.jit(scan)(inj.init(CONFIG, 5), errors)

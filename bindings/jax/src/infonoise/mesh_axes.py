@@ -6,6 +6,8 @@ between devices. A schedule differs along none, so that its replicas are one sta
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -34,6 +36,7 @@ def size(axis_name) -> int:
     return lax.axis_size(axis_name)
 
 
+@functools.partial(jax.jit, static_argnames="axis_name", inline=True)  # so that its constants are no transfers
 def own_part(whole: jax.Array, axis_name) -> jax.Array:
     """This device's part of a row that all devices have: parts are equal, in the order of ranks."""
     ranks = size(axis_name)
