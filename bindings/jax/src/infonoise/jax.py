@@ -43,10 +43,10 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from infonoise import _native, host_calls, mesh_axes
-from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
+from infonoise import _native, host_calls, mesh_axes, operands
+from infonoise.arrays import ONE_OF_A_BATCH, own_words
 from infonoise.config import Config
-from infonoise.scheduler import checked_count, checked_seed, checked_slice, native_reconfiguration
+from infonoise.scheduler import checked_count, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 
 __all__ = [
@@ -125,13 +125,13 @@ def init(config: Config, seed: int | jax.Array = 0) -> State:
     def host(words, seed):
         _native.init(words, config, int(seed[0]) | int(seed[1]) << 32, *config.tables())
 
-    weight, baseline = map(_table_words, config.tables())
+    weight, baseline = map(operands.table_words, config.tables())
     words = _call(
         "infonoise_init",
         jax.ShapeDtypeStruct((length,), jnp.uint32),
         host,
-        _seed_words(seed),
-        config=_record(config),
+        operands.seed_words(seed),
+        config=operands.record(config),
         weight=weight,
         baseline=baseline,
     )
@@ -166,7 +166,7 @@ def sample(
         # The whole batch, then this device's slice: so the next state is by type one for all devices.
         state, whole = sample(state, n * mesh_axes.size(axis_name))
         return state, mesh_axes.own_part(whole, axis_name).reshape(shape)
-    n, offset, total = _checked_slice(n, rank, world, offset, total, counts)
+    n, offset, total = operands.batch_slice(n, rank, world, offset, total, counts)
     if differs := mesh_axes.varying(offset) - mesh_axes.varying(_words(state)):
         raise ValueError(
             f"rank or offset differs between the devices along {mesh_axes.quoted(differs)}, and the state does not: "
@@ -196,7 +196,7 @@ def observe(
     that are negative or not finite are rejected and counted in the report.
     With ``axis_name`` every device passes its part, and all observe the whole batch.
     """
-    pairs = _of_all(state, _pairs(sigma, error, mask), axis_name)
+    pairs = _of_all(state, operands.pairs(sigma, error, mask), axis_name)
     return _turn(state, "infonoise_observe", _native.observe, *pairs)[0]
 
 
@@ -217,7 +217,7 @@ def advance(
     """observe, step and sample in one call: returns the sigmas of the next batch.
 
     With ``axis_name`` as in ``observe`` and ``sample``; ``next_n`` is one device's part."""
-    pairs = _pairs(sigma, error, mask)
+    pairs = operands.pairs(sigma, error, mask)
     n = checked_count(pairs[0].size if next_n is None else next_n)
     pairs = _of_all(state, pairs, axis_name)
     ranks = 1 if axis_name is None else mesh_axes.size(axis_name)
@@ -251,15 +251,15 @@ def reconfigure(state: State, config: Config) -> State:
     words = _words(state)
     if not isinstance(words, jax.core.Tracer):
         apply(own_words(words))  # a copy: ValueError here, where JAX would raise its own later
-    weight, baseline = map(_table_words, arguments[1:])
-    return _turn(state, "infonoise_reconfigure", apply, config=_record(config), weight=weight, baseline=baseline)[0]
+    weight, baseline = map(operands.table_words, arguments[1:])
+    return _turn(state, "infonoise_reconfigure", apply, config=operands.record(config), weight=weight, baseline=baseline)[0]
 
 
 def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
     """For trainers with discrete timesteps: the entries of ``table`` (positive, strictly
     monotone) nearest to ``sigma`` in ln sigma, and their indices (uint32). Observe the
     snapped sigmas."""
-    sigma, table = (jax.lax.stop_gradient(_on_device(x).astype(jnp.float32)) for x in (sigma, table))
+    sigma, table = (jax.lax.stop_gradient(operands.on_device(x).astype(jnp.float32)) for x in (sigma, table))
     if table.ndim != 1 or table.size == 0:
         raise ValueError(f"table must be a non-empty row of sigmas, got shape {table.shape}")
 
@@ -291,7 +291,7 @@ def log_density(state: State, sigma: jax.Array) -> jax.Array:
     With p = exp(log_density), the mean of loss / p over draws is unbiased for the loss's
     integral over ln sigma. A constant for gradients."""
     words = _words(state)
-    sigma = jax.lax.stop_gradient(_float32("sigma", sigma))
+    sigma = jax.lax.stop_gradient(operands.float32_array("sigma", sigma))
 
     def host(found, words, sigma):
         density = np.empty(sigma.shape)
@@ -370,18 +370,18 @@ def from_words(words) -> State:
         found = ", ".join(f"bins = {bins} and window = {window}" for bins, window in sorted(sizes)) or "no block"
         raise ValueError(f"words must be blocks of one configuration, got {found}")
     # A copy: XLA may use a NumPy array's memory itself, which the caller may write to.
-    return State(_on_device(np.stack(blocks).reshape(words.shape)), *sizes.pop())
+    return State(operands.on_device(np.stack(blocks).reshape(words.shape)), *sizes.pop())
 
 
-def _call(name, results, host, *operands, input_output_aliases=None, **attributes):
+def _call(name, results, host, *arrays, input_output_aliases=None, **attributes):
     """The native call on platforms that have one, a host callback on others."""
-    axes = frozenset().union(*map(mesh_axes.varying, operands))
-    operands = [mesh_axes.as_varying(x, axes) for x in operands]
+    axes = frozenset().union(*map(mesh_axes.varying, arrays))
+    arrays = [mesh_axes.as_varying(x, axes) for x in arrays]
     if _is_native():
         call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all", input_output_aliases=input_output_aliases)
-        values = call(*operands, **attributes)
+        values = call(*arrays, **attributes)
     else:
-        values = host_calls.call(host, results, operands)
+        values = host_calls.call(host, results, arrays)
     return jax.tree.map(lambda x: mesh_axes.as_varying(x, axes), values)
 
 
@@ -397,7 +397,7 @@ def _warn_once(platform: str) -> None:
     warnings.warn(
         f"infonoise has no native call on {platform!r} yet: its functions run on the host "
         "through jax.pure_callback, some hundred microseconds a step",
-        stacklevel=4,
+        stacklevel=5,  # the user's call of a public function
     )
 
 
@@ -410,7 +410,7 @@ def _words(state: State, batched: bool = False) -> jax.Array:
     words = state.words
     if getattr(words, "dtype", None) != jnp.uint32 or words.ndim == 0:
         raise TypeError(
-            f"state.words must be uint32[N], got {_kind(words)}: leave it as init, step and a checkpoint give it"
+            f"state.words must be uint32[N], got {operands.kind_of(words)}: leave it as init, step and a checkpoint give it"
         )
     if isinstance(words, jax.Array) and not isinstance(words, jax.core.Tracer) and words.is_deleted():
         raise RuntimeError(
@@ -425,11 +425,6 @@ def _words(state: State, batched: bool = False) -> jax.Array:
     return words
 
 
-def _kind(array) -> str:
-    shape = getattr(array, "shape", None)
-    return type(array).__name__ if shape is None else f"{array.dtype}{list(shape)}"
-
-
 def _concrete(state: State, call: str) -> np.ndarray:
     words = _words(state, batched=True)
     name = f"infonoise.jax.{call} reads one state on the host"
@@ -442,23 +437,6 @@ def _concrete(state: State, call: str) -> np.ndarray:
 
 def _like(words) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(words.shape, words.dtype)
-
-
-def _checked_slice(n, rank, world, offset, total, counts) -> tuple[int, jax.Array, int]:
-    """n, the offset as an operand of the call, and the total. The call itself checks a traced offset."""
-    for name, value in (("rank", rank), ("offset", offset)):
-        if isinstance(value, jax.core.Tracer) and (value.shape != () or not jnp.issubdtype(value.dtype, jnp.integer)):
-            raise TypeError(
-                f"{name} must be one integer, got {_kind(value)}: under shard_map, jax.lax.axis_index gives the rank"
-            )
-    if isinstance(rank, jax.core.Tracer):
-        if counts is not None:
-            raise TypeError("counts needs a static rank: a traced one cannot decide how many sigmas are drawn")
-        n, _, total = checked_slice(n, 0, world, offset, total)
-        return n, (rank.astype(jnp.uint32) * _on_device(np.uint32(n))).reshape(1), total
-    traced = isinstance(offset, jax.core.Tracer)
-    n, known, total = checked_slice(n, rank, world, 0 if traced else offset, total, counts)
-    return n, offset.astype(jnp.uint32).reshape(1) if traced else _on_device(np.array([known], np.uint32)), total
 
 
 def _check_axis_stands_alone(rank, world, *others) -> None:
@@ -480,48 +458,9 @@ def _of_all(state: State, pairs: list[jax.Array], axis_name) -> list[jax.Array]:
     return pairs
 
 
-def _pairs(sigma, error, mask) -> list[jax.Array]:
-    """A batch as flat float32 (and uint8) operands, with gradients stopped."""
-    operands = [_numbers("sigma", sigma), _numbers("error", error)]
-    for name, operand in zip(("sigma", "error"), operands):
-        if not jnp.issubdtype(operand.dtype, jnp.floating):
-            raise TypeError(f"{name} must be floating point, got {operand.dtype}")
-    # NumPy arrays are converted on the host: without x64 mode JAX would round them first.
-    operands[1] = (_narrowed if isinstance(operands[1], jax.Array) else narrowed)(operands[1])
-    operands = [_on_device(x) for x in (*operands, mask) if x is not None]
-    # Sigmas drawn as (n, 1, 1, 1), to be multiplied with images, have one error each too.
-    if len({tuple(length for length in operand.shape if length != 1) for operand in operands}) != 1:
-        shapes = ", ".join(str(operand.shape) for operand in operands)
-        raise ValueError(
-            f"sigma, error and mask must have the same shape, got {shapes}: "
-            "pass one error for each sigma, reduced over the data's dimensions"
-        )
-    pairs = [jax.lax.stop_gradient(x).astype(jnp.float32).ravel() for x in operands[:2]]
-    return pairs + [x.astype(bool).astype(jnp.uint8).ravel() for x in operands[2:]]
-
-
-# In a program of its own, so that its constants are no transfers.
-_narrowed = jax.jit(functools.partial(narrowed, xp=jnp))
-
-
-def _on_device(values) -> jax.Array:
-    """A JAX array. What the caller has on the host is transferred explicitly, as ``jax.transfer_guard`` calls it."""
-    return values if isinstance(values, jax.Array) else jax.device_put(np.asarray(values))
-
-
-def _float32(name: str, values) -> jax.Array:
-    return _on_device(_numbers(name, values)).astype(jnp.float32)
-
-
-def _numbers(name: str, values):
-    """A JAX array from JAX arrays or lists of them, a NumPy array from anything else."""
-    leaves = jax.tree.leaves(values)
-    return jnp.asarray(values) if any(isinstance(x, jax.Array) for x in leaves) else as_numbers(name, values)
-
-
-def _turn(state: State, name: str, apply, *operands, draws: int | None = None, **attributes):
+def _turn(state: State, name: str, apply, *arrays, draws: int | None = None, **attributes):
     """A call that maps a state to the next one, and draws so many sigmas: (state, sigmas or None).
-    ``apply`` does the same on the host, to words, the row for the sigmas (if there is one) and the operands.
+    ``apply`` does the same on the host, to words, the row for the sigmas (if there is one) and the arrays.
 
     Without a native call, neighbouring calls inside jit are one call on the host: the last one repeats those
     since the last draw, and XLA drops theirs, since nobody uses the states between."""
@@ -529,59 +468,24 @@ def _turn(state: State, name: str, apply, *operands, draws: int | None = None, *
     like = (_like(words),) + (() if draws is None else (jax.ShapeDtypeStruct((draws,), jnp.float32),))
     start, chain = (words, ()) if _is_native() else state.__dict__.get("_chain", (words, ()))
 
-    def host(following, *arrays):
-        drawn, words, left = arrays[: len(like) - 1], arrays[len(like) - 1], iter(arrays[len(like) :])
+    def host(following, *rest):
+        drawn, words, left = rest[: len(like) - 1], rest[len(like) - 1], iter(rest[len(like) :])
         following[...] = words
-        for earlier, its_operands in chain:
-            earlier(following, *(next(left) for _ in its_operands))
+        for earlier, its_arrays in chain:
+            earlier(following, *(next(left) for _ in its_arrays))
         apply(following, *drawn, *left)
 
-    every = [x for _, its_operands in chain for x in its_operands] + [*operands]
+    every = [x for _, its_arrays in chain for x in its_arrays] + [*arrays]
     following, *drawn = _call(name, like, host, start, *every, input_output_aliases={0: 0}, **attributes)
     state = State(following, state.bins, state.window)
     if draws is None and not _is_native() and isinstance(following, jax.core.Tracer):
-        state.__dict__["_chain"] = start, (*chain, (apply, operands))
+        state.__dict__["_chain"] = start, (*chain, (apply, arrays))
     return state, *(drawn or [None])
 
 
 def _check_config(config: Config) -> None:
     if not isinstance(config, Config):
         raise TypeError(f"config must be an infonoise.Config, got {type(config).__name__}")
-
-
-def _record(config: Config) -> np.ndarray:
-    return np.frombuffer(_native.record(config), np.int64)
-
-
-def _table_words(table: np.ndarray | None) -> np.ndarray:
-    return np.zeros(1, np.int64) if table is None else table.view(np.int64)
-
-
-def _seed_words(seed) -> jax.Array:
-    """A seed as two uint32, low half first."""
-    dtype, shape = getattr(seed, "dtype", None), getattr(seed, "shape", None)
-    if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) and shape == ():
-        seed = jax.random.key_data(seed)
-    elif dtype != np.uint32 or shape not in ((2,), (4,)):
-        return _integer_words(seed)
-    a, b, *more = _on_device(seed)
-    high, low = (a ^ more[1], b ^ more[0] ^ more[1]) if more else (a, b)
-    return jnp.stack([low, high])
-
-
-def _integer_words(seed) -> jax.Array:
-    if isinstance(seed, np.ndarray) and seed.shape == ():
-        seed = seed[()]  # before JAX cuts it to 32 bits
-    if isinstance(seed, (int, np.integer)):
-        seed = checked_seed(seed)
-        return _on_device(np.array([seed & 0xFFFFFFFF, seed >> 32], np.uint32))
-    seed = jnp.asarray(seed)
-    if seed.shape == () and not isinstance(seed, jax.core.Tracer) and jnp.issubdtype(seed.dtype, jnp.integer):
-        return _integer_words(int(seed))
-    if seed.shape != () or not jnp.issubdtype(seed.dtype, jnp.integer):
-        raise TypeError(f"seed must be one integer, got {seed.dtype}{list(seed.shape)}")
-    high = (seed >> 32).astype(jnp.uint32) if seed.dtype.itemsize == 8 else jnp.uint32(0)
-    return jnp.stack([seed.astype(jnp.uint32), high])
 
 
 def _code(field: str, value) -> int:

@@ -28,7 +28,7 @@ def as_varying(x, axes: frozenset):
     """``x``, typed as one that differs along ``axes`` too; no operation when it runs."""
     if not (missing := tuple(sorted(axes - varying(x)))):
         return x
-    return lax.pcast(x, missing, to="varying") if hasattr(lax, "pcast") else lax.pvary(x, missing)
+    return lax.pcast(x, missing, to="varying") if hasattr(lax, "pcast") else lax.pvary(x, missing)  # type: ignore[attr-defined] # of JAX 0.7
 
 
 def size(axis_name) -> int:
