@@ -159,7 +159,7 @@ def test_a_state_dict_of_another_configuration_names_the_fields(recwarn):
         scheduler.load_state_dict(saved.state_dict(), strict=strict)
         plain = infonoise.Scheduler(infonoise.Config(weight=np.ones(64)))
         plain.load_state_dict(infonoise.Scheduler(infonoise.Config()).state_dict(), strict=strict)
-    # A change during the run is a difference too: the schedule goes on with it.
+    # A change during the run is a difference too: the schedule continues with it.
     saved.reconfigure(refresh_every=50)
     with pytest.warns(UserWarning, match="configuration: refresh_every = 100 -> 50. The"):
         scheduler.load_state_dict(saved.state_dict())
