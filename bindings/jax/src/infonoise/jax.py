@@ -41,6 +41,7 @@ if jax.__version_info__ < OLDEST_JAX:
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from infonoise import _native
 from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
@@ -245,9 +246,7 @@ def reconfigure(state: State, config: Config) -> State:
     return _update(state, "infonoise_reconfigure", apply, config=_record(config), weight=weight, baseline=baseline)
 
 
-def snap(
-    sigma: jax.Array, table: jax.Array, timesteps: jax.Array | None = None
-) -> tuple[jax.Array, jax.Array]:
+def snap(sigma: ArrayLike, table: ArrayLike, timesteps: ArrayLike | None = None) -> tuple[jax.Array, jax.Array]:
     """For trainers with discrete timesteps: the entries of ``table`` (positive, strictly
     monotone) nearest to ``sigma`` in ln sigma, and their indices (uint32). Observe the
     snapped sigmas.
