@@ -65,6 +65,7 @@ CALLS = {
     "unfreeze": (inj.unfreeze,),
     "reconfigure": (partial(inj.reconfigure, config=OTHER),),
     "snap": (lambda s, sigma, table: inj.snap(sigma, table), jnp.array(SIGMA), jnp.array(TABLE)),
+    "snap_timesteps": (lambda s, sigma: inj.snap(sigma, TABLE, [3, 50, 999]), jnp.array(SIGMA)),
     "snap_numpy": (lambda s: inj.snap(SIGMA, TABLE),),
     "levels": (lambda s: inj.levels(s, 8),),
     "log_density": (inj.log_density, jnp.array(SIGMA)),
