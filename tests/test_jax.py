@@ -219,14 +219,25 @@ def test_draws_have_the_shape_that_is_asked_for():
         inj.observe(state, *inj.sample(state, (3, 4))[1:], error)
 
 
-def test_words_that_the_caller_keeps_are_not_the_states():
-    """XLA may use a NumPy array's memory; what a scheduler does later must not change a state made from it."""
-    for _ in range(10):  # as the memory happens to be aligned
-        scheduler = infonoise.Scheduler(CONFIG, 3)
-        state = inj.from_words(scheduler.state)
-        digest = scheduler.digest()
-        scheduler.sample(5)
-        assert inj.digest(state) == digest
+@pytest.mark.parametrize("offset", [0, 16])
+def test_what_the_caller_keeps_is_copied(offset):
+    """device_put would use NumPy's memory where it begins at a multiple of 64 bytes."""
+
+    def kept(array):
+        raw = np.empty(array.nbytes + 128, np.uint8)
+        start = -raw.ctypes.data % 64 + offset
+        view = raw[start : start + array.nbytes].view(array.dtype)
+        view[:] = array
+        return view
+
+    scheduler = infonoise.Scheduler(CONFIG, 3)
+    words = kept(scheduler.state)
+    state = inj.from_words(words)
+    error = kept(np.full(20000, 0.5, np.float32))
+    operands = inj.operands.pairs(np.ones(error.size), error, error)  # XLA may read them after the call returns
+    words[:], error[:] = 0, -1
+    assert inj.digest(state) == scheduler.digest()
+    assert (operands[1] == 0.5).all() and operands[2].all()
 
 
 def test_masks_and_dtypes():

@@ -380,7 +380,7 @@ def from_words(words, config: Config | None = None, *, strict: bool = False) -> 
     one with leading dimensions a batch of states, as under ``vmap``. UserWarning if its configuration is
     not ``config``, with the fields in which it differs; with ``strict`` ValueError."""
     words = np.asarray(words)
-    blocks = [own_words(block) for block in (words.reshape(-1, words.shape[-1]) if words.ndim > 1 else [words])]
+    blocks = [own_words(block) for block in words.reshape(-1, words.shape[-1])] if words.ndim > 1 else [own_words(words)]
     for block in blocks:
         _native.validate(block)
     sizes = {(fields["bins"], fields["window"]) for fields in map(_native.config_get, blocks)}
@@ -392,8 +392,7 @@ def from_words(words, config: Config | None = None, *, strict: bool = False) -> 
         wanted = Scheduler(config).config  # as a block holds it
         others = [found for found in map(config_of, blocks) if found != wanted]
         check_same(wanted, others[0] if others else wanted, strict)
-    # Of the copies, since XLA may use a NumPy array's memory itself.
-    return State(operands.on_device(np.stack(blocks).reshape(words.shape)), *sizes.pop())
+    return State(operands.on_device(words), *sizes.pop())
 
 
 def _call(name, results, host, *arrays, input_output_aliases=None, **attributes):

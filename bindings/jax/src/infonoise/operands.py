@@ -56,8 +56,9 @@ _narrowed = jax.jit(functools.partial(narrowed, xp=jnp))
 
 
 def on_device(values) -> jax.Array:
-    """A JAX array. What the caller has on the host is transferred explicitly, as ``jax.transfer_guard`` calls it."""
-    return values if isinstance(values, jax.Array) else jax.device_put(np.asarray(values))
+    """A JAX array. What the caller has on the host is transferred explicitly, as ``jax.transfer_guard`` calls it,
+    and as a copy, since ``device_put`` may use the memory itself, which the caller may write to."""
+    return values if isinstance(values, jax.Array) else jax.device_put(np.array(values))
 
 
 def float32_array(name: str, values) -> jax.Array:
