@@ -36,7 +36,7 @@ def devices() -> dict:
     return json.loads(done.stdout)
 
 
-WAYS = ["shard_map", "unchecked", "by_rank", "two_axes", "pmap", "explicit", "callback", "callback_explicit"]
+WAYS = ["shard_map", "unchecked", "by_rank", "two_axes", "one_axis", "pmap", "explicit", "callback", "callback_explicit"]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -46,6 +46,10 @@ def test_replicas_are_the_run_on_one_device(devices, way):
 
 def test_under_vmap_the_state_stays_one(devices):
     assert devices["vmap"]["digests"] == [on_one().digest()]
+
+
+def test_schedules_along_one_axis_shared_along_another(devices):
+    assert devices["ensemble"] == [on_one(seed=seed).digest() for seed in range(2)]
 
 
 def test_masks_are_gathered_in_the_order_of_ranks(devices):

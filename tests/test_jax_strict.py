@@ -140,6 +140,18 @@ def test_on_the_host(mode):
             assert jax.tree.leaves(call(STATE)), name
 
 
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.filterwarnings("ignore:infonoise has no native call")
+def test_without_a_native_call(call, expected, monkeypatch):
+    monkeypatch.setattr(inj, "_NATIVE_PLATFORMS", ())
+    function, *arrays = CALLS[call]
+    with MODES["promotion"](), MODES["transfers"]():
+        outside = jax.block_until_ready(function(STATE, *arrays))
+        # Another function, so that JAX does not take the program with native calls.
+        inside = jax.block_until_ready(jax.jit(lambda *x: function(*x))(STATE, *arrays))
+    assert call == "report" or bits(outside) == bits(inside) == expected[call]
+
+
 def test_the_modes_are_in_force():
     """Each refuses something, or the tests above would show nothing."""
     with MODES["promotion"](), pytest.raises(Exception, match="promotion"):

@@ -49,6 +49,17 @@ def own(state, error):
     return inj.step(inj.observe(state, sigma, error))
 
 
+def ensemble() -> list:
+    """Two schedules along one axis, each shared along the other."""
+    place = lambda x, *axes: jax.device_put(x, NamedSharding(SQUARE, P(*axes)))
+    specs = {"in_specs": (P("a"), P("a", "b")), "out_specs": P("a")}
+    step = jax.jit(jax.shard_map(jax.vmap(partial(share, "b")), mesh=SQUARE, **specs))
+    state = place(jax.vmap(partial(inj.init, CONFIG))(np.arange(2)), "a")
+    for row in ERRORS:
+        state = jax.block_until_ready(step(state, place(np.stack([row, row]), "a", "b")))
+    return [inj.digest(inj.State(jnp.asarray(words), 16, 256)) for words in np.asarray(state.words)]
+
+
 def loss(scale, state, x0):
     """Of a model with one parameter, which all devices hold; its mean over the global batch."""
     state, sigma = inj.sample(state, (x0.shape[0], 1), axis_name="ranks")
@@ -124,6 +135,11 @@ results = {
     "two_axes": run(
         mapped(partial(share, diagonal), P(), SQUARE, diagonal), replicated(SQUARE), split(ERRORS, SQUARE, diagonal)
     ),
+    # The other axis is left to XLA.
+    "one_axis": run(
+        mapped(partial(share, "a"), P(), SQUARE, "a", axis_names={"a"}), replicated(SQUARE), split(ERRORS, SQUARE, "a")
+    ),
+    "ensemble": ensemble(),
     "advance": advanced(LINE, "ranks"),
     "advance_two_axes": advanced(SQUARE, diagonal),
     "shard_map_own": run(mapped(jax.vmap(own), P("ranks")), jax.device_put(one_each(), split(OWN)[0].sharding), split(OWN)),
