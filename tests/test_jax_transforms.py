@@ -245,7 +245,7 @@ ZEROS = with_words(jnp.zeros_like)
         (lambda s: jax.jit(inj.sample)(s, 3), TypeError, "n must be a static, non-negative integer"),
         (lambda s: inj.sample(s, 3, rank=0.5, world=2), TypeError, "rank must be one integer, got 0.5"),
         (lambda s: inj.sample(s, 3, rank=jnp.arange(2), world=2), TypeError, r"one integer, got Array\(\[0, 1\]"),
-        (lambda s: jax.jit(lambda w: inj.sample(s, 3, world=w))(2), TypeError, "world must be a static integer"),
+        (lambda s: jax.jit(lambda w: inj.sample(s, 3, rank=0, world=w))(2), TypeError, "world must be a static integer"),
         (lambda s: inj.observe(s, jnp.ones(3), None), TypeError, "error must be an array, got None"),
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones((3, 8))), ValueError, "reduced over the data's dimensions"),
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(3), jnp.ones(2)), ValueError, "sigma, error and mask"),

@@ -47,7 +47,7 @@ from jax.typing import ArrayLike
 from infonoise import _native, host_calls, mesh_axes, operands
 from infonoise.arrays import CAST, ONE_OF_A_BATCH, own_words
 from infonoise.config import Config
-from infonoise.scheduler import Scheduler, check_same, checked_count, config_of, native_reconfiguration
+from infonoise.scheduler import Scheduler, check_same, checked_count, checked_levels, config_of, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 from infonoise.timesteps import check_table, checked_steps
 
@@ -144,8 +144,8 @@ def sample(
     state: State,
     n: int | tuple[int, ...],
     *,
-    rank: int | jax.Array = 0,
-    world: int = 1,
+    rank: int | jax.Array | None = None,
+    world: int | None = None,
     offset: int | jax.Array | None = None,
     total: int | None = None,
     counts: Sequence[int] | None = None,
@@ -277,6 +277,8 @@ def snap(sigma: ArrayLike, table: ArrayLike, timesteps: ArrayLike | None = None)
     sigma, table = (jax.lax.stop_gradient(operands.on_device(x).astype(jnp.float32)) for x in (sigma, table))
     if table.ndim != 1 or table.size == 0:
         raise ValueError(f"table must be a non-empty row of sigmas, got shape {table.shape}")
+    if timesteps is not None and np.shape(timesteps) != table.shape:
+        raise ValueError(f"timesteps has the shape {np.shape(timesteps)}, must have {table.shape}: one for each level of the table")
 
     def host(snapped, index, sigma, table):
         snapped[...] = sigma
@@ -293,7 +295,7 @@ def levels(state: State, n: int) -> jax.Array:
     """The midpoints of n equal shares of the draws in force, float32[n], ascending: evenly
     spread levels for a validation loss. They take nothing from the stream, as draws would."""
     words = _words(state)
-    n = checked_count(n)
+    n = checked_levels(n)
 
     def host(sigma, words):
         _native.levels(words, sigma)
@@ -379,6 +381,8 @@ def from_words(words, config: Config | None = None, *, strict: bool = False) -> 
     """A state from a uint32 array that holds a block (checked completely, and copied), outside jit; from
     one with leading dimensions a batch of states, as under ``vmap``. UserWarning if its configuration is
     not ``config``, with the fields in which it differs; with ``strict`` ValueError."""
+    if isinstance(words, State | Scheduler):
+        raise TypeError(f"words must be uint32[N], got {type(words).__name__}: pass its .{'words' if isinstance(words, State) else 'state'}")
     words = np.asarray(words)
     blocks = [own_words(block) for block in words.reshape(-1, words.shape[-1])] if words.ndim > 1 else [own_words(words)]
     for block in blocks:
@@ -387,6 +391,8 @@ def from_words(words, config: Config | None = None, *, strict: bool = False) -> 
     if len(sizes) != 1:
         found = ", ".join(f"bins = {bins} and window = {window}" for bins, window in sorted(sizes)) or "no block"
         raise ValueError(f"words must be blocks of one configuration, got {found}")
+    if config is None and strict:
+        raise TypeError("strict compares the words' configuration with yours: pass config too")
     if config is not None:
         _check_config(config)
         wanted = Scheduler(config).config  # as a block holds it
@@ -461,7 +467,7 @@ def _like(words) -> jax.ShapeDtypeStruct:
 
 
 def _check_axis_stands_alone(rank, world, *others) -> None:
-    if isinstance(rank, jax.core.Tracer) or (rank, world) != (0, 1) or any(x is not None for x in others):
+    if any(x is not None for x in (rank, world, *others)):
         raise TypeError("axis_name says which slice this device draws: pass it without rank, world, offset, total and counts")
 
 

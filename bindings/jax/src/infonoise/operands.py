@@ -11,7 +11,7 @@ import numpy as np
 from infonoise import _native
 from infonoise.arrays import as_numbers, narrowed
 from infonoise.config import Config
-from infonoise.scheduler import checked_seed, checked_slice
+from infonoise.scheduler import check_ways, checked_seed, checked_slice
 
 
 def batch_slice(n, rank, world, offset, total, counts) -> tuple[int, jax.Array, int]:
@@ -22,9 +22,13 @@ def batch_slice(n, rank, world, offset, total, counts) -> tuple[int, jax.Array, 
                 f"{name} must be one integer, got {kind_of(value)}: under shard_map, jax.lax.axis_index gives the rank"
             )
     if isinstance(rank, jax.core.Tracer):
+        check_ways(rank, world, offset, total, counts)
         if counts is not None:
-            raise TypeError("counts needs a static rank: a traced one cannot decide how many sigmas are drawn")
-        n, _, total = checked_slice(n, 0, world, offset, total)
+            raise TypeError(
+                "counts needs a rank that is no tracer, since each rank draws another number: inside shard_map all draw the "
+                "largest of them; mask those that are not used"
+            )
+        n, _, total = checked_slice(n, 0, world)
         return n, (rank.astype(jnp.uint32) * on_device(np.uint32(n))).reshape(1), total
     traced = isinstance(offset, jax.core.Tracer)
     n, known, total = checked_slice(n, rank, world, 0 if traced else offset, total, counts)
@@ -62,7 +66,10 @@ def on_device(values) -> jax.Array:
 
 
 def float32_array(name: str, values) -> jax.Array:
-    return on_device(_numbers(name, values)).astype(jnp.float32)
+    array = _numbers(name, values)
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise TypeError(f"{name} must be real numbers, got {array.dtype}")
+    return on_device(array).astype(jnp.float32)
 
 
 def _numbers(name: str, values):
