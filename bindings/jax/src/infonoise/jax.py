@@ -24,7 +24,7 @@ from __future__ import annotations
 import functools
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 try:
     import jax
@@ -44,6 +44,7 @@ import numpy as np
 from infonoise import _native
 from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
 from infonoise.config import Config
+from infonoise.levels import Levels
 from infonoise.scheduler import checked_count, checked_seed, checked_shard, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 
@@ -104,6 +105,9 @@ jax.export.register_pytree_node_serialization(
     serialize_auxdata=lambda sizes: json.dumps(sizes).encode(),
     deserialize_auxdata=lambda text: tuple(json.loads(text)),
 )
+
+
+jax.tree_util.register_dataclass(Levels, [field.name for field in fields(Levels)], [])
 
 
 def init(config: Config, seed: int | jax.Array = 0) -> State:

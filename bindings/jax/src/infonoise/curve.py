@@ -1,0 +1,144 @@
+"""A monotone pair alpha(t), sigma(t): its ratio, slope and inverse on NumPy, JAX and PyTorch arrays."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from infonoise.namespaces import Function, as_float, as_numpy, derivative, is_jax, is_torch, is_traced, namespace
+
+#: Where a new pair is looked at: this many intervals of its range.
+NODES = 1024
+#: The search of the inverse cuts its interval into PARTS, LEVELS times: to 8^-7 = 5e-7 of the range, and
+#: interpolates there. Halving costs less arithmetic, but three times the calls of the pair's functions.
+PARTS, LEVELS = 8, 7
+
+
+class Curve:
+    """x_t = alpha(t) x0 + sigma(t) eps for t0 <= t <= t1.
+
+    ``alpha`` and ``sigma`` map arrays to arrays, elementwise. Between the ends both are positive and
+    sigma / alpha is strictly monotone, rising or falling: ValueError shows where it is not. At an end it may be
+    0 or infinite. ``inverse`` is the closed form of t for sigma / alpha, if there is one.
+
+    Functions that close over traced values (a learned schedule inside ``jax.jit``) cannot be checked.
+    """
+
+    def __init__(self, alpha: Function, sigma: Function, t0: float, t1: float, inverse: Function | None = None):
+        if not -np.inf < t0 < t1 < np.inf:
+            raise ValueError(f"t0 = {t0} and t1 = {t1} must be finite numbers, t0 below t1")
+        self.alpha_of, self.sigma_of, self.t0, self.t1, self.inverse = alpha, sigma, float(t0), float(t1), inverse
+        self._library = self._take_arrays()
+        self._sign = self._check()
+
+    def _take_arrays(self) -> str:
+        """The library whose arrays the functions give for NumPy's, or ask for."""
+        middle = np.array([(self.t0 + self.t1) / 2])
+        for library in ("numpy", "torch") if "torch" in sys.modules else ("numpy",):
+            try:
+                given = sys.modules["torch"].from_numpy(middle) if library == "torch" else middle
+                value = self.alpha_of(given), self.sigma_of(given)
+            except (TypeError, AttributeError) as error:
+                cause: Exception = error
+                continue
+            return "jax" if any(map(is_jax, value)) else "torch" if any(map(is_torch, value)) else "numpy"
+        raise TypeError(
+            f"alpha and sigma must map arrays to arrays, and an array of NumPy gave {type(cause).__name__}: {cause}. "
+            "Write them with +, *, **, or with functions of numpy, jax.numpy or torch"
+        )
+
+    def _check(self) -> Any:
+        """1 where sigma / alpha rises with t, -1 where it falls."""
+        t = self.t0 + (self.t1 - self.t0) * np.arange(NODES + 1) / NODES
+        with np.errstate(all="ignore"):
+            if is_traced(first := self.log_ratio(t[1:2])):
+                return namespace(first).where(first[0] < self.log_ratio(t[-2:-1])[0], 1.0, -1.0)
+            alpha, sigma = as_numpy(self.alpha(t)), as_numpy(self.sigma(t))
+            for name, value in (("alpha", alpha), ("sigma", sigma)):
+                if value.shape != t.shape:
+                    raise ValueError(f"{name} must be elementwise: t of shape {t.shape} gave shape {value.shape}")
+                inside = (value > 0) & (value < np.inf)
+                inside[[0, -1]] |= value[[0, -1]] >= -1e-6  # cos(pi / 2) in float32 is -4e-8
+                if (wrong := np.flatnonzero(~inside)).size:
+                    i = wrong[0]
+                    raise ValueError(
+                        f"{name}({t[i]:.6g}) = {value[i]:.6g} must be positive and finite between the ends: move t0 = "
+                        f"{self.t0:g} or t1 = {self.t1:g}, or correct the function"
+                    )
+            ratio = np.log(np.maximum(sigma, 0)) - np.log(np.maximum(alpha, 0))
+        rises = np.diff(ratio)
+        sign = 1.0 if ratio[-2] > ratio[1] else -1.0
+        if (wrong := np.flatnonzero(~(sign * rises > 0))).size:
+            i = wrong[0]
+            raise ValueError(
+                f"sigma / alpha must be strictly monotone in t, and it {'rises' if sign > 0 else 'falls'} from "
+                f"{np.exp(ratio[1]):.6g} at t = {t[1]:.6g} to {np.exp(ratio[-2]):.6g} at t = {t[-2]:.6g}, but from "
+                f"t = {t[i]:.6g} to {t[i + 1]:.6g} it goes from {np.exp(ratio[i]):.9g} to {np.exp(ratio[i + 1]):.9g}: "
+                "correct the functions, or choose t0 and t1 where it is monotone"
+            )
+        return sign
+
+    def _call(self, function: Function, t) -> Any:
+        """``function(t)`` on arrays that the pair's functions take; the answer for NumPy's arrays is NumPy's."""
+        t = as_float(t)
+        if namespace(t) is not np or self._library == "numpy":
+            return function(t)
+        if self._library == "torch":
+            return as_numpy(function(sys.modules["torch"].asarray(t)))
+        jax = sys.modules["jax"]
+        with jax.ensure_compile_time_eval():  # numbers also while a function is traced
+            value = function(jax.numpy.asarray(t))
+        return value if is_traced(value) else as_numpy(value)
+
+    def alpha(self, t) -> Any:
+        """The factor of x0 at t."""
+        return self._call(self.alpha_of, t)
+
+    def sigma(self, t) -> Any:
+        """The factor of eps at t."""
+        return self._call(self.sigma_of, t)
+
+    def _log_ratio(self, t) -> Any:
+        xp = namespace(t)
+        return xp.log(self.sigma_of(t)) - xp.log(self.alpha_of(t))
+
+    def log_ratio(self, t) -> Any:
+        """ln of sigma / alpha, infonoise's sigma."""
+        return self._call(self._log_ratio, t)
+
+    def slope(self, t) -> Any:
+        """|d ln(sigma / alpha) / dt|: how many units of ln sigma a unit of t spans."""
+        return abs(self._call(lambda t: derivative(self._log_ratio, t, self.t0, self.t1), t))
+
+    def time(self, ratio) -> Any:
+        """The t whose sigma / alpha is ``ratio``, to 1e-6 of the range (and what the dtype holds); beyond the
+        ends that end."""
+        return self._call(self._search if self.inverse is None else self._invert, ratio)
+
+    def _invert(self, ratio) -> Any:
+        xp = namespace(ratio)
+        assert self.inverse is not None
+        return xp.clip(self.inverse(ratio), self.t0, self.t1)
+
+    def _search(self, ratio) -> Any:
+        xp, length = namespace(ratio), self.t1 - self.t0
+        target = self._sign * xp.log(ratio)
+        steps = xp.asarray(np.arange(1, PARTS) / PARTS, dtype=ratio.dtype)
+        if is_torch(ratio):
+            steps = steps.to(ratio.device)
+
+        def at(share):
+            return self._sign * self._log_ratio(self.t0 + length * share)
+
+        share, width = xp.zeros_like(ratio), 1.0
+        for _ in range(LEVELS):
+            below = at(share[..., None] + width * steps) <= target[..., None]
+            width /= PARTS
+            share = share + xp.where(below, steps[0] * 0 + width, steps[0] * 0).sum(-1)
+        with np.errstate(all="ignore"):
+            low, high = at(share), at(share + width)
+            part = xp.clip((target - low) / (high - low), 0.0, 1.0)
+        part = xp.where(xp.isfinite(part), part, xp.zeros_like(part))  # at an end whose ratio is 0 or infinite
+        return self.t0 + length * xp.clip(share + width * part, 0.0, 1.0)
