@@ -1,8 +1,10 @@
 """infonoise.Path: its inverse, slope and checks, and that every prediction on every path gives the schedule that its x0 errors give."""
 
+import contextlib
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import infonoise
 import infonoise.jax as inj
@@ -39,6 +41,15 @@ OWN = {
     "ve": {"score"}, "edm": {"score"}, "log_snr": {"v"}, "table": {"v", "velocity"}, "table, falling": {"velocity"},
 }  # fmt: skip
 DATA = exact.gaussian(0.5)
+
+
+@contextlib.contextmanager
+def double_precision():
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", False)
 
 
 def within(path, n=2001):
@@ -109,7 +120,7 @@ def test_the_density_is_that_of_the_x0_errors(name, predicts):
     own_weight = lambda t: 1 + (t - path.t0) / (path.t1 - path.t0)  # noqa: E731
     config = path.config(predicts, own_weight, **fields)
     ratio = infonoise.Scheduler(config).profile()["sigma"]
-    with jax.enable_x64(True):
+    with double_precision():
         t, alpha, sigma, *slopes = times_of(path, ratio)
     miss = np.sqrt(DATA.mmse(ratio))  # of x0
     x0, eps = 0.3, -0.8
@@ -263,6 +274,29 @@ def test_numpy_and_jax_draw_the_same_levels(name):
     assert inj.digest(state) == masked.digest() or name in ("flow", "cosine") or masked.report()["rejected"] == 0
 
 
+@pytest.mark.parametrize("name", ["flow", "cosine", "log_snr", "any, of JAX", "table, falling"])
+def test_transformations(name):
+    """Under vmap, grad, shard_map and strict promotion the levels are those of single calls."""
+    path = PATHS[name]
+    config = path.config("velocity")
+    states = jax.vmap(partial(inj.init, config))(jnp.arange(3))
+    with jax.numpy_dtype_promotion("strict"):
+        states, levels = jax.jit(jax.vmap(partial(path.sample, n=16)))(states)
+        states = jax.jit(jax.vmap(path.observe))(states, levels, levels.ratio)
+    one, known = path.sample(inj.init(config, 2), 16)
+    np.testing.assert_array_equal(levels.ratio[2], known.ratio)
+    np.testing.assert_allclose(levels.log_prob[2], known.log_prob, rtol=1e-5, atol=1e-4)
+    assert inj.report(states)["observations"].tolist() == [16, 16, 16]
+
+    def loss(scale, state):
+        state, levels = path.sample(state, 16)
+        error = scale * levels.ratio
+        return (error / jnp.exp(levels.log_prob)).mean(), path.observe(state, levels, error)
+
+    (value, after), slope = jax.jit(jax.value_and_grad(loss, has_aux=True))(2.0, inj.init(config, 2))
+    assert slope == pytest.approx(value / 2, rel=1e-5) and inj.report(after)["observations"] == 16
+
+
 def test_a_table_draws_timesteps():
     levels = PATHS["table"].sample(infonoise.Scheduler(PATHS["table"].config("epsilon"), 1), 4096)[1]
     row = np.geomspace(0.01, 50.0, 1025)
@@ -334,7 +368,7 @@ def test_a_journal_and_other_states(tmp_path):
 def test_coordinates_of_traced_arrays(coordinate):
     sigma = np.geomspace(1e-3, 1e3, 101)
     native = infonoise.coordinates.from_sigma(coordinate, sigma)
-    with jax.enable_x64(True):
+    with double_precision():
         there = jax.jit(lambda sigma: infonoise.coordinates.from_sigma(coordinate, sigma))(sigma)
         np.testing.assert_allclose(there, native, rtol=1e-14, atol=1e-15)
         back = jax.jit(lambda value: infonoise.coordinates.to_sigma(coordinate, value))(there)

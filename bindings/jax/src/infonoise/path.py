@@ -165,8 +165,9 @@ class Path(Curve):
         return low, high
 
     def _ratios(self, *t: float) -> np.ndarray:
-        with np.errstate(all="ignore"):  # an end may be 0 or infinite
-            return np.exp(as_numpy(self.log_ratio(np.array(t))))
+        sigma, alpha = as_numpy(self.sigma(np.array(t))), as_numpy(self.alpha(np.array(t)))
+        with np.errstate(all="ignore"):  # an end may be 0 or infinite, and cos(pi / 2) in float32 is below 0
+            return np.maximum(sigma, 0) / np.maximum(alpha, 0)
 
     def _check_grid(self, config: Config) -> None:
         low, high = sorted(self._ratios(self.t0, self.t1))
@@ -218,7 +219,8 @@ class Path(Curve):
     def _levels(self, ratio, log_density) -> Levels:
         t = single(self.time(ratio))
         log_prob = log_density + namespace(t).log(self.slope(t))
-        return Levels(*map(self._given, (t, self.alpha(t), self.sigma(t), log_prob)), ratio)
+        t, alpha, sigma, log_prob = map(self._given, (t, self.alpha(t), self.sigma(t), log_prob))
+        return Levels(t, alpha, sigma, log_prob, ratio)
 
     def _given(self, value) -> Any:
         """In single precision; a tensor where the pair's functions are PyTorch's."""

@@ -77,4 +77,5 @@ class TablePath(Path):
         # Where in its cell a draw lay does not matter: the mean of 1 / (density * width) over the cell is 1 / its mass.
         t = self.time(ratio)
         log_prob = log_density + namespace(t).log(self.slope(t))
-        return Levels(t, *map(single, (self.alpha(t), self.sigma(t), log_prob, self._take(self._levels32, t))))
+        alpha, sigma, log_prob, ratio = map(single, (self.alpha(t), self.sigma(t), log_prob, self._take(self._levels32, t)))
+        return Levels(t, alpha, sigma, log_prob, ratio)
