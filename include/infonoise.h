@@ -110,6 +110,11 @@ INFONOISE_ENUM_(infonoise_warning) {
   // only this range.
   INFONOISE_WARNING_BAND_AT_LOW_END = 4,
   INFONOISE_WARNING_BAND_AT_HIGH_END = 5,  // Most draws fall at the high end of the grid, likewise.
+  // Fewer than two thirds of the draws came back as observations: are the errors of all
+  // ranks gathered?
+  INFONOISE_WARNING_DRAWS_NOT_OBSERVED = 6,
+  // More than three observations for two draws: does every rank draw its own slice?
+  INFONOISE_WARNING_OBSERVED_NOT_DRAWN = 7,
 };
 
 // Why a refresh was held: the previous sampler stays.
@@ -512,6 +517,14 @@ infonoise_status infonoise_sample(infonoise_state *state, size_t bytes, float *s
 infonoise_status infonoise_sample_shard(infonoise_state *state, size_t bytes, float *sigma,
                                         size_t n, uint32_t rank, uint32_t world);
 
+// Draws the n sigmas from number `offset` on of a global batch of `total`. Slices of any
+// lengths that cover the batch are together what one process would have drawn; every
+// rank calls this for every batch, with n = 0 too.
+//
+// Errors: those of a state; ARGUMENT unless offset + n <= total <= 2^32.
+infonoise_status infonoise_sample_slice(infonoise_state *state, size_t bytes, float *sigma,
+                                        size_t n, uint64_t offset, uint64_t total);
+
 // Takes n per-sample, unweighted errors, squared, in the space of the
 // configured objective, at the sigmas that they were measured at. Any number
 // of calls may come between two steps. `rejected`, unless NULL, receives the
@@ -601,6 +614,22 @@ infonoise_status infonoise_digest(const infonoise_state *state, size_t bytes, ui
 // (n < 2, |power| > 64, gated > 1); GRID_TOO_FINE.
 infonoise_status infonoise_info_grid(const infonoise_state *state, size_t bytes, double power,
                                      uint32_t gated, float *sigma, size_t n);
+
+// Fills `sigma` with the midpoints of n equal shares of the draws in force, in ascending
+// order: evenly spread levels for a validation loss. The state does not change.
+//
+// Errors: those of a state; ARGUMENT (n > 2^31).
+infonoise_status infonoise_levels(const infonoise_state *state, size_t bytes, float *sigma,
+                                  size_t n);
+
+// Writes the natural logarithms of the density of the draws at n sigmas, per unit
+// ln sigma: -infinity off the grid and where nothing is ever drawn, NaN for NaN. It is
+// exact for the draws in force, and what a loss is divided by (as a probability) to make
+// it unbiased.
+//
+// Errors: those of a state.
+infonoise_status infonoise_log_density(const infonoise_state *state, size_t bytes,
+                                       const float *sigma, size_t n, double *out);
 
 // Maps n sigmas to entropic time (14): the share of the information (weighted by
 // sigma^power, gated or not) below each sigma, from 0 at sigma_min to 1 at sigma_max.

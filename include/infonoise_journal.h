@@ -29,7 +29,7 @@
 
 // What a record of a journal did.
 INFONOISE_ENUM_(infonoise_event_kind) {
-  INFONOISE_EVENT_KIND_SAMPLED = 0,  // Draws: `first`, `n`, `rank`, `world`.
+  INFONOISE_EVENT_KIND_SAMPLED = 0,  // Draws: `first`, `n`, `offset`, `total`.
   INFONOISE_EVENT_KIND_OBSERVED = 1,  // Observations: `n`, `rejected`.
   INFONOISE_EVENT_KIND_STEPPED = 2,  // An optimizer step: `refreshed`, `held`.
   INFONOISE_EVENT_KIND_FROZEN = 3,  // Refreshes stopped (`n` = 1) or resumed (`n` = 0).
@@ -55,12 +55,12 @@ typedef struct {
 typedef struct {
   uint32_t struct_size;  // `sizeof` this struct, set by `INFONOISE_EVENT_INIT`.
   uint32_t kind;  // `infonoise_event_kind`.
-  uint32_t rank;  // The rank that drew.
-  uint32_t world;  // Ranks that share the global batch.
   uint32_t refreshed;  // 1: the step refreshed the sampler.
   uint32_t held;  // 1: the step's refresh was held.
   uint64_t first;  // The number of the global batch's first draw.
   uint64_t n;  // Draws of this rank, or pairs observed.
+  uint64_t offset;  // The place of the first of those draws in the global batch.
+  uint64_t total;  // Draws of the global batch.
   uint64_t rejected;  // Pairs rejected.
   uint64_t steps;  // Optimizer steps so far.
   uint64_t expected;  // The digest as recorded.
@@ -93,13 +93,13 @@ size_t infonoise_journal_begin_bytes(const infonoise_state *state, size_t bytes)
 infonoise_status infonoise_journal_begin(infonoise_recorder *recorder, uint32_t page,
                                          uint64_t seed);
 
-// As `infonoise_sample_shard`; world * n is below 2^32.
+// As `infonoise_sample_slice`; total is below 2^32.
 //
 // Errors of this and the next five: as without `journal_`; STRUCT_SIZE,
 // NOT_A_JOURNAL (`recent`), TOO_SMALL (`record_bytes` below
 // `infonoise_record_bytes(n)`, where n is 0 except for observe).
 infonoise_status infonoise_journal_sample(infonoise_recorder *recorder, float *sigma, size_t n,
-                                          uint32_t rank, uint32_t world);
+                                          uint64_t offset, uint64_t total);
 
 // As `infonoise_observe_masked`, n at most 2^28. Sigmas that are in `recent` are
 // stored by their number in the stream of draws, others by value.

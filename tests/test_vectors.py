@@ -69,6 +69,15 @@ class CScheduler:
     def sample(self, n, *, rank=0, world=1):
         return f32([int(word) for word in self.ask("sample", str(n), str(rank), str(world)).split()])
 
+    def sample_slice(self, n, offset, total):
+        return f32([int(word) for word in self.ask("slice", str(n), str(offset), str(total)).split()])
+
+    def levels(self, n):
+        return f32([int(word) for word in self.ask("levels", str(n)).split()])
+
+    def log_density(self, sigma):
+        return np.array([float.fromhex(word) for word in self.ask("density", str(len(sigma)), as_bits(sigma)).split()])
+
     def observe(self, sigma, error, mask=None):
         mask = np.ones(len(sigma), int) if mask is None else np.asarray(mask)
         flags = " ".join(map(str, mask.tolist()))
@@ -178,3 +187,19 @@ def test_streams(make, case):
         scheduler = make(case, case["seed"])
         for bits in calls:
             np.testing.assert_allclose(scheduler.sample(len(bits), rank=rank, world=case["world"]), f32(bits), 1e-6)
+
+
+def test_slices_levels_and_densities_are_the_same_in_c(compile_c):
+    config = infonoise.Config(bins=32, sigma_data=0.5)
+    ours, theirs = infonoise.Scheduler(config, 5), CScheduler(compile_c("drive.c", "-O1"), config, 5)
+    for offset, n in [(0, 100), (100, 0), (37, 63)] * 20:
+        sigma = ours.sample(n, offset=offset, total=200)
+        assert np.array_equal(sigma, theirs.sample_slice(n, offset, 200))
+        error = sigma**2 * 0.25 / (sigma**2 + 0.25)
+        assert ours.observe(sigma, error) == (theirs.observe(sigma, error) if n else 0) == 0
+        assert ours.step()["draws"] == theirs.step()["draws"]
+    assert ours.report()["refreshes"] > 0
+    assert np.array_equal(ours.levels(9), theirs.levels(9))
+    sigma = np.concatenate([ours.sample(1000), ours.profile()["edges"], [0.0, 1e9]]).astype(np.float32)
+    assert np.array_equal(ours.log_density(sigma), theirs.log_density(sigma))
+    theirs.close()

@@ -29,8 +29,8 @@ pub struct Arguments {
 
 /// Writes the global batch of a draw.
 fn emit(output: &mut Output<'_>, moment: &journal::Moment<'_>) -> Result<(), Failure> {
-    let Some(Event::Sampled { first, n, world, .. }) = moment.event else { return Ok(()) };
-    let (step, batch) = (moment.scheduler.steps(), n * u64::from(world));
+    let Some(Event::Sampled { first, total, .. }) = moment.event else { return Ok(()) };
+    let (step, batch) = (moment.scheduler.steps(), total);
     for draw in first..first + batch {
         let Some(sigma) = moment.recent.get(draw) else {
             let page = moment.recent.page();

@@ -112,7 +112,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         if step > 0 && step % config.refresh_every == 0 {
             errors.redraw();
         }
-        let used = recorder.sample(&mut scheduler, &mut sigma, 0, 1, &mut log.record)?;
+        let used = recorder.sample(&mut scheduler, &mut sigma, 0, batch as u64, &mut log.record)?;
         log.append(used)?;
         errors.fill(config.objective, &mmse, step as f64 / steps as f64, &sigma, &mut error);
         let (_, used) = recorder.observe(&mut scheduler, &sigma, &error, None, &mut log.record)?;

@@ -164,7 +164,7 @@ impl<'s> Scheduler<'s> {
     /// `Corrupt`.
     #[inline]
     pub fn sample(&mut self, sigma: &mut [f32]) -> Result<(), Error> {
-        self.sample_shard(sigma, 0, 1)
+        self.sample_slice(sigma, 0, sigma.len() as u64)
     }
 
     /// Draws the slice of `rank` in a global batch of `world * n` sigmas, with n =
@@ -175,17 +175,36 @@ impl<'s> Scheduler<'s> {
     /// # Errors
     /// `Argument` unless rank < world and world * n <= 2^32; `Corrupt`.
     pub fn sample_shard(&mut self, sigma: &mut [f32], rank: u32, world: u32) -> Result<(), Error> {
-        sample(&mut self.block.hot(), sigma, rank, world)
+        let (offset, total) = Self::shard(sigma.len(), rank, world).ok_or(Error::Argument)?;
+        self.sample_slice(sigma, offset, total)
     }
 
-    /// [`Scheduler::open`] and [`Scheduler::sample_shard`] in one call, which reads
+    /// The offset and the total that [`Scheduler::sample_slice`] needs for
+    /// [`Scheduler::sample_shard`]; none unless rank < world.
+    pub fn shard(n: usize, rank: u32, world: u32) -> Option<(u64, u64)> {
+        let n = n as u64;
+        (rank < world).then_some((n.checked_mul(rank.into())?, n.checked_mul(world.into())?))
+    }
+
+    /// Draws the sigmas number `offset` to `offset + sigma.len()` of a global batch of
+    /// `total`. Slices that cover the batch, of any lengths, are together what one process
+    /// would have drawn; every replica calls this once per global batch, with an empty
+    /// slice too (docs/specification.md#shards).
+    ///
+    /// # Errors
+    /// `Argument` unless offset + n <= total <= 2^32; `Corrupt`.
+    pub fn sample_slice(&mut self, sigma: &mut [f32], offset: u64, total: u64) -> Result<(), Error> {
+        sample(&mut self.block.hot(), sigma, offset, total)
+    }
+
+    /// [`Scheduler::open`] and [`Scheduler::sample_slice`] in one call, which reads
     /// only the sections that it needs.
     ///
     /// # Errors
     /// As the two.
     #[inline(never)]
-    pub fn sample_in(words: &mut [u64], sigma: &mut [f32], rank: u32, world: u32) -> Result<(), Error> {
-        sample(&mut Hot::new(words)?, sigma, rank, world)
+    pub fn sample_in(words: &mut [u64], sigma: &mut [f32], offset: u64, total: u64) -> Result<(), Error> {
+        sample(&mut Hot::new(words)?, sigma, offset, total)
     }
 
     /// Takes per-sample, unweighted errors (squared) in the objective's own space. May be
@@ -291,8 +310,8 @@ impl<'s> Scheduler<'s> {
 
     #[inline(never)]
     fn check_change(&self, config: &Config, weight: Option<&F64Values<'_>>) -> Result<(), Error> {
-        let old = Config::of_block(&self.block.header.config);
-        let old = old.as_ref().ok_or(Error::Corrupt)?;
+        let old = Config::from_record(&self.block.header.config);
+        let old = old.as_ref().map_err(|_| Error::Corrupt)?;
         check_change(old, config, self.block.baseline, weight, None)
     }
 
@@ -601,6 +620,42 @@ mod tests {
             }
             assert_eq!(parts, whole);
         }
+    }
+
+    #[test]
+    fn slices_of_any_lengths_cover_the_batch() {
+        for draw in [Draw::Independent, Draw::Stratified] {
+            let config = Config { draw, ..quick() };
+            let (mut one, mut whole) = (words(), [0.0; 40]);
+            Scheduler::init(&mut one, &config, 9).unwrap();
+            let (mut parts, mut replicas) = (Vec::new(), vec![one.clone(); 4]);
+            let mut single = Scheduler::open(&mut one).unwrap();
+            for _ in 0..3 {
+                single.sample(&mut whole).unwrap();
+                let mut offset = 0;
+                parts.clear();
+                for (n, block) in [7, 0, 30, 3].into_iter().zip(&mut replicas) {
+                    let mut replica = Scheduler::open(block).unwrap();
+                    let mut part = vec![0.0; n];
+                    replica.sample_slice(&mut part, offset, 40).unwrap();
+                    offset += n as u64;
+                    parts.extend(part);
+                    assert_eq!(replica.digest(), single.digest());
+                }
+                assert_eq!(parts, whole);
+            }
+        }
+    }
+
+    #[test]
+    fn slices_outside_their_batch_are_refused() {
+        let mut block = words();
+        let mut scheduler = Scheduler::init(&mut block, &quick(), 9).unwrap();
+        let before = scheduler.digest();
+        for (offset, total) in [(1, 4), (0, 3), (u64::MAX, 8), (0, (1 << 32) + 1)] {
+            assert_eq!(scheduler.sample_slice(&mut [0.0; 4], offset, total), Err(Error::Argument));
+        }
+        assert_eq!(scheduler.digest(), before);
     }
 
     #[test]

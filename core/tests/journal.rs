@@ -68,7 +68,10 @@ fn record(scheduler: &mut Scheduler<'_>, seed: u64, calls: &[Call], lag: usize) 
         let used = match call {
             Call::Batch { n, world, mask, snapped } => {
                 let mut sigma = vec![0.0; *n];
-                let used = recorder.sample(scheduler, &mut sigma, world - 1, *world, &mut out).unwrap();
+                let used = {
+                    let (offset, total) = Scheduler::shard(*n, world - 1, *world).unwrap();
+                    recorder.sample(scheduler, &mut sigma, offset, total, &mut out).unwrap()
+                };
                 run.log.extend(&out[..used]);
                 run.sigmas.extend(&sigma);
                 if *snapped {
@@ -276,8 +279,8 @@ fn a_call_that_fails_leaves_no_record_and_no_trace() {
     let mut out = vec![0; begin_room(16, 8)];
     let (mut recorder, _) = Recorder::begin(&mut memory, PAGE, &scheduler, 3, &mut out).unwrap();
     let (digest, mut sigma) = (scheduler.digest(), [0.0; 100]);
-    assert_eq!(recorder.sample(&mut scheduler, &mut sigma, 0, 1, &mut out[..27]), Err(Error::TooSmall));
-    assert_eq!(recorder.sample(&mut scheduler, &mut sigma, 2, 2, &mut out), Err(Error::Argument));
+    assert_eq!(recorder.sample(&mut scheduler, &mut sigma, 0, 100, &mut out[..23]), Err(Error::TooSmall));
+    assert_eq!(recorder.sample(&mut scheduler, &mut sigma, 1, 100, &mut out), Err(Error::Argument));
     assert_eq!(
         recorder.observe(&mut scheduler, &sigma, &[0.1; 100], None, &mut out[..99]),
         Err(Error::TooSmall)

@@ -14,7 +14,7 @@ use infonoise::{Config, Error, RawConfig, Recorder, Report, Scheduler, Step, beg
 #[repr(u32)]
 #[derive(Clone, Copy)]
 pub enum EventKind {
-    /// Draws: `first`, `n`, `rank`, `world`.
+    /// Draws: `first`, `n`, `offset`, `total`.
     Sampled = 0,
     /// Observations: `n`, `rejected`.
     Observed = 1,
@@ -36,10 +36,6 @@ pub struct EventRecord {
     pub struct_size: u32,
     /// `infonoise_event_kind`.
     pub kind: u32,
-    /// The rank that drew.
-    pub rank: u32,
-    /// Ranks that share the global batch.
-    pub world: u32,
     /// 1: the step refreshed the sampler.
     pub refreshed: u32,
     /// 1: the step's refresh was held.
@@ -48,6 +44,10 @@ pub struct EventRecord {
     pub first: u64,
     /// Draws of this rank, or pairs observed.
     pub n: u64,
+    /// The place of the first of those draws in the global batch.
+    pub offset: u64,
+    /// Draws of the global batch.
+    pub total: u64,
     /// Pairs rejected.
     pub rejected: u64,
     /// Optimizer steps so far.
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn infonoise_journal_begin(
     }
 }
 
-/// As `infonoise_sample_shard`; world * n is below 2^32.
+/// As `infonoise_sample_slice`; total is below 2^32.
 ///
 /// Errors of this and the next five: as without `journal_`; STRUCT_SIZE,
 /// NOT_A_JOURNAL (`recent`), TOO_SMALL (`record_bytes` below
@@ -144,12 +144,12 @@ pub unsafe extern "C" fn infonoise_journal_sample(
     recorder: *mut RecorderRecord,
     sigma: *mut f32,
     n: usize,
-    rank: u32,
-    world: u32,
+    offset: u64,
+    total: u64,
 ) -> Status {
     unsafe {
         recorded(recorder, &mut |journal, state, out| {
-            Ok(journal.sample(state, output(sigma, n)?, rank, world, out)?)
+            Ok(journal.sample(state, output(sigma, n)?, offset, total, out)?)
         })
     }
 }
@@ -323,20 +323,20 @@ fn event_record(event: &Event, state: &Scheduler<'_>) -> EventRecord {
     let blank = EventRecord {
         struct_size: 0,
         kind: 0,
-        rank: 0,
-        world: 0,
         refreshed: 0,
         held: 0,
         first: 0,
         n: 0,
+        offset: 0,
+        total: 0,
         rejected: 0,
         steps: state.steps(),
         expected: 0,
         found: 0,
     };
     match *event {
-        Event::Sampled { first, n, rank, world } => {
-            EventRecord { kind: EventKind::Sampled as u32, first, n, rank, world, ..blank }
+        Event::Sampled { first, n, offset, total } => {
+            EventRecord { kind: EventKind::Sampled as u32, first, n, offset, total, ..blank }
         }
         Event::Observed { n, rejected } => {
             EventRecord { kind: EventKind::Observed as u32, n, rejected, ..blank }

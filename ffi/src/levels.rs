@@ -1,4 +1,5 @@
-//! Noise levels: information grids, entropic time, coordinates, timesteps.
+//! Noise levels: information grids, the density of the draws, entropic time, coordinates,
+//! timesteps.
 
 use crate::memory::{input, opened, output, reader};
 use crate::{State, Status, status};
@@ -28,6 +29,47 @@ pub unsafe extern "C" fn infonoise_info_grid(
             return Err(Status::INFONOISE_ARGUMENT);
         }
         Ok(state.info_grid(unsafe { output(sigma, n)? }, power, gated == 1)?)
+    })
+}
+
+/// Fills `sigma` with the midpoints of n equal shares of the draws in force, in ascending
+/// order: evenly spread levels for a validation loss. The state does not change.
+///
+/// Errors: those of a state; ARGUMENT (n > 2^31).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_levels(
+    state: *const State,
+    bytes: usize,
+    sigma: *mut f32,
+    n: usize,
+) -> Status {
+    status(|| {
+        let state = unsafe { reader(state, bytes) };
+        Ok(opened(&state)?.levels(unsafe { output(sigma, n)? })?)
+    })
+}
+
+/// Writes the natural logarithms of the density of the draws at n sigmas, per unit
+/// ln sigma: -infinity off the grid and where nothing is ever drawn, NaN for NaN. It is
+/// exact for the draws in force, and what a loss is divided by (as a probability) to make
+/// it unbiased.
+///
+/// Errors: those of a state.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_log_density(
+    state: *const State,
+    bytes: usize,
+    sigma: *const f32,
+    n: usize,
+    out: *mut f64,
+) -> Status {
+    status(|| {
+        let state = unsafe { reader(state, bytes) };
+        let (state, sigma) = (opened(&state)?, unsafe { input(sigma, n)? });
+        for (slot, &sigma) in unsafe { output(out, n)? }.iter_mut().zip(sigma) {
+            *slot = state.log_density(sigma);
+        }
+        Ok(())
     })
 }
 

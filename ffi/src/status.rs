@@ -227,4 +227,5 @@ macro_rules! remedies {
     };
 }
 remedies!(hold_remedy, Hold: None, NoSignal, NoPivot, LowEndUnresolved, DegenerateLow, DegenerateHigh, DegenerateNarrow);
-remedies!(warning_remedy, Warning: None, ErrorsAboveIdentity, LooksDiscrete, ErrorsAboveVariance, BandAtLowEnd, BandAtHighEnd);
+remedies!(warning_remedy, Warning: None, ErrorsAboveIdentity, LooksDiscrete, ErrorsAboveVariance, BandAtLowEnd, BandAtHighEnd,
+    DrawsNotObserved, ObservedNotDrawn);

@@ -14,7 +14,7 @@ pub unsafe extern "C" fn infonoise_sample(
     sigma: *mut f32,
     n: usize,
 ) -> Status {
-    unsafe { infonoise_sample_shard(state, bytes, sigma, n, 0, 1) }
+    unsafe { infonoise_sample_slice(state, bytes, sigma, n, 0, n as u64) }
 }
 
 /// Draws the n sigmas of `rank` in a global batch of `world * n`. The concatenated
@@ -31,11 +31,31 @@ pub unsafe extern "C" fn infonoise_sample_shard(
     rank: u32,
     world: u32,
 ) -> Status {
+    match Scheduler::shard(n, rank, world) {
+        Some((offset, total)) => unsafe { infonoise_sample_slice(state, bytes, sigma, n, offset, total) },
+        None => Status::INFONOISE_ARGUMENT,
+    }
+}
+
+/// Draws the n sigmas from number `offset` on of a global batch of `total`. Slices of any
+/// lengths that cover the batch are together what one process would have drawn; every
+/// rank calls this for every batch, with n = 0 too.
+///
+/// Errors: those of a state; ARGUMENT unless offset + n <= total <= 2^32.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_sample_slice(
+    state: *mut State,
+    bytes: usize,
+    sigma: *mut f32,
+    n: usize,
+    offset: u64,
+    total: u64,
+) -> Status {
     status(|| {
         let words = unsafe { memory::words_mut(state, bytes)? };
         #[cfg(debug_assertions)]
         let _busy = crate::busy::claim(state)?;
-        Ok(Scheduler::sample_in(words, unsafe { output(sigma, n)? }, rank, world)?)
+        Ok(Scheduler::sample_in(words, unsafe { output(sigma, n)? }, offset, total)?)
     })
 }
 
@@ -160,7 +180,7 @@ pub unsafe extern "C" fn infonoise_advance(
         }
         unsafe { observe(words, sigma, error, mask, n, rejected)? };
         unsafe { step(words, report)? };
-        Ok(Scheduler::sample_in(words, unsafe { output(next_sigma, next_n)? }, 0, 1)?)
+        Ok(Scheduler::sample_in(words, unsafe { output(next_sigma, next_n)? }, 0, next_n as u64)?)
     })
 }
 

@@ -94,7 +94,10 @@ int main(int argc, char **argv) {
       size_t r = (void *)s == (void *)block || s == NULL ? room : room ? room - 1 : 0;
       uint64_t digest;
       size_t snapshot_bytes = infonoise_snapshot_bytes(s, r);
-      switch (below(25)) {
+      switch (below(28)) {
+        case 25: (void)infonoise_sample_slice(s, r, a, n, below(200), below(400)); break;
+        case 26: (void)infonoise_levels(s, r, bent(a), n ? n - 1 : 0); break;
+        case 27: (void)infonoise_log_density(s, r, bent(a), n ? n - 1 : 0, e); break;
         case 0: (void)infonoise_sample(s, r, bent(a), n ? n - 1 : 0); break;
         case 1: (void)infonoise_sample_shard(s, r, a, n, (uint32_t)below(5), (uint32_t)below(5)); break;
         case 2: (void)infonoise_observe(s, r, a, bent(b), n ? n - 1 : 0, &count); break;
@@ -129,7 +132,7 @@ int main(int argc, char **argv) {
 #define RECORDED(call, room) run.record = log + at, run.record_bytes = (room), at += call == INFONOISE_OK ? run.used : 0
           RECORDED(infonoise_journal_begin(&run, page, any()), whole - at);
           if (below(4) == 0 && memory) journal[below(memory)] ^= (unsigned char)(1u << below(8));
-          RECORDED(infonoise_journal_sample(&run, a, n, (uint32_t)below(3), (uint32_t)below(3)), whole - at);
+          RECORDED(infonoise_journal_sample(&run, a, n, below(100), below(400)), whole - at);
           RECORDED(infonoise_journal_observe(&run, a, b, below(2) ? mask : NULL, n, &count), below(4) ? whole - at : below(whole - at + 1));
           RECORDED(infonoise_journal_step(&run, &report), whole - at);
           RECORDED(infonoise_journal_reconfigure(&run, &config, table), whole - at);

@@ -14,7 +14,7 @@
 enum { ROOM = 1 << 16 };
 static float sigma[ROOM], error[ROOM];
 static uint8_t mask[ROOM];
-static double tables[2][256], curves[10][257];
+static double tables[2][256], curves[10][257], density[ROOM];
 static infonoise_state *state;
 static size_t bytes;
 
@@ -124,6 +124,21 @@ int main(int argc, char **argv) {
       uint32_t rank = (uint32_t)whole(), world = (uint32_t)whole();
       must(infonoise_sample_shard(state, bytes, sigma, n, rank, world));
       put_bits(sigma, n);
+    } else if (strcmp(command, "slice") == 0) {
+      size_t n = size();
+      uint64_t offset = whole(), total = whole();
+      must(infonoise_sample_slice(state, bytes, sigma, n, offset, total));
+      put_bits(sigma, n);
+    } else if (strcmp(command, "levels") == 0) {
+      size_t n = size();
+      must(infonoise_levels(state, bytes, sigma, n));
+      put_bits(sigma, n);
+    } else if (strcmp(command, "density") == 0) {
+      size_t n = size();
+      bits(sigma, n);
+      must(infonoise_log_density(state, bytes, sigma, n, density));
+      for (size_t i = 0; i < n; ++i) printf("%a ", density[i]);
+      printf("\n");
     } else if (strcmp(command, "observe") == 0) {
       size_t n = size(), rejected = 0;
       bits(sigma, n), bits(error, n);

@@ -49,7 +49,7 @@ static int record(const char *path, long steps) {
     float sigma[BATCH], slice[BATCH / RANKS], error[BATCH];
     uint8_t mask[BATCH];
     /* Rank 1 of 2; the whole batch is then known from the recent draws. */
-    CHECK(infonoise_journal_sample(&run, slice, BATCH / RANKS, 1, RANKS));
+    CHECK(infonoise_journal_sample(&run, slice, BATCH / RANKS, BATCH / RANKS, BATCH));
     append(&run, file);
     CHECK(infonoise_journal_draws(&run, (uint64_t)step * BATCH, sigma, BATCH));
     if (memcmp(slice, sigma + BATCH / RANKS, sizeof slice)) return 3;

@@ -152,6 +152,10 @@ static void refuses(void) {
   CHECK(infonoise_sample(state, bytes - 64, sigma, 4) == INFONOISE_TOO_SMALL);
   CHECK(infonoise_sample(state, 16, sigma, 4) == INFONOISE_TOO_SMALL);
   CHECK(infonoise_sample_shard(state, bytes, sigma, 4, 2, 2) == INFONOISE_ARGUMENT);
+  CHECK(infonoise_sample_slice(state, bytes, sigma, 4, 1, 4) == INFONOISE_ARGUMENT);
+  CHECK(infonoise_sample_slice(state, bytes, sigma, 4, UINT64_MAX, 8) == INFONOISE_ARGUMENT);
+  CHECK(infonoise_levels(state, bytes, NULL, 4) == INFONOISE_NULL);
+  CHECK(infonoise_log_density(state, bytes, sigma, 4, NULL) == INFONOISE_NULL);
   CHECK(infonoise_observe(state, bytes, sigma, NULL, 4, NULL) == INFONOISE_NULL);
   CHECK(infonoise_set_frozen(state, bytes, 2) == INFONOISE_ARGUMENT);
   CHECK(infonoise_info_grid(state, bytes, 1.0, 1, sigma, 4) == INFONOISE_NOT_READY);
@@ -279,7 +283,7 @@ static void gives_the_masses_of_schedules(void) {
 
 /* Every kind has names from 0 on, and "unknown" after the last of them. */
 static void names(void) {
-  static const char *const last[] = {"frozen", "band_at_high_end", "degenerate_narrow", NULL, "shoulder", "score", "samples",
+  static const char *const last[] = {"frozen", "observed_not_drawn", "degenerate_narrow", NULL, "shoulder", "score", "samples",
                                      "discrete", "off", "table", "stratified", "paper", "c_noise", "table", NULL};
   for (uint32_t kind = 0; kind < sizeof last / sizeof *last; ++kind) {
     uint32_t codes = 0;

@@ -69,6 +69,9 @@ CALL(init, must(infonoise_init_with(state, bytes, &config, 1, table, NULL)))
 CALL(validate, must(infonoise_validate(state, bytes)))
 CALL(sample, must(infonoise_sample(state, bytes, sigma, N)))
 CALL(sample_shard, must(infonoise_sample_shard(state, bytes, sigma, N, 1, 2)))
+CALL(sample_slice, must(infonoise_sample_slice(state, bytes, sigma, N, 3, N + 3)))
+CALL(levels, must(infonoise_levels(state, bytes, sigma, 64)))
+CALL(log_density, must(infonoise_log_density(state, bytes, sigma, 64, curves[0])))
 CALL(observe, must(infonoise_observe(state, bytes, sigma, error, N, &count)))
 CALL(observe_masked, must(infonoise_observe_masked(state, bytes, sigma, error, mask, N, &count)))
 CALL(refresh, must(infonoise_step(state, bytes, &report)))
@@ -86,7 +89,7 @@ CALL(digest, must(infonoise_digest(state, bytes, &number)))
 CALL(save, must(infonoise_save(state, bytes, snapshot, snapshot_bytes)))
 CALL(load, must(infonoise_load(other, bytes, snapshot, snapshot_bytes)))
 CALL(journal_begin, must(infonoise_journal_begin(&recorder, N, 1)))
-CALL(journal_sample, must(infonoise_journal_sample(&recorder, sigma, N, 0, 1)))
+CALL(journal_sample, must(infonoise_journal_sample(&recorder, sigma, N, 0, N)))
 CALL(journal_observe, must(infonoise_journal_observe(&recorder, sigma, error, mask, N, &count)))
 CALL(journal_step, must(infonoise_journal_step(&recorder, &report)))
 CALL(journal_reconfigure, must(infonoise_journal_reconfigure(&recorder, &config, table)))
@@ -110,7 +113,7 @@ int main(void) {
   memset(mask, 1, sizeof mask);
   SAY(config_check), SAY(init), SAY(validate);
   for (int i = 0; i < 8; ++i) SAY(sample), learn(), SAY(observe), SAY(observe_masked);
-  SAY(sample_shard), SAY(refresh), SAY(report_get), SAY(advance), SAY(reconfigure);
+  SAY(sample_shard), SAY(sample_slice), SAY(levels), SAY(log_density), SAY(refresh), SAY(report_get), SAY(advance), SAY(reconfigure);
   infonoise_report now = INFONOISE_REPORT_INIT;
   must(infonoise_report_get(state, bytes, &now));
   if (now.refreshes < 1) return 3;

@@ -70,6 +70,18 @@ void equals_the_c_abi() {
   CHECK(infonoise_init(block, bytes, &config.raw(), 11) == INFONOISE_OK);
   CHECK(scheduler.seed() == 11 && scheduler.bytes() == bytes);
   const auto same = [&] { return std::memcmp(block, scheduler.data(), bytes) == 0; };
+  {
+    std::array<float, 64> sigma, levels;
+    std::array<double, 64> density;
+    CHECK(infonoise_sample_slice(block, bytes, sigma.data(), 64, 7, 100) == INFONOISE_OK);
+    const std::vector<float> mine = scheduler.sample_slice(64, 7, 100), midpoints = scheduler.levels(64);
+    CHECK(std::memcmp(mine.data(), sigma.data(), sizeof sigma) == 0 && same());
+    CHECK(infonoise_levels(block, bytes, levels.data(), 64) == INFONOISE_OK);
+    CHECK(std::memcmp(midpoints.data(), levels.data(), sizeof levels) == 0);
+    CHECK(infonoise_log_density(block, bytes, sigma.data(), 64, density.data()) == INFONOISE_OK);
+    const std::vector<double> logarithms = scheduler.log_density(mine);
+    CHECK(std::memcmp(logarithms.data(), density.data(), sizeof density) == 0);
+  }
   for (int step = 0; step < 60; ++step) {
     std::array<float, 64> sigma;
     std::vector<float> mine = step % 2 ? scheduler.sample_shard(64, 2, 3) : scheduler.sample(64);
@@ -262,6 +274,7 @@ void names_what_is_wrong() {
   REFUSED(INFONOISE_NOT_READY, "", scheduler.info_grid(18));
   REFUSED(INFONOISE_NOT_READY, "", scheduler.estimate());
   REFUSED(INFONOISE_ARGUMENT, "rank = 2 must be below world = 2", scheduler.sample_shard(4, 2, 2));
+  REFUSED(INFONOISE_ARGUMENT, "offset = 5 and n = 4 must lie within total = 8", scheduler.sample_slice(4, 5, 8));
   const std::vector<float> seven(7, 0.1f);
   const std::vector<std::uint8_t> mask(7, 1);
   REFUSED(INFONOISE_LENGTH, "8 sigmas, error of 7", scheduler.observe(sigma, seven));
@@ -354,7 +367,7 @@ void records(const std::string& folder) {
   CHECK(replay.digests() == plain.report().refreshes + plain.report().held + 1);
   CHECK(replay.scheduler().digest() == plain.digest() && replay.position() == read(path).size());
   Event large;
-  large.n = 1ull << 32, large.world = 1;
+  large.n = large.total = 1ull << 32;
   REFUSED(INFONOISE_ARGUMENT, "larger page", replay.draws(large));
 
   // A record torn at any byte at the end is left out. For damage elsewhere the error
@@ -423,7 +436,7 @@ void records_a_block(const std::string& folder) {
   std::vector<float> sigma(64), next(64);
   const std::vector<std::uint8_t> none;
   for (int step = 0; step < 30; ++step) {
-    recorder.sample(block, sigma, 0, 1);
+    recorder.sample(block, sigma, 0, sigma.size());
     CHECK(journal.sample(64) == sigma);
     CHECK(recorder.observe(block, sigma, errors(sigma)) == 0);
     journal.observe(sigma, errors(sigma));
@@ -432,7 +445,7 @@ void records_a_block(const std::string& folder) {
   recorder.advance(block, sigma, errors(sigma), none, next);
   journal.advance(sigma, errors(sigma), sigma);
   CHECK(next == sigma);
-  REFUSED(INFONOISE_ARGUMENT, "world * n must be below 2^32", recorder.check_draw(1u << 31, 2));
+  REFUSED(INFONOISE_ARGUMENT, "total = 4294967296 draws of a global batch must be below 2^32", recorder.check_draw(4, 0, 1ull << 32));
   recorder.sync();
   journal.sync();
   recorder.close(block);

@@ -291,14 +291,14 @@ class Refresh(SimpleNamespace):
                          warning_bins=0, warning_low=0.0, warning_high=0.0)
         self.__dict__.update(known)
 
-def refresh(config, grid, lbar, ema=None, accepted=None, weight=None, unreachable=None):
-    """`lbar` of an unreachable bin is not looked at."""
+def refresh(config, grid, lbar, ema=None, accepted=None, weight=None, unreachable=None, counts=None):
+    """`counts`: steps, draws and observed pairs. `lbar` of an unreachable bin is not looked at."""
     out = Refresh(lbar=np.asarray(lbar, float))
     out.m = out.lbar if ema is None else (1 - config.ema_rate) * ema + config.ema_rate * out.lbar
     out.m = np.where(out.m < 2.0**-1000, 0.0, out.m)
     if unreachable is not None: out.m = bridge(grid, out.m, np.asarray(unreachable, bool))
     out.reason = density(config, grid, out, accepted, weight)
-    warn(config, grid, out)
+    warn(config, grid, out, counts)
     if out.reason == "none" and config.guard: out.reason = guard_reason(config, grid, out)
     return out
 
@@ -356,7 +356,7 @@ def density(config, grid, out, accepted, weight):
     return "none"
 
 # ------------------------------------------------------------------ warnings and guard
-def warn(config, grid, out):
+def warn(config, grid, out, counts=None):
     """The first warning that holds, and the bins that it is about. All of them look at the EMA, before the ceiling."""
     K, twice = grid.bins, out.m > 2 * grid.s * grid.s
     ninth, quarter, end = max(3, K // 9), max(1, K // 4), band(out.pi_before_coverage)
@@ -366,8 +366,14 @@ def warn(config, grid, out):
     elif out.interior: out.warning = "looks_discrete"
     elif end == "low" and not loss_floor(config, grid, out): out.warning, bins = "band_at_low_end", range(quarter)
     elif end == "high": out.warning, bins = "band_at_high_end", range(K - quarter, K)
+    elif counts: out.warning = of_counts(*counts)
     out.warning_bins = len(bins)
     if len(bins): out.warning_low, out.warning_high = float(grid.edges[bins[0]]), float(grid.edges[bins[-1] + 1])
+
+def of_counts(steps, draws, observed):
+    """Draws that were not observed, or observations that were not drawn: replicas without one global batch."""
+    if steps < 20 or draws == 0 or draws <= 1.5 * observed and observed <= 1.5 * draws: return "none"
+    return "draws_not_observed" if draws > observed else "observed_not_drawn"
 
 def above_variance(config, grid, out, top):
     """Whether the errors of the highest `top` bins grow beyond what the data's variance allows."""
@@ -550,7 +556,8 @@ class Reference:
         skip = self.unreachable()
         means = [math.nan if lost else ring.mean(self.config) for ring, lost in zip(self.rings, skip)]
         last_ln_c = self.accepted.ln_c if self.accepted else None
-        out = refresh(self.config, self.grid, means, self.ema, last_ln_c, self.weight, skip)
+        counts = self.steps, self.draws, self.observations + self.rejected
+        out = refresh(self.config, self.grid, means, self.ema, last_ln_c, self.weight, skip, counts)
         self.last, self.ema, self.last_refresh, self.left_out = out, out.m, self.steps, skip
         self.next_refresh = self.steps + self.interval()
         if out.reason != "none":

@@ -39,16 +39,16 @@ inline void raise(const Error& error) {
   PyErr_SetObject(PyExc_OSError, nb::make_tuple(error.system_error(), text).ptr());
 }
 
-inline NewRow draw(Recorder& recorder, Words state, std::size_t n, std::uint32_t rank, std::uint32_t world) {
-  recorder.check_draw(n, world);
+inline NewRow draw(Recorder& recorder, Words state, std::size_t n, std::uint64_t offset, std::uint64_t total) {
+  recorder.check_draw(n, offset, total);
   NewRow sigma = new_row(n);
-  recorder.sample(block_of(state), {sigma.data(), n}, rank, world);
+  recorder.sample(block_of(state), {sigma.data(), n}, offset, total);
   return sigma;
 }
 
 inline NewRow advance_recorded(Recorder& recorder, Words state, std::size_t n, FloatsIn sigma, FloatsIn error,
                                std::optional<Bytes> mask) {
-  recorder.check_draw(n, 1);
+  recorder.check_draw(n, 0, n);
   NewRow next = new_row(n);
   recorder.advance(block_of(state), span_of<float>(sigma), span_of<float>(error), span_of(mask), {next.data(), n});
   return next;
@@ -95,7 +95,7 @@ inline std::optional<nb::dict> next_event(Replay& replay, bool sigmas) {
   switch (event->kind) {
     case INFONOISE_EVENT_KIND_SAMPLED:
       fields["first"] = event->first, fields["n"] = event->n;
-      fields["rank"] = event->rank, fields["world"] = event->world;
+      fields["offset"] = event->offset, fields["total"] = event->total;
       if (sigmas) fields["sigma"] = sigmas_of(replay, *event);
       break;
     case INFONOISE_EVENT_KIND_OBSERVED:

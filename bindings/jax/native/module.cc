@@ -273,9 +273,9 @@ NB_MODULE(_native, m) {
   m.def("validate", [](WordsIn state) { check(infonoise_validate(state_of(state), bytes_of(state))); });
   m.def("config_get", &config_get);
   m.def("tables", &tables);
-  m.def("sample", [](Words state, Floats sigma, std::uint32_t rank, std::uint32_t world) {
-    check(infonoise_sample_shard(state_of(state), bytes_of(state), sigma.data(), sigma.shape(0), rank, world));
-  }, "state"_a, "sigma"_a, "rank"_a = 0, "world"_a = 1);
+  m.def("sample", [](Words state, Floats sigma, std::uint64_t offset, std::uint64_t total) {
+    check(infonoise_sample_slice(state_of(state), bytes_of(state), sigma.data(), sigma.shape(0), offset, total));
+  });
   m.def("observe", &observe, "state"_a, "sigma"_a, "error"_a, "mask"_a = nb::none());
   m.def("step", [](Words state) { check(infonoise_step(state_of(state), bytes_of(state), nullptr)); });
   m.def("advance", &advance, "state"_a, "sigma"_a, "error"_a, "next"_a, "mask"_a = nb::none());
@@ -303,6 +303,13 @@ NB_MODULE(_native, m) {
   m.def("info_grid", [](WordsIn state, double power, bool gated, Floats sigma) {
     check(infonoise_info_grid(state_of(state), bytes_of(state), power, gated, sigma.data(), sigma.shape(0)));
   });
+  m.def("levels", [](WordsIn state, Floats sigma) {
+    check(infonoise_levels(state_of(state), bytes_of(state), sigma.data(), sigma.shape(0)));
+  });
+  m.def("log_density", [](WordsIn state, FloatsIn sigma, Doubles out) {
+    if (sigma.shape(0) != out.shape(0)) check(INFONOISE_LENGTH);
+    check(infonoise_log_density(state_of(state), bytes_of(state), sigma.data(), sigma.shape(0), out.data()));
+  });
   m.def("digest", [](WordsIn state) {
     std::uint64_t digest = 0;
     check(infonoise_digest(state_of(state), bytes_of(state), &digest));
@@ -327,6 +334,8 @@ NB_MODULE(_native, m) {
     calls["infonoise_snap"] = capsule(calls_::kSnap);
     calls["infonoise_step"] = capsule(calls_::kStep);
     calls["infonoise_report"] = capsule(calls_::kReport);
+    calls["infonoise_levels"] = capsule(calls_::kLevels);
+    calls["infonoise_log_density"] = capsule(calls_::kLogDensity);
     return calls;
   });
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "fields.h"
 #include "messages.h"
@@ -83,16 +84,46 @@ inline ffi::Error init(U32 seed, ffi::Span<const std::int64_t> config, ffi::Span
   return ffi::Error::Success();
 }
 
-// rank is an operand, uint32[..., 1]: under shard_map it is traced.
-inline ffi::Error sample(U32 state, U32 rank, std::uint32_t world, ffi::Result<U32> next, ffi::Result<F32> sigma) {
+// offset is an operand, uint32[..., 1]: it may be traced.
+inline ffi::Error sample(U32 state, U32 offset, std::uint64_t total, ffi::Result<U32> next, ffi::Result<F32> sigma) {
   Rows rows(*sigma);
-  if (rows.count != Rows(state).count || rank.element_count() != rows.count) {
+  if (rows.count != Rows(state).count || offset.element_count() != rows.count) {
     return failure("sample", INFONOISE_LENGTH);
   }
   return for_each_state("sample", state, next, [&](std::size_t i, infonoise_state* one, std::size_t bytes) {
-    return infonoise_sample_shard(one, bytes, sigma->typed_data() + i * rows.length, rows.length,
-                                  rank.typed_data()[i], world);
+    return infonoise_sample_slice(one, bytes, sigma->typed_data() + i * rows.length, rows.length,
+                                  offset.typed_data()[i], total);
   });
+}
+
+// A row of n sigmas for each state, the same whatever is drawn later.
+inline ffi::Error levels(U32 state, ffi::Result<F32> sigma) {
+  Rows states(state);
+  Rows rows(*sigma);
+  if (rows.count != states.count) return failure("levels", INFONOISE_LENGTH);
+  for (std::size_t i = 0; i < rows.count; ++i) {
+    infonoise_status status = infonoise_levels(block(state.typed_data() + i * states.length), 4 * states.length,
+                                               sigma->typed_data() + i * rows.length, rows.length);
+    if (status != INFONOISE_OK) return failure("levels", status);
+  }
+  return ffi::Error::Success();
+}
+
+inline ffi::Error log_density(U32 state, F32 sigma, ffi::Result<F32> out) {
+  Rows states(state);
+  Rows rows(sigma);
+  if (rows.count != states.count || out->element_count() != sigma.element_count())
+    return failure("log_density", INFONOISE_LENGTH);
+  std::vector<double> row(rows.length);
+  for (std::size_t i = 0; i < rows.count; ++i) {
+    infonoise_status status =
+        infonoise_log_density(block(state.typed_data() + i * states.length), 4 * states.length,
+                              sigma.typed_data() + i * rows.length, rows.length, row.data());
+    if (status != INFONOISE_OK) return failure("log_density", status);
+    for (std::size_t j = 0; j < rows.length; ++j)
+      out->typed_data()[i * rows.length + j] = static_cast<float>(row[j]);
+  }
+  return ffi::Error::Success();
 }
 
 // A batch of pairs for each state, with or without a mask.
@@ -234,7 +265,7 @@ XLA_FFI_DEFINE_HANDLER(kSample, sample,
                        ffi::Ffi::Bind()
                            .Arg<U32>()
                            .Arg<U32>()
-                           .Attr<std::uint32_t>("world")
+                           .Attr<std::uint64_t>("total")
                            .Ret<U32>()
                            .Ret<F32>());
 XLA_FFI_DEFINE_HANDLER(kObserve, observe,
@@ -252,6 +283,8 @@ XLA_FFI_DEFINE_HANDLER(kReconfigure, reconfigure,
                            .Attr<ffi::Span<const std::int64_t>>("baseline")
                            .Ret<U32>());
 XLA_FFI_DEFINE_HANDLER(kSnap, snap, ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Ret<F32>().Ret<U32>());
+XLA_FFI_DEFINE_HANDLER(kLevels, levels, ffi::Ffi::Bind().Arg<U32>().Ret<F32>());
+XLA_FFI_DEFINE_HANDLER(kLogDensity, log_density, ffi::Ffi::Bind().Arg<U32>().Arg<F32>().Ret<F32>());
 XLA_FFI_DEFINE_HANDLER(kReport, report, ffi::Ffi::Bind().Arg<U32>().Ret<U32>().Ret<F32>());
 
 }  // namespace infonoise::xla_calls

@@ -34,7 +34,7 @@ fn recorded(steps: u64, page: usize) -> Run {
         scheduler.reader().save(&mut snapshot).unwrap();
         Scheduler::load(&mut copy, &snapshot).unwrap().sample(&mut whole).unwrap();
         draws.extend(whole.map(|sigma| (step, sigma)));
-        let used = recorder.sample(&mut scheduler, &mut sigma, 1, 2, &mut out).unwrap();
+        let used = recorder.sample(&mut scheduler, &mut sigma, 256, 512, &mut out).unwrap();
         append(&mut log, &out[..used]);
         assert_eq!(sigma, whole[256..]);
         let error = whole.map(|s| s * s * 0.25 / (s * s + 0.25));

@@ -1,7 +1,6 @@
 //! The rules of the configuration: bounds, fields that depend on each other, and
 //! what a running schedule may change.
 
-use crate::config::raw::RawConfig;
 use crate::config::{Baseline, Config, Objective, Pivot};
 use crate::error::{ConfigError, Value};
 use crate::maths::{ln, normal_mass};
@@ -122,14 +121,6 @@ impl Config {
     pub fn resolved(&self) -> Config {
         let (low, high) = self.ends();
         Config { sigma_min: low.into(), sigma_max: high.into(), ..*self }
-    }
-
-    /// A block's configuration from its record; none unless the ends are the f32 numbers
-    /// of [`Config::resolved`], since the grid of a block is computed from them as they stand.
-    pub(crate) fn of_block(record: &RawConfig) -> Option<Config> {
-        let config = Config::from_record(record).ok()?;
-        let (low, high) = config.ends();
-        (config.sigma_min == f64::from(low) && config.sigma_max == f64::from(high)).then_some(config)
     }
 
     /// The step at which a refresh is due after one at `step`, done or held

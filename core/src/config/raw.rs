@@ -141,6 +141,13 @@ pub(crate) const WIDE: usize = (size_of::<RawConfig>() - 4 * NARROW) / 8;
 struct Parts([u32; NARROW], [u64; WIDE]);
 
 impl RawConfig {
+    /// Whether the ends are numbers of f32, as in every block: its grid is computed from
+    /// them as they stand.
+    pub(crate) fn is_resolved(&self) -> bool {
+        let number = |end: f64| end > 0.0 && f64::from(end as f32) == end;
+        number(self.sigma_min) && number(self.sigma_max)
+    }
+
     /// The u32 fields and the bits of the 64-bit fields, in the struct's order, for
     /// code that must write them in a fixed byte order.
     pub(crate) fn parts(&self) -> ([u32; NARROW], [u64; WIDE]) {

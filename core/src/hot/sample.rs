@@ -1,4 +1,4 @@
-//! Samples: a rank's slice of the next global batch.
+//! Samples: a slice of the next global batch.
 
 use crate::config::Draw;
 use crate::error::Error;
@@ -15,28 +15,28 @@ const GOLDEN: u32 = 0x9E37_79B9;
 /// The most sigmas that one global batch may hold.
 const LARGEST_BATCH: u64 = 1 << 32;
 
-/// Draws the slice of `rank` out of a global batch of `world * n` sigmas,
+/// Draws the sigmas `offset` to `offset + n` of a global batch of `total`, with
 /// n = `sigma.len()` (docs/specification.md#shards).
-pub fn sample(block: &mut Hot<'_>, sigma: &mut [f32], rank: u32, world: u32) -> Result<(), Error> {
+pub fn sample(block: &mut Hot<'_>, sigma: &mut [f32], offset: u64, total: u64) -> Result<(), Error> {
     let n = sigma.len() as u64;
-    let total = n.checked_mul(world.into()).filter(|&total| total <= LARGEST_BATCH);
-    let (Some(total), true) = (total, rank < world) else { return Err(Error::Argument) };
+    if total > LARGEST_BATCH || offset.checked_add(n).is_none_or(|end| end > total) {
+        return Err(Error::Argument);
+    }
     let header = &mut *block.header;
     let draw = Draw::from_code(header.config.draw).ok_or(Error::Corrupt)?;
-    if n == 0 {
+    if total == 0 {
         return Ok(());
     }
     let table = DrawTable::new(block.columns, block.guide, header.last_drawn as usize);
     let mut rng = load(&header.rng);
-    let before = n * u64::from(rank);
     match draw {
         Draw::Independent => {
-            skip(&mut rng, before);
+            skip(&mut rng, offset);
             table.independent(sigma, &mut rng);
-            skip(&mut rng, total - before - n);
+            skip(&mut rng, total - offset - n);
         }
         Draw::Stratified => {
-            let first = next_word(&mut rng).wrapping_add(GOLDEN.wrapping_mul(before as u32));
+            let first = next_word(&mut rng).wrapping_add(GOLDEN.wrapping_mul(offset as u32));
             table.sequence(sigma, first, GOLDEN);
         }
     }

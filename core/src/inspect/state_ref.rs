@@ -49,7 +49,7 @@ impl<'s> StateRef<'s> {
     /// `Corrupt` where the block's is not valid.
     #[inline(never)]
     pub fn config(&self) -> Result<Config, Error> {
-        Config::of_block(&self.block.header.config).ok_or(Error::Corrupt)
+        Config::from_record(&self.block.header.config).map_err(|_| Error::Corrupt)
     }
 
     /// The caller's tables: weight (1 where none was given) and baseline masses
@@ -245,6 +245,34 @@ impl<'s> StateRef<'s> {
         self.with_entropic_time(power, gated, |time| time.fill(sigma))?
     }
 
+    /// The natural logarithm of the density of the draws at `sigma`, per unit ln sigma,
+    /// exact for the map of [`StateRef::draw_table`], which is linear in sigma inside a
+    /// bin (docs/specification.md#density-of-the-draws). Minus infinity off the grid and
+    /// in a bin that is never drawn; NaN for NaN.
+    pub fn log_density(&self, sigma: f32) -> f64 {
+        let Some(k) = self.bin(sigma) else {
+            return if sigma.is_nan() { f64::NAN } else { f64::NEG_INFINITY };
+        };
+        self.draw_table().log_density(k, sigma, self.edge(k), self.edge(k + 1))
+    }
+
+    /// The midpoints of `sigma.len()` equal shares of the draws, in ascending order: n
+    /// evenly spread levels for a validation loss, which takes nothing from the stream.
+    ///
+    /// # Errors
+    /// `Argument` for more than 2^31 levels.
+    pub fn levels(&self, sigma: &mut [f32]) -> Result<(), Error> {
+        let n = sigma.len() as u64;
+        if n > 1 << 31 {
+            return Err(Error::Argument);
+        }
+        let table = self.draw_table();
+        for (i, slot) in (0..).zip(sigma.iter_mut()) {
+            *slot = table.draw((((2 * i + 1) << 32) / (2 * n)) as u32);
+        }
+        Ok(())
+    }
+
     /// Writes the portable snapshot, [`snapshot::bytes`] long.
     ///
     /// # Errors
@@ -264,7 +292,8 @@ impl<'s> StateRef<'s> {
         let config = self.config()?;
         let grid = Grid::new(&config);
         let sane = |values: &[f64]| values.iter().all(|&x| x >= 0.0 && x.is_finite());
-        let sound = header.frozen <= 1
+        let sound = header.config.is_resolved()
+            && header.frozen <= 1
             && header.last_drawn < u64::from(config.bins)
             && header.rng.iter().any(|&word| word != 0)
             && check_weight(&F64Values::Slice(block.weight), grid.bins()).is_ok()
@@ -281,5 +310,77 @@ impl<'s> StateRef<'s> {
             && self.draw_table().is_sound(&grid)
             && BinLookup::new(block.bin_table, block.edges).is_sound(&grid);
         if sound { Ok(()) } else { Err(Error::Corrupt) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Scheduler, state_words};
+
+    fn block(config: &Config, weight: Option<&[f64]>) -> Vec<u64> {
+        let mut words = vec![0; state_words(config.bins as usize, config.window as usize)];
+        let mut scheduler = Scheduler::init_with(&mut words, config, 3, weight, None).unwrap();
+        let mut sigma = [0.0; 256];
+        for _ in 0..40 {
+            scheduler.sample(&mut sigma).unwrap();
+            scheduler.observe(&sigma, &sigma.map(|s| s * s / (1.0 + s * s))).unwrap();
+            scheduler.step().unwrap();
+        }
+        words
+    }
+
+    /// Its integral over each bin is the bin's share of the words.
+    #[test]
+    fn the_density_integrates_to_the_masses() {
+        for bins in [8, 64, 256] {
+            let words = block(&Config { bins, ..Config::DEFAULT }, None);
+            let reader = StateRef::open(&words).unwrap();
+            assert!(reader.report().refreshes > 0);
+            let table = reader.draw_table();
+            let mut total = 0.0;
+            for k in 0..reader.bins() {
+                let (low, high) = (f64::from(reader.edge(k)), f64::from(reader.edge(k + 1)));
+                let (mut mass, n) = (0.0, 1000);
+                for i in 0..n {
+                    // Midpoints in sigma: the density per unit sigma is constant in a bin.
+                    let sigma = low + (high - low) * (f64::from(i) + 0.5) / f64::from(n);
+                    let per_sigma = reader.log_density(sigma as f32).exp() / f64::from(sigma as f32);
+                    mass += per_sigma * (high - low) / f64::from(n);
+                }
+                let words = (table.threshold(k + 1) - table.threshold(k)) as f64;
+                assert!((mass - words / 2f64.powi(32)).abs() < 1e-12, "{bins} {k} {mass}");
+                total += mass;
+            }
+            assert!((total - 1.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn the_density_off_the_grid_and_in_empty_bins() {
+        // The paper's rules without coverage; a weight that leaves no word for the lowest bins.
+        let weight: Vec<f64> = (0..64).map(|k| if k < 8 { 1e30 } else { 1.0 }).collect();
+        let words = block(&Config { coverage: 0.0, ..Config::DEFAULT }, Some(&weight));
+        let reader = StateRef::open(&words).unwrap();
+        assert!(reader.report().refreshes > 0);
+        for sigma in [0.0, -1.0, 0.0019, 81.0, f32::INFINITY, 0.0021] {
+            assert_eq!(reader.log_density(sigma), f64::NEG_INFINITY, "{sigma}");
+        }
+        assert!(reader.log_density(f32::NAN).is_nan());
+        assert!(reader.log_density(1.0) > -3.0);
+    }
+
+    #[test]
+    fn levels_are_the_midpoints_of_equal_shares() {
+        let words = block(&Config::DEFAULT, None);
+        let reader = StateRef::open(&words).unwrap();
+        let (before, mut levels) = (words.clone(), [0.0; 7]);
+        reader.levels(&mut levels).unwrap();
+        for (i, &level) in levels.iter().enumerate() {
+            assert_eq!(level, reader.draw_table().quantile((2 * i + 1) as f64 / 14.0));
+        }
+        assert!(levels.windows(2).all(|pair| pair[0] < pair[1]));
+        reader.levels(&mut []).unwrap();
+        assert_eq!(words, before);
     }
 }

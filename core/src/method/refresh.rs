@@ -16,7 +16,7 @@ use crate::method::pivot::{self, Found, PivotRule};
 use crate::method::rate::{Rate, apply_ceiling, log_errors, smooth_passes};
 use crate::method::reachable::{self, Reachable, interpolate};
 use crate::method::target::target;
-use crate::method::warning::{Bins, Evidence, Warning, warning};
+use crate::method::warning::{Bins, Evidence, Warning, of_counts, warning};
 use crate::scheduler::Step;
 use crate::state::block::{Header, ViewMut};
 
@@ -130,8 +130,8 @@ pub fn bin_information(rate: &Rate, k: usize) -> f64 {
 #[cold]
 pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     // By reference: a configuration passed by value would be on the stack twice.
-    let config = Config::of_block(&block.header.config);
-    let config = config.as_ref().ok_or(Error::Corrupt)?;
+    let config = Config::from_record(&block.header.config);
+    let config = config.as_ref().map_err(|_| Error::Corrupt)?;
     let accepted = block.header.accepted_pivot();
     let ViewMut { header, edges, centres, marks, spans, rings, ema, density: pi, weight, guide, .. } = block;
     let grid = Grid::stored(config, edges, centres);
@@ -157,7 +157,8 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     density(config, &grid, weight, masses);
     // 11. The guard, on the density before coverage.
     let (hold, band) = judge(config, &findings, &rate, masses);
-    let (warning, bins) = warning(findings.warning, findings.pivot.interior_peak, band, grid.bins());
+    let counts = of_counts(header.steps, header.draws, header.observations.saturating_add(header.rejected));
+    let (warning, bins) = warning(findings.warning, findings.pivot.interior_peak, band, counts, grid.bins());
     let summary = &mut header.summary;
     summary.warning = warning.code();
     (summary.warning_bins, summary.warning_first, summary.warning_last) = (bins.count, bins.first, bins.last);

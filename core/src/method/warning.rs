@@ -41,11 +41,17 @@ pub enum Warning {
     BandAtLowEnd = 4,
     /// Most draws fall at the high end of the grid, likewise.
     BandAtHighEnd = 5,
+    /// Fewer than two thirds of the draws came back as observations: are the errors of all
+    /// ranks gathered?
+    DrawsNotObserved = 6,
+    /// More than three observations for two draws: does every rank draw its own slice?
+    ObservedNotDrawn = 7,
 }
 coded!(Warning {
     None = "none", ErrorsAboveIdentity = "errors_above_identity", LooksDiscrete = "looks_discrete",
     ErrorsAboveVariance = "errors_above_variance", BandAtLowEnd = "band_at_low_end",
-    BandAtHighEnd = "band_at_high_end",
+    BandAtHighEnd = "band_at_high_end", DrawsNotObserved = "draws_not_observed",
+    ObservedNotDrawn = "observed_not_drawn",
 });
 
 impl Warning {
@@ -65,6 +71,12 @@ impl Warning {
             }
             Warning::BandAtHighEnd => {
                 "most draws fall at the high end of the grid: raise sigma_max, or use emphasis samples with objective epsilon or score, unless this model trains only this range"
+            }
+            Warning::DrawsNotObserved => {
+                "fewer than two thirds of the draws were observed: gather the errors of all ranks, and take validation levels from levels(n), which draws nothing"
+            }
+            Warning::ObservedNotDrawn => {
+                "more than three observations for two draws: let every rank draw its slice, by rank and world, instead of the same sigmas"
             }
         }
     }
@@ -195,11 +207,28 @@ fn is_faint(grid: &Grid, ln_error: &[f64], first: usize) -> bool {
     above < highest - core::f64::consts::LN_10
 }
 
-/// The warning in force: of the errors, else of the pivot, else of the band of the draws.
+/// From this step on draws are compared with observations: a trainer may draw a few
+/// batches ahead.
+const FIRST_COUNTED_STEP: u64 = 20;
+
+/// Whether draws and observations differ by more than a half (docs/specification.md#warnings):
+/// replicas that do not share one global batch.
+pub fn of_counts(steps: u64, draws: u64, observed: u64) -> Warning {
+    let more = |a: u64, b: u64| a.saturating_mul(2) > b.saturating_mul(3);
+    match steps >= FIRST_COUNTED_STEP && draws > 0 {
+        true if more(draws, observed) => Warning::DrawsNotObserved,
+        true if more(observed, draws) => Warning::ObservedNotDrawn,
+        _ => Warning::None,
+    }
+}
+
+/// The warning in force: of the errors, else of the pivot, else of the band of the draws,
+/// else `of_counts`.
 pub fn warning(
     of_errors: Option<(Warning, Bins)>,
     looks_discrete: bool,
     band: Band,
+    of_counts: Warning,
     bins: usize,
 ) -> (Warning, Bins) {
     let side = side(bins);
@@ -208,6 +237,27 @@ pub fn warning(
         (None, _) if looks_discrete => (Warning::LooksDiscrete, Bins::default()),
         (None, Band::Low) => (Warning::BandAtLowEnd, Bins::range(0, side)),
         (None, Band::High) => (Warning::BandAtHighEnd, Bins::range(bins.saturating_sub(side), side)),
-        (None, Band::Inside) => (Warning::None, Bins::default()),
+        (None, Band::Inside) => (of_counts, Bins::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_are_compared_with_observations_from_step_20_on() {
+        for (steps, draws, observed, expected) in [
+            (19, 400, 100, Warning::None),
+            (20, 400, 100, Warning::DrawsNotObserved),
+            (20, 150, 100, Warning::None), // ten batches drawn ahead
+            (20, 151, 100, Warning::DrawsNotObserved),
+            (20, 100, 150, Warning::None),
+            (20, 100, 151, Warning::ObservedNotDrawn),
+            (20, 0, 100, Warning::None), // sigmas from elsewhere
+            (20, u64::MAX, u64::MAX, Warning::None),
+        ] {
+            assert_eq!(of_counts(steps, draws, observed), expected, "{steps} {draws} {observed}");
+        }
     }
 }

@@ -150,14 +150,14 @@ pub enum Record<'a> {
         /// The bytes that `save` wrote.
         snapshot: &'a [u8],
     },
-    /// Draws: the slice of `rank` in a global batch of `world * n`.
+    /// Draws: a slice of a global batch.
     Sample {
         /// Draws of this rank.
-        n: u64,
-        /// The rank whose slice was drawn.
-        rank: u32,
-        /// How many ranks share the batch.
-        world: u32,
+        n: u32,
+        /// The place of the first of them in the batch.
+        offset: u32,
+        /// Draws of the batch.
+        total: u32,
     },
     /// Observations.
     Observe {
@@ -232,7 +232,7 @@ impl<'a> Record<'a> {
                 .saturating_add(length(weight))
                 .saturating_add(length(baseline)),
             Record::Snapshot { snapshot } => snapshot.len(),
-            Record::Sample { .. } => 16,
+            Record::Sample { .. } => 12,
             Record::Observe { sigma, error, mask } => {
                 let each = match sigma {
                     Sigmas::Drawn { .. } => 4,
@@ -295,10 +295,10 @@ impl<'a> Record<'a> {
                 weight.iter().chain(baseline).for_each(|table| table.write(writer));
             }
             Record::Snapshot { snapshot } => writer.put_bytes(snapshot),
-            Record::Sample { n, rank, world } => {
+            Record::Sample { n, offset, total } => {
                 writer.put(n.to_le_bytes());
-                writer.put(rank.to_le_bytes());
-                writer.put(world.to_le_bytes());
+                writer.put(offset.to_le_bytes());
+                writer.put(total.to_le_bytes());
             }
             Record::Observe { sigma, error, mask } => {
                 let drawn = if let Sigmas::Drawn { .. } = sigma { DRAWN } else { 0 };
@@ -371,10 +371,7 @@ impl<'a> Record<'a> {
                 Record::Start { weight: table(WEIGHT)?, baseline: table(BASELINE)?, config, seed }
             }
             SNAPSHOT => Record::Snapshot { snapshot: payload.rest() },
-            SAMPLE => {
-                let (n, rank, world) = (payload.u64()?, payload.u32()?, payload.u32()?);
-                Record::Sample { n, rank, world }
-            }
+            SAMPLE => Record::Sample { n: payload.u32()?, offset: payload.u32()?, total: payload.u32()? },
             OBSERVE => {
                 let flags = known(payload.u32()?, DRAWN | MASKED)?;
                 let n = payload.u32()? as usize;
@@ -477,7 +474,7 @@ mod tests {
             Record::Start { config, seed: 9, weight: None, baseline: None },
             Record::Start { config, seed: u64::MAX, weight, baseline: weight },
             Record::Snapshot { snapshot: mask },
-            Record::Sample { n: 1 << 32, rank: 3, world: 8 },
+            Record::Sample { n: 1 << 31, offset: 3, total: u32::MAX },
             Record::Observe { sigma: Sigmas::Drawn { first: 1 << 40 }, error, mask: None },
             Record::Observe { sigma: given, error, mask: Some(mask) },
             Record::Observe { sigma: given, error: F32Values::Slice(&[]), mask: None },
@@ -572,7 +569,7 @@ mod tests {
             (99, &[]),
             (STEP, &[0]),
             (FREEZE, &[2, 0, 0, 0]),
-            (SAMPLE, &[0; 12]),
+            (SAMPLE, &[0; 16]),
             (DIGEST, &[0; 24]),
             (OBSERVE, &[4, 0, 0, 0, 0, 0, 0, 0]),
             (OBSERVE, &[0, 0, 0, 0, 255, 255, 255, 255]),

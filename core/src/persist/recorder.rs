@@ -14,7 +14,7 @@
 //! let (mut recorder, used) = Recorder::begin(&mut memory, 4096, &scheduler, 7, &mut out).unwrap();
 //! log.extend(&out[..used]);
 //! let mut sigma = [0.0; 256];
-//! let used = recorder.sample(&mut scheduler, &mut sigma, 0, 1, &mut out).unwrap();
+//! let used = recorder.sample(&mut scheduler, &mut sigma, 0, 256, &mut out).unwrap();
 //! log.extend(&out[..used]);
 //! let (_, used) = recorder.observe(&mut scheduler, &sigma, &[0.1; 256], None, &mut out).unwrap();
 //! log.extend(&out[..used]);
@@ -83,7 +83,7 @@ impl<'a> Recorder<'a> {
         &self.recent
     }
 
-    /// As [`Scheduler::sample_shard`]; returns the record's length.
+    /// As [`Scheduler::sample_slice`]; returns the record's length.
     ///
     /// # Errors
     /// As there, and `TooSmall` (`out`). A global batch is below 2^32.
@@ -91,12 +91,14 @@ impl<'a> Recorder<'a> {
         &mut self,
         scheduler: &mut Scheduler<'_>,
         sigma: &mut [f32],
-        rank: u32,
-        world: u32,
+        offset: u64,
+        total: u64,
         out: &mut [u8],
     ) -> Result<usize, Error> {
-        let used = Record::Sample { n: sigma.len() as u64, rank, world }.encode(out)?;
-        sample(scheduler, &mut self.recent, sigma, rank, world)?;
+        let place = [sigma.len() as u64, offset, total].map(u32::try_from);
+        let [Ok(n), Ok(first), Ok(batch)] = place else { return Err(Error::Argument) };
+        let used = Record::Sample { n, offset: first, total: batch }.encode(out)?;
+        sample(scheduler, &mut self.recent, sigma, first, batch)?;
         Ok(used)
     }
 
@@ -196,29 +198,27 @@ fn start<'a>(config: &Config, seed: u64, (weight, baseline): (&'a [f64], &'a [f6
     }
 }
 
-/// Draws the slice of `rank` and stores the global batch that contains it.
+/// Draws a slice and stores the global batch that contains it.
 pub(crate) fn sample(
     scheduler: &mut Scheduler<'_>,
     recent: &mut Recent<'_>,
     sigma: &mut [f32],
-    rank: u32,
-    world: u32,
+    offset: u32,
+    total: u32,
 ) -> Result<(), Error> {
-    let n = sigma.len();
-    let total = n.saturating_mul(world as usize);
-    if rank >= world || u32::try_from(total).is_err() {
+    let end = (sigma.len() as u64).saturating_add(offset.into());
+    if end > total.into() {
         return Err(Error::Argument);
     }
-    let Some(place) = recent.reserve(total) else {
-        scheduler.sample_shard(sigma, rank, world)?;
-        recent.skip(total as u64);
+    let Some(place) = recent.reserve(total as usize) else {
+        scheduler.sample_slice(sigma, offset.into(), total.into())?;
+        recent.skip(total.into());
         return Ok(());
     };
     scheduler.sample(place)?;
-    let slice = place.iter().skip(n.saturating_mul(rank as usize));
-    for (to, &from) in sigma.iter_mut().zip(slice) {
+    for (to, &from) in sigma.iter_mut().zip(place.iter().skip(offset as usize)) {
         *to = from;
     }
-    recent.commit(total);
+    recent.commit(total as usize);
     Ok(())
 }

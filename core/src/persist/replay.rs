@@ -9,7 +9,7 @@
 //! # let (mut log, mut out) = (Vec::new(), vec![0; journal::room(256)]);
 //! # let (mut recorder, used) = Recorder::begin(&mut memory, 4096, &original, 7, &mut out).unwrap();
 //! # log.extend(&out[..used]);
-//! # let used = recorder.sample(&mut original, &mut [0.0; 256], 0, 1, &mut out).unwrap();
+//! # let used = recorder.sample(&mut original, &mut [0.0; 256], 0, 256, &mut out).unwrap();
 //! # log.extend(&out[..used]);
 //! # let used = recorder.digest(&original, &mut out).unwrap();
 //! # log.extend(&out[..used]);
@@ -88,10 +88,10 @@ pub enum Event {
         first: u64,
         /// Draws of this rank.
         n: u64,
-        /// The rank whose slice was drawn.
-        rank: u32,
-        /// How many ranks share the batch.
-        world: u32,
+        /// The place of the first of them in the global batch.
+        offset: u64,
+        /// Draws of the global batch.
+        total: u64,
     },
     /// Observations.
     Observed {
@@ -186,10 +186,14 @@ pub fn apply(
     let (record, used) = Record::decode(bytes)?;
     let event = match record {
         Record::Start { .. } | Record::Snapshot { .. } => return Err(Error::Record),
-        Record::Sample { n, rank, world } => {
+        Record::Sample { n, offset, total } => {
+            let [n, offset, total] = [n, offset, total].map(u64::from);
+            if n + offset > total {
+                return Err(Error::Record);
+            }
             let first = recent.next();
-            draw(scheduler, recent, n, rank, world)?;
-            Event::Sampled { first, n, rank, world }
+            draw(scheduler, recent, total)?;
+            Event::Sampled { first, n, offset, total }
         }
         Record::Observe { sigma, error, mask } => {
             let rejected = observe(scheduler, recent, &sigma, &error, mask)?;
@@ -211,16 +215,8 @@ pub fn apply(
     Ok((event, used))
 }
 
-/// Draws the global batch that contains a rank's slice.
-fn draw(
-    scheduler: &mut Scheduler<'_>,
-    recent: &mut Recent<'_>,
-    n: u64,
-    rank: u32,
-    world: u32,
-) -> Result<(), Error> {
-    let total = n.checked_mul(world.into()).filter(|&total| total <= u64::from(u32::MAX));
-    let (Some(total), true) = (total, rank < world) else { return Err(Error::Record) };
+/// Draws a whole global batch.
+fn draw(scheduler: &mut Scheduler<'_>, recent: &mut Recent<'_>, total: u64) -> Result<(), Error> {
     match recent.reserve(total as usize) {
         Some(place) => {
             scheduler.sample(place)?;
@@ -228,7 +224,7 @@ fn draw(
         }
         // Too many to store: the generator and the count advance all the same.
         None => {
-            scheduler.sample_shard(&mut [0.0], 0, total as u32)?;
+            scheduler.sample_slice(&mut [], 0, total)?;
             recent.skip(total);
         }
     }

@@ -256,7 +256,9 @@ impl<'a> Snapshot<'a> {
 
     #[inline(never)]
     fn check_config(&self) -> Result<(), Error> {
-        Config::of_block(&self.record()?).map(|_| ()).ok_or(Error::Corrupt)
+        let record = self.record()?;
+        let sound = record.is_resolved() && Config::from_record(&record).is_ok();
+        if sound { Ok(()) } else { Err(Error::Corrupt) }
     }
 
     /// Writes the header of a block.

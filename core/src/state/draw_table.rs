@@ -8,7 +8,7 @@
 use crate::config::Config;
 use crate::hot::draw;
 use crate::hot::draw::{Entry, entries_of};
-use crate::maths::{at, below, sum};
+use crate::maths::{at, below, ln, sum};
 use crate::method::grid::Grid;
 use crate::state::block::ViewMut;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -122,6 +122,17 @@ impl<'a> DrawTable<'a> {
     /// Quantile `p` (0 to 1) of the draws.
     pub fn quantile(&self, p: f64) -> f32 {
         self.draw((p * WORDS as f64) as u32)
+    }
+
+    /// ln of the density of the draws per unit ln sigma at `sigma` in bin `k`, which ends
+    /// at `low` and `high`: the bin's words lie evenly over it.
+    pub fn log_density(&self, k: usize, sigma: f32, low: f32, high: f32) -> f64 {
+        let words = self.threshold(k + 1).saturating_sub(self.threshold(k));
+        if words == 0 {
+            return f64::NEG_INFINITY;
+        }
+        let mass = words as i64 as f64 / WORDS as f64;
+        ln(mass * f64::from(sigma) / (f64::from(high) - f64::from(low)))
     }
 
     /// thr_k for k of 0..=K.

@@ -71,6 +71,14 @@ enum Call {
     Shrink {
         words: u8,
     },
+    Slice {
+        n: u8,
+        offset: u16,
+        total: u16,
+    },
+    Levels {
+        n: u8,
+    },
 }
 
 /// Lengths and pages that are small enough for thousands of calls.
@@ -170,6 +178,30 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
                         world.into(),
                     )
                 }
+            }
+            Call::Slice { n, offset, total } => {
+                sigma = vec![0.0; n.into()];
+                unsafe {
+                    infonoise_sample_slice(
+                        state,
+                        size,
+                        sigma.as_mut_ptr(),
+                        n.into(),
+                        offset.into(),
+                        total.into(),
+                    )
+                }
+            }
+            Call::Levels { n } => {
+                let (mut levels, mut density) = (vec![0.0f32; n.into()], vec![0.0f64; n.into()]);
+                let drawn = unsafe { infonoise_levels(state, size, levels.as_mut_ptr(), levels.len()) };
+                levels.extend(&sigma);
+                density.resize(levels.len(), 0.0);
+                let read = unsafe {
+                    infonoise_log_density(state, size, levels.as_ptr(), levels.len(), density.as_mut_ptr())
+                };
+                assert!(drawn as u32 == read as u32);
+                read
             }
             Call::Observe { seed, n, mask } => {
                 let (sigma, error) = (floats(seed, n.into()), floats(!seed, n.into()));
@@ -344,7 +376,7 @@ fn journaled(state: *mut State, size: usize, page: u16, sigma: &[f32]) -> Status
     }
     record!(infonoise_journal_begin(page.into(), 1));
     let mut drawn = vec![0.0f32; sigma.len()];
-    record!(infonoise_journal_sample(drawn.as_mut_ptr(), drawn.len(), 0, 1));
+    record!(infonoise_journal_sample(drawn.as_mut_ptr(), drawn.len(), 0, drawn.len() as u64));
     let error = vec![0.25f32; drawn.len()];
     record!(infonoise_journal_observe(drawn.as_ptr(), error.as_ptr(), null(), drawn.len(), null_mut()));
     record!(infonoise_journal_digest());

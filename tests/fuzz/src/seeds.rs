@@ -61,7 +61,7 @@ pub fn journal(late: bool) -> Vec<u8> {
     let mut log = out[..used].to_vec();
     let (state, mut sigma) = (&mut scheduler, [0.0; 32]);
     for rank in 0..2 {
-        let used = recorder.sample(state, &mut sigma, rank, 2, &mut out).expect("room");
+        let used = recorder.sample(state, &mut sigma, 32 * rank, 64, &mut out).expect("room");
         log.extend(&out[..used]);
         let mask = [1; 32];
         let mask = if rank == 0 { Some(&mask[..]) } else { None };

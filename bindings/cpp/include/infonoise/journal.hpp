@@ -62,17 +62,27 @@ class Journal {
   ~Journal() { end(); }
 
   /// As `Scheduler::sample`.
-  Result<void> sample(Span<float> sigma) { return sample_shard(sigma, 0, 1); }
-  Result<std::vector<float>> sample(std::size_t n) { return sample_shard(n, 0, 1); }
+  Result<void> sample(Span<float> sigma) { return sample_slice(sigma, 0, sigma.size()); }
+  Result<std::vector<float>> sample(std::size_t n) { return sample_slice(n, 0, n); }
 
   /// As `Scheduler::sample_shard`; the whole global batch can then be observed by number.
   Result<void> sample_shard(Span<float> sigma, std::uint32_t rank, std::uint32_t world) {
-    return recorder_.sample(block(), sigma, rank, world);
+    INFONOISE_RUN_(check_shard(sigma.size(), rank, world));
+    return sample_slice(sigma, std::uint64_t{sigma.size()} * rank, std::uint64_t{sigma.size()} * world);
   }
   Result<std::vector<float>> sample_shard(std::size_t n, std::uint32_t rank, std::uint32_t world) {
-    INFONOISE_RUN_(recorder_.check_draw(n, world));
+    INFONOISE_RUN_(check_shard(n, rank, world));
+    return sample_slice(n, std::uint64_t{n} * rank, std::uint64_t{n} * world);
+  }
+
+  /// As `Scheduler::sample_slice`.
+  Result<void> sample_slice(Span<float> sigma, std::uint64_t offset, std::uint64_t total) {
+    return recorder_.sample(block(), sigma, offset, total);
+  }
+  Result<std::vector<float>> sample_slice(std::size_t n, std::uint64_t offset, std::uint64_t total) {
+    INFONOISE_RUN_(recorder_.check_draw(n, offset, total));
     std::vector<float> sigma(n);
-    INFONOISE_RUN_(sample_shard(sigma, rank, world));
+    INFONOISE_RUN_(sample_slice(sigma, offset, total));
     return sigma;
   }
 
@@ -118,6 +128,11 @@ class Journal {
   const std::string& cut_path() const noexcept { return recorder_.cut_path(); }
 
  private:
+  static Result<void> check_shard(std::size_t n, std::uint32_t rank, std::uint32_t world) {
+    if (rank >= world || n >> 32 != 0) INFONOISE_FAIL_(INFONOISE_ARGUMENT, Scheduler::shard(n, rank, world));
+    return Result<void>();
+  }
+
   Journal(Recorder&& recorder, Scheduler&& scheduler)
       : recorder_(std::move(recorder)), scheduler_(std::move(scheduler)) {}
 

@@ -87,6 +87,19 @@ class Scheduler {
     return sigma;
   }
 
+  /// Draws the sigmas from number `offset` on of a global batch of `total`, for ranks whose
+  /// slices differ in length. Every rank calls it for every batch, with an empty slice too.
+  Result<void> sample_slice(Span<float> sigma, std::uint64_t offset, std::uint64_t total) {
+    INFONOISE_CHECK_(infonoise_sample_slice(data(), bytes(), sigma.data(), sigma.size(), offset, total),
+                     why(status_, slice(sigma.size(), offset, total)));
+    return Result<void>();
+  }
+  Result<std::vector<float>> sample_slice(std::size_t n, std::uint64_t offset, std::uint64_t total) {
+    std::vector<float> sigma(n);
+    INFONOISE_RUN_(sample_slice(sigma, offset, total));
+    return sigma;
+  }
+
   /// Takes per-sample, unweighted, squared errors, any number of times between two
   /// steps. Returns how many pairs were rejected: sigma off the grid, error negative or not finite.
   Result<std::size_t> observe(Span<const float> sigma, Span<const float> error) {
@@ -194,6 +207,23 @@ class Scheduler {
     return sigma;
   }
 
+  /// The midpoints of n equal shares of the draws, in ascending order: evenly spread levels
+  /// for a validation loss, which take nothing from the stream.
+  Result<std::vector<float>> levels(std::size_t n) const {
+    std::vector<float> sigma(n);
+    INFONOISE_CHECK_(infonoise_levels(data(), bytes(), sigma.data(), n),
+                     why(status_, "n = " + std::to_string(n) + " must be at most 2^31"));
+    return sigma;
+  }
+
+  /// ln of the density of the draws per unit ln sigma: -infinity off the grid and where
+  /// nothing is drawn. A loss divided by the density is an unbiased estimate of its integral.
+  Result<std::vector<double>> log_density(Span<const float> sigma) const {
+    std::vector<double> out(sigma.size());
+    INFONOISE_CHECK_(infonoise_log_density(data(), bytes(), sigma.data(), sigma.size(), out.data()), why(status_));
+    return out;
+  }
+
   /// How far another schedule is from the target of the last refresh, or, if
   /// `estimated`, from the target of what the rings hold now.
   Result<Mismatch> diagnose(const Schedule& schedule, bool estimated = false) const {
@@ -260,6 +290,10 @@ class Scheduler {
   static std::string shard(std::size_t n, std::uint32_t rank, std::uint32_t world) {
     return "rank = " + std::to_string(rank) + " must be below world = " + std::to_string(world) +
            ", world * n at most 2^32 with n = " + std::to_string(n);
+  }
+  static std::string slice(std::size_t n, std::uint64_t offset, std::uint64_t total) {
+    return "offset = " + std::to_string(offset) + " and n = " + std::to_string(n) +
+           " must lie within total = " + std::to_string(total) + ", which is at most 2^32";
   }
   static std::string lengths(Span<const float> sigma, const char* name, std::size_t size) {
     return detail::message(INFONOISE_LENGTH, std::to_string(sigma.size()) + " sigmas, " + name + " of " +

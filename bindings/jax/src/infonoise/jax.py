@@ -24,7 +24,8 @@ from __future__ import annotations
 import functools
 import json
 import warnings
-from dataclasses import dataclass, fields
+from infonoise.levels import Levels
+from infonoise.scheduler import checked_count, checked_seed, checked_slice, native_reconfiguration
 
 try:
     import jax
@@ -45,7 +46,7 @@ from infonoise import _native
 from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
 from infonoise.config import Config
 from infonoise.levels import Levels
-from infonoise.scheduler import checked_count, checked_seed, checked_shard, native_reconfiguration
+from infonoise.scheduler import checked_count, checked_seed, checked_slice, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 
 __all__ = [
@@ -59,6 +60,8 @@ __all__ = [
     "from_words",
     "info_grid",
     "init",
+    "levels",
+    "log_density",
     "observe",
     "profile",
     "reconfigure",
@@ -137,15 +140,29 @@ def init(config: Config, seed: int | jax.Array = 0) -> State:
     return State(words, config.bins, config.window)
 
 
-def sample(state: State, n: int, *, rank: int | jax.Array = 0, world: int = 1) -> tuple[State, jax.Array]:
-    """Draws float32[n] sigmas; with ``rank`` and ``world``, that rank's slice of a
-    global batch of ``world * n``. The rank may be traced (``jax.lax.axis_index``)."""
-    words = _words(state)
-    n, rank, world = _checked_shard(n, rank, world)
+def sample(
+    state: State,
+    n: int,
+    *,
+    rank: int | jax.Array = 0,
+    world: int = 1,
+    offset: int | jax.Array | None = None,
+    total: int | None = None,
+    counts: Sequence[int] | None = None,
+) -> tuple[State, jax.Array]:
+    """Draws float32[n] sigmas: a whole batch, or a rank's slice of the global batch.
 
-    def host(words, rank):
+    With ``rank`` and ``world`` every rank draws n; the rank may be traced
+    (``jax.lax.axis_index``). Where ranks differ, pass the list ``counts`` of what each
+    draws, with a static ``rank``; or ``offset``, which may be traced, and ``total``: the
+    slice's place in the global batch and its size. Every rank calls this once per global
+    batch; the slices together are what one process would draw."""
+    words = _words(state)
+    n, offset, total = _checked_slice(n, rank, world, offset, total, counts)
+
+    def host(words, offset):
         words, sigma = own_words(words), np.empty(n, np.float32)
-        _native.sample(words, sigma, int(rank[0]), world)
+        _native.sample(words, sigma, int(offset[0]), total)
         return words, sigma
 
     words, sigma = _call(
@@ -153,9 +170,9 @@ def sample(state: State, n: int, *, rank: int | jax.Array = 0, world: int = 1) -
         (_like(words), jax.ShapeDtypeStruct((n,), jnp.float32)),
         host,
         words,
-        rank,
+        offset,
         input_output_aliases={0: 0},
-        world=np.uint32(world),
+        total=np.uint64(total),
     )
     return State(words, state.bins, state.window), sigma
 
@@ -247,6 +264,38 @@ def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
     flat = sigma.ravel()
     snapped, index = _call("infonoise_snap", (_like(flat), jax.ShapeDtypeStruct(flat.shape, jnp.uint32)), host, flat, table)
     return snapped.reshape(sigma.shape), index.reshape(sigma.shape)
+
+
+def levels(state: State, n: int) -> jax.Array:
+    """The midpoints of n equal shares of the draws in force, float32[n], ascending: evenly
+    spread levels for a validation loss. They take nothing from the stream, as draws would."""
+    words = _words(state)
+    n = checked_count(n)
+
+    def host(words):
+        sigma = np.empty(n, np.float32)
+        _native.levels(np.ascontiguousarray(words), sigma)
+        return sigma
+
+    return _call("infonoise_levels", jax.ShapeDtypeStruct((n,), jnp.float32), host, words)
+
+
+def log_density(state: State, sigma: jax.Array) -> jax.Array:
+    """ln of the density of the draws per unit ln sigma, float32 in the shape of ``sigma``;
+    exact, for the sampler in force. -inf off the grid and where nothing is drawn, NaN for NaN.
+
+    With p = exp(log_density), the mean of loss / p over draws is unbiased for the loss's
+    integral over ln sigma. A constant for gradients."""
+    words = _words(state)
+    sigma = jax.lax.stop_gradient(_float32("sigma", sigma))
+
+    def host(words, sigma):
+        density = np.empty(sigma.shape)
+        _native.log_density(np.ascontiguousarray(words), np.ascontiguousarray(sigma), density)
+        return density.astype(np.float32)
+
+    flat = sigma.ravel()
+    return _call("infonoise_log_density", _like(flat), host, words, flat).reshape(sigma.shape)
 
 
 def report(state: State) -> dict:
@@ -387,13 +436,21 @@ def _like(words) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(words.shape, words.dtype)
 
 
-def _checked_shard(n, rank, world) -> tuple[int, jax.Array, int]:
-    """n, the rank as an operand of the call, and the world. The call itself checks a traced rank."""
-    traced = isinstance(rank, jax.core.Tracer)
-    if traced and (rank.shape != () or not jnp.issubdtype(rank.dtype, jnp.integer)):
-        raise TypeError(f"rank must be one integer, got {_kind(rank)}: under shard_map, jax.lax.axis_index gives it")
-    n, known, world = checked_shard(n, 0 if traced else rank, world)
-    return n, jnp.asarray(rank if traced else known, jnp.uint32).reshape(1), world
+def _checked_slice(n, rank, world, offset, total, counts) -> tuple[int, jax.Array, int]:
+    """n, the offset as an operand of the call, and the total. The call itself checks a traced offset."""
+    for name, value in (("rank", rank), ("offset", offset)):
+        if isinstance(value, jax.core.Tracer) and (value.shape != () or not jnp.issubdtype(value.dtype, jnp.integer)):
+            raise TypeError(
+                f"{name} must be one integer, got {_kind(value)}: under shard_map, jax.lax.axis_index gives the rank"
+            )
+    if isinstance(rank, jax.core.Tracer):
+        if counts is not None:
+            raise TypeError("counts needs a static rank: a traced one cannot decide how many sigmas are drawn")
+        n, _, total = checked_slice(n, 0, world, offset, total)
+        return n, (rank.astype(jnp.uint32) * np.uint32(n)).reshape(1), total
+    traced = isinstance(offset, jax.core.Tracer)
+    n, known, total = checked_slice(n, rank, world, 0 if traced else offset, total, counts)
+    return n, jnp.asarray(offset if traced else known, jnp.uint32).reshape(1), total
 
 
 def _pairs(sigma, error, mask) -> list[jax.Array]:
@@ -413,6 +470,10 @@ def _pairs(sigma, error, mask) -> list[jax.Array]:
         )
     pairs = [jax.lax.stop_gradient(x).astype(jnp.float32).ravel() for x in operands[:2]]
     return pairs + [(x != 0).astype(jnp.uint8).ravel() for x in operands[2:]]
+
+
+def _float32(name: str, values) -> jax.Array:
+    return jnp.asarray(_numbers(name, values), jnp.float32)
 
 
 def _numbers(name: str, values):

@@ -8,13 +8,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from infonoise import _native
 from infonoise.arrays import native_pairs
-from infonoise.scheduler import Scheduler, checked_integer, checked_shard, native_reconfiguration
+from infonoise.scheduler import Scheduler, checked_integer, checked_slice, native_reconfiguration
 
 #: Draws on a page of the recent draws, by which a journal names sigmas by number.
 PAGE = 16384
@@ -61,9 +61,18 @@ class Journal:
             warnings.warn(f"{os.fspath(path)}: {cut} bytes after step {steps} were moved to {name}", stacklevel=2)
         return journal
 
-    def sample(self, n: int, *, rank: int = 0, world: int = 1) -> np.ndarray:
+    def sample(
+        self,
+        n: int,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        offset: int | None = None,
+        total: int | None = None,
+        counts: Sequence[int] | None = None,
+    ) -> np.ndarray:
         """As ``Scheduler.sample``; the whole of a global batch can then be observed by number."""
-        return self._native.sample(self.scheduler.state, *checked_shard(n, rank, world))
+        return self._native.sample(self.scheduler.state, *checked_slice(n, rank, world, offset, total, counts))
 
     def observe(self, sigma, error, mask=None) -> int:
         """As ``Scheduler.observe``."""
@@ -77,7 +86,7 @@ class Journal:
     def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
         """As ``Scheduler.advance``."""
         pairs = native_pairs(sigma, error, mask)
-        n, *_ = checked_shard(pairs[0].size if next_n is None else next_n, 0, 1)
+        n, *_ = checked_slice(pairs[0].size if next_n is None else next_n)
         return self._native.advance(self.scheduler.state, n, *pairs)
 
     def freeze(self) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.ma import MaskedArray
 
 from infonoise import _native
-from infonoise.arrays import as_array, empty_words, native_pairs, own_words
+from infonoise.arrays import as_array, as_numbers, empty_words, native_pairs, own_words
 from infonoise.config import Config
 from infonoise.coordinates import from_sigma
 
@@ -90,12 +90,42 @@ class Scheduler:
         table = baseline if fields["baseline"] == "table" else None
         return Config(**fields, weight=None if plain else weight, baseline_table=table)
 
-    def sample(self, n: int, *, rank: int = 0, world: int = 1) -> np.ndarray:
-        """Draws float32[n]; with ``rank`` and ``world``, that rank's slice of the global batch."""
-        n, rank, world = checked_shard(n, rank, world)
+    def sample(
+        self,
+        n: int,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        offset: int | None = None,
+        total: int | None = None,
+        counts: Sequence[int] | None = None,
+    ) -> np.ndarray:
+        """Draws float32[n]: a whole batch, or a rank's slice of the global batch.
+
+        With ``rank`` and ``world`` every rank draws n. Where ranks differ, pass the list ``counts`` of what
+        each draws, the same on every rank, with ``rank``; or ``offset`` and ``total``, the slice's place in
+        the global batch and its size. Every rank calls this once per global batch, with n = 0 too; the
+        slices together are what one process would draw."""
+        n, offset, total = checked_slice(n, rank, world, offset, total, counts)
         sigma = np.empty(n, np.float32)
-        _native.sample(self.state, sigma, rank, world)
+        _native.sample(self.state, sigma, offset, total)
         return sigma
+
+    def levels(self, n: int) -> np.ndarray:
+        """The midpoints of n equal shares of the draws in force, float32[n], ascending: evenly spread
+        levels for a validation loss. The schedule does not change, as it would with ``sample``."""
+        sigma = np.empty(checked_count(n), np.float32)
+        _native.levels(self.state, sigma)
+        return sigma
+
+    def log_density(self, sigma) -> np.ndarray:
+        """ln of the density of the draws per unit ln sigma, float64 in the shape of ``sigma``; exact, for the
+        sampler in force. -inf off the grid and where nothing is drawn, NaN for NaN. With p = exp(log_density),
+        the mean of loss / p over draws is unbiased for the loss's integral over ln sigma."""
+        sigma = np.array(as_numbers("sigma", sigma), np.float32, order="C")
+        density = np.empty(sigma.shape)
+        _native.log_density(self.state, sigma.reshape(-1), density.reshape(-1))
+        return density
 
     def observe(self, sigma, error, mask=None) -> int:
         """Takes per-sample, unweighted, squared errors; returns how many pairs were rejected.
@@ -117,7 +147,7 @@ class Scheduler:
             if following is not None:
                 return following
         sigma, error, *mask = native_pairs(sigma, error, mask)
-        n, *_ = checked_shard(sigma.size if next_n is None else next_n, 0, 1)
+        n, *_ = checked_slice(sigma.size if next_n is None else next_n)
         following = np.empty(n, np.float32)
         _native.advance(self.state, sigma, error, following, *mask)
         return following
@@ -233,15 +263,37 @@ def checked_seed(seed) -> int:
     return int(seed)
 
 
-def checked_shard(n, rank, world) -> tuple[int, int, int]:
-    """n, the rank and the world as integers, where that rank may draw n."""
+def checked_slice(n, rank=0, world=1, offset=None, total=None, counts=None) -> tuple[int, int, int]:
+    """n and the offset and the total of the slice of a global batch that a rank may draw."""
     n, rank = checked_count(n), checked_integer("rank", rank, "one integer")
     world = checked_integer("world", world, "a static integer, the number of ranks")
-    if not 0 <= rank < world < 2**32 or world * n > 2**32:
-        raise ValueError(
-            f"rank = {rank} of world = {world}, n = {n}: needs 0 <= rank < world < 2^32 and world * n <= 2^32"
-        )
-    return n, rank, world
+    if counts is not None:
+        return _slice_of_counts(n, rank, world, offset, total, counts)
+    if (offset is None) != (total is None):
+        raise TypeError(f"offset and total belong together, got offset={offset!r} and total={total!r}")
+    if offset is None:
+        if not 0 <= rank < world < 2**32 or world * n > 2**32:
+            raise ValueError(
+                f"rank = {rank} of world = {world}, n = {n}: needs 0 <= rank < world < 2^32 and world * n <= 2^32"
+            )
+        return n, rank * n, world * n
+    if (rank, world) != (0, 1):
+        raise TypeError("pass rank and world, or offset and total, not both")
+    offset, total = checked_integer("offset", offset, "an integer"), checked_integer("total", total, "an integer")
+    if not 0 <= offset <= offset + n <= total <= 2**32:
+        raise ValueError(f"offset = {offset}, n = {n}: the slice must lie within total = {total}, at most 2^32")
+    return n, offset, total
+
+
+def _slice_of_counts(n, rank, world, offset, total, counts) -> tuple[int, int, int]:
+    if offset is not None or total is not None:
+        raise TypeError("pass counts and rank, or offset and total, not both")
+    counts = [checked_integer("counts", count, "a list of integers, the draws of each rank") for count in counts]
+    if world not in (1, len(counts)) or not 0 <= rank < len(counts):
+        raise ValueError(f"counts has {len(counts)} ranks: needs world = {world} of as many and 0 <= rank = {rank} < them")
+    if min(counts) < 0 or counts[rank] != n:
+        raise ValueError(f"n = {n} must be counts[{rank}] = {counts[rank]}, none of counts = {counts} negative")
+    return checked_slice(n, offset=sum(counts[:rank]), total=sum(counts))
 
 
 def check_power(power) -> None:

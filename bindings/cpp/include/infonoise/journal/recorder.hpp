@@ -86,12 +86,12 @@ class Recorder {
     return again;
   }
 
-  /// As `Scheduler::sample_shard`; the whole global batch can then be observed by number.
-  Result<void> sample(Block block, Span<float> sigma, std::uint32_t rank, std::uint32_t world) {
-    INFONOISE_RUN_(check_draw(sigma.size(), world));
+  /// As `Scheduler::sample_slice`; the whole global batch can then be observed by number.
+  Result<void> sample(Block block, Span<float> sigma, std::uint64_t offset, std::uint64_t total) {
+    INFONOISE_RUN_(check_draw(sigma.size(), offset, total));
     infonoise_recorder run = this->run(block);
-    INFONOISE_CHECK_(infonoise_journal_sample(&run, sigma.data(), sigma.size(), rank, world),
-                     Scheduler::refusal(block.bytes, status_, Scheduler::shard(sigma.size(), rank, world)));
+    INFONOISE_CHECK_(infonoise_journal_sample(&run, sigma.data(), sigma.size(), offset, total),
+                     Scheduler::refusal(block.bytes, status_, Scheduler::slice(sigma.size(), offset, total)));
     return write(run.used);
   }
 
@@ -124,10 +124,10 @@ class Recorder {
   /// As `Scheduler::advance`, in three records. All arguments are checked before the first.
   Result<Report> advance(Block block, Span<const float> sigma, Span<const float> error, Span<const std::uint8_t> mask,
                          Span<float> next_sigma) {
-    INFONOISE_RUN_(check_draw(next_sigma.size(), 1));
+    INFONOISE_RUN_(check_draw(next_sigma.size(), 0, next_sigma.size()));
     INFONOISE_RUN_(observe(block, sigma, error, mask));
     INFONOISE_TRY_(report, step(block));
-    INFONOISE_RUN_(sample(block, next_sigma, 0, 1));
+    INFONOISE_RUN_(sample(block, next_sigma, 0, next_sigma.size()));
     return Report(report);
   }
 
@@ -169,12 +169,14 @@ class Recorder {
     return Result<void>();
   }
 
-  /// INFONOISE_ARGUMENT unless a journal can record a global batch of this many draws.
-  Result<void> check_draw(std::uint64_t n, std::uint32_t world) const {
+  /// INFONOISE_ARGUMENT unless a journal can record this slice of a global batch.
+  Result<void> check_draw(std::size_t n, std::uint64_t offset, std::uint64_t total) const {
     INFONOISE_RUN_(check_open());
-    if (n >> 32 != 0 || n * world >> 32 != 0)
-      INFONOISE_FAIL_(INFONOISE_ARGUMENT, "n = " + std::to_string(n) + " for each of world = " + std::to_string(world) +
-                                              ": world * n must be below 2^32 in a journal");
+    if (total >> 32 != 0)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT,
+                      "total = " + std::to_string(total) + " draws of a global batch must be below 2^32 in a journal");
+    if (offset > total || n > total - offset)
+      INFONOISE_FAIL_(INFONOISE_ARGUMENT, Scheduler::slice(n, offset, total));
     return Result<void>();
   }
 

@@ -110,12 +110,12 @@ class Replay {
   Result<std::vector<float>> draws(const Event& event) {
     std::vector<float> sigma;
     // Does not allocate for a batch that the page cannot hold.
-    const bool held = event.n * event.world <= 2 * memory_.size();
-    if (held) sigma.resize(event.n * event.world);
+    const bool held = event.total <= 2 * memory_.size();
+    if (held) sigma.resize(event.total);
     const infonoise_recorder run = this->run();
     INFONOISE_CHECK_(held ? infonoise_journal_draws(&run, event.first, sigma.data(), sigma.size()) : INFONOISE_ARGUMENT,
                      detail::message(status_, "draws " + std::to_string(event.first) + " to " +
-                                                  std::to_string(event.first + event.n * event.world) +
+                                                  std::to_string(event.first + event.total) +
                                                   " are not remembered: record with a larger page"));
     return sigma;
   }
