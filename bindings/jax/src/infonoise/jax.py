@@ -24,8 +24,8 @@ from __future__ import annotations
 import functools
 import json
 import warnings
-from infonoise.levels import Levels
-from infonoise.scheduler import checked_count, checked_seed, checked_slice, native_reconfiguration
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 try:
     import jax
