@@ -294,7 +294,7 @@ def test_transformations(name):
         return (error / jnp.exp(levels.log_prob)).mean(), path.observe(state, levels, error)
 
     (value, after), slope = jax.jit(jax.value_and_grad(loss, has_aux=True))(2.0, inj.init(config, 2))
-    assert slope == pytest.approx(value / 2, rel=1e-5) and inj.report(after)["observations"] == 16
+    assert slope == pytest.approx(float(value) / 2, rel=1e-5) and inj.report(after)["observations"] == 16
 
 
 def test_a_table_draws_timesteps():

@@ -21,15 +21,25 @@ class Curve:
 
     ``alpha`` and ``sigma`` map arrays to arrays, elementwise. Between the ends both are positive and
     sigma / alpha is strictly monotone, rising or falling: ValueError shows where it is not. At an end it may be
-    0 or infinite. ``inverse`` is the closed form of t for sigma / alpha, if there is one.
+    0 or infinite. ``inverse`` is the closed form of t for sigma / alpha, ``log_ratio`` that of ln(sigma / alpha), if
+    there is one.
 
     Functions that close over traced values (a learned schedule inside ``jax.jit``) cannot be checked.
     """
 
-    def __init__(self, alpha: Function, sigma: Function, t0: float, t1: float, inverse: Function | None = None):
+    def __init__(
+        self,
+        alpha: Function,
+        sigma: Function,
+        t0: float,
+        t1: float,
+        inverse: Function | None = None,
+        log_ratio: Function | None = None,
+    ):
         if not -np.inf < t0 < t1 < np.inf:
             raise ValueError(f"t0 = {t0} and t1 = {t1} must be finite numbers, t0 below t1")
-        self.alpha_of, self.sigma_of, self.t0, self.t1, self.inverse = alpha, sigma, float(t0), float(t1), inverse
+        self.t0, self.t1 = float(t0), float(t1)
+        self._alpha_of, self._sigma_of, self._inverse, self._direct = alpha, sigma, inverse, log_ratio
         self._library = self._take_arrays()
         self._sign = self._check()
 
@@ -39,7 +49,7 @@ class Curve:
         for library in ("numpy", "torch") if "torch" in sys.modules else ("numpy",):
             try:
                 given = sys.modules["torch"].from_numpy(middle) if library == "torch" else middle
-                value = self.alpha_of(given), self.sigma_of(given)
+                value = self._alpha_of(given), self._sigma_of(given)
             except (TypeError, AttributeError) as error:
                 cause: Exception = error
                 continue
@@ -94,15 +104,17 @@ class Curve:
 
     def alpha(self, t) -> Any:
         """The factor of x0 at t."""
-        return self._call(self.alpha_of, t)
+        return self._call(self._alpha_of, t)
 
     def sigma(self, t) -> Any:
         """The factor of eps at t."""
-        return self._call(self.sigma_of, t)
+        return self._call(self._sigma_of, t)
 
     def _log_ratio(self, t) -> Any:
+        if self._direct is not None:
+            return self._direct(t)
         xp = namespace(t)
-        return xp.log(self.sigma_of(t)) - xp.log(self.alpha_of(t))
+        return xp.log(self._sigma_of(t)) - xp.log(self._alpha_of(t))
 
     def log_ratio(self, t) -> Any:
         """ln of sigma / alpha, infonoise's sigma."""
@@ -115,12 +127,12 @@ class Curve:
     def time(self, ratio) -> Any:
         """The t whose sigma / alpha is ``ratio``, to 1e-6 of the range (and what the dtype holds); beyond the
         ends that end."""
-        return self._call(self._search if self.inverse is None else self._invert, ratio)
+        return self._call(self._search if self._inverse is None else self._invert, ratio)
 
     def _invert(self, ratio) -> Any:
         xp = namespace(ratio)
-        assert self.inverse is not None
-        return xp.clip(self.inverse(ratio), self.t0, self.t1)
+        assert self._inverse is not None
+        return xp.clip(self._inverse(ratio), self.t0, self.t1)
 
     def _search(self, ratio) -> Any:
         xp, length = namespace(ratio), self.t1 - self.t0

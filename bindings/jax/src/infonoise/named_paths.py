@@ -16,6 +16,7 @@ class Pair(NamedTuple):
     t0: float
     t1: float
     inverse: Function | None
+    log_ratio: Function | None = None
 
 
 def flow(shift: float, data_at: int) -> Pair:
@@ -96,9 +97,13 @@ def log_snr(function: Function, t0: float, t1: float) -> Pair:
     """alpha^2 = sigmoid(function(t)), sigma^2 = sigmoid(-function(t))."""
 
     def root_sigmoid(x):
-        return (1 + namespace(x).exp(-x)) ** -0.5
+        return 1 / (1 + namespace(x).exp(-x)) ** 0.5
 
-    return Pair(lambda t: root_sigmoid(function(t)), lambda t: root_sigmoid(-function(t)), t0, t1, None)
+    return Pair(
+        lambda t: root_sigmoid(function(t)),
+        lambda t: root_sigmoid(-function(t)),
+        t0, t1, None, lambda t: function(t) * -0.5,
+    )  # fmt: skip
 
 
 def _one(t):

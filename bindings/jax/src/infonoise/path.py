@@ -246,7 +246,7 @@ class Path(Curve):
     def _conversion(self, words, others: list[str], t) -> Any:
         """``to_core`` of the state's objective, which its own words name."""
         xp, code = namespace(t), words[..., objective_word()]
-        factor = t * 0 + 1
+        factor = self.to_core("x0", t)
         for name in others:
             factor = xp.where(code == OBJECTIVES.index(name), self.to_core(name, t), factor)
         return factor
