@@ -237,9 +237,10 @@ def test_factors_of_the_loss():
         (lambda: Path.flow(shift=0), "shift = 0 must be above 0"),
         (lambda: Path.flow(data_at=2), "data_at = 2 must be 0"),
         (lambda: Path.vp_linear(3, 1), "beta_min = 3 and beta_max = 1 must be above 0, the first below"),
-        (lambda: Path.table([0.1, 0.3, 0.3, 0.5]), r"levels\[1\] = 0.3 is followed by levels\[2\] = 0.3 where the table rises"),
-        (lambda: Path.table([0.1, 0.3, np.inf]), r"levels\[2\] = inf must be positive and finite: leave"),
+        (lambda: Path.table([0.1, 0.3, 0.3, 0.5]), r"levels\[2\] = 0.3.* must be above levels\[1\] = 0.3.*, since the entries rise"),
+        (lambda: Path.table([0.1, 0.3, np.inf]), r"levels\[2\] = inf must be positive and finite: give"),
         (lambda: Path.table([0.1]), "at least two sigma / alpha"),
+        (lambda: Path.table([0.1, 0.3], alpha=[1.0, 0.0]), r"alpha\[1\] = 0 must be positive and finite"),
         (lambda: Path.table([0.1, 0.3], alpha=[1.0]), r"alpha must have one number for each level, got shapes \(1,\)"),
     ],
 )
@@ -306,6 +307,18 @@ def test_a_table_draws_timesteps():
     np.testing.assert_allclose(levels.alpha**2 + levels.sigma**2, 1, rtol=1e-6)
     # The draws are log-uniform before the first refresh: each timestep has about one of 1024.
     np.testing.assert_allclose(np.exp(-levels.log_prob[(levels.t > 0) & (levels.t < 1024)]), 1024, rtol=0.2)
+
+
+def test_a_measured_table_is_a_path():
+    """Its levels, with the factors that were measured: here the flow's, alpha = 1 - sigma, in the order of falling noise."""
+    sigma = np.linspace(0.99, 0.01, 99).astype(np.float32)
+    row = lambda t: sigma[t].reshape(-1, 1, 1, 1)  # noqa: E731
+    table = infonoise.timesteps.measured(lambda x0, eps, t: (1 - row(t)) * x0 + row(t) * eps, np.arange(99))
+    path = Path.table(table)
+    assert path.own == {"x0", "epsilon", "velocity"}
+    _, levels = path.sample(infonoise.Scheduler(path.config("velocity")), 64)
+    np.testing.assert_allclose(levels.sigma, sigma[levels.t], rtol=1e-6)
+    np.testing.assert_allclose(levels.alpha, 1 - sigma[levels.t], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["flow, shifted", "subvp", "any", "table"])

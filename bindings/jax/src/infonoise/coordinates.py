@@ -14,6 +14,7 @@ import numpy as np
 
 from infonoise import _native
 from infonoise.namespaces import as_float, is_jax, is_torch, namespace
+from infonoise.timesteps import check_sigma, check_table, checked_steps
 
 #: From and to sigma on arrays of JAX and PyTorch; the native code has the same formulas for NumPy's.
 FORMULAS = {
@@ -34,17 +35,35 @@ def to_sigma(coordinate: str, value) -> Any:
     return _convert(coordinate, value, True)
 
 
-def snap(sigma, table) -> tuple[Any, Any]:
-    """For discrete timesteps: the nearest entries of ``table`` in ln sigma, and their
-    indices. Observe the snapped sigmas. Arrays of JAX go to ``infonoise.jax.snap``."""
+def snap(sigma, table, timesteps=None) -> tuple[Any, Any]:
+    """For discrete timesteps: the entries of ``table`` nearest to ``sigma`` in ln sigma (float32, of
+    sigma's shape), and their indices (uint32). Observe the snapped sigmas.
+
+    ``table`` holds noise levels, standard deviations in data units: positive, strictly rising or
+    falling, for instance the levels of ``infonoise.timesteps.measured``. With ``timesteps``, one
+    for each entry, the second result holds these instead of the indices:
+
+        sigma, t = snap(scheduler.sample(256), table.levels, table.timesteps)
+
+    Timesteps must then rise where the levels rise, since t counts from data to noise. If yours
+    counts from noise to data, leave ``timesteps`` out and take ``timesteps[index]``.
+
+    ``ValueError`` names the entry that is refused. Arrays of JAX go to ``infonoise.jax.snap``.
+    """
     if is_jax(sigma):
         from infonoise import jax as inj
 
-        return inj.snap(sigma, table)
+        return inj.snap(sigma, table, timesteps)
     snapped = np.array(sigma, np.float32, order="C")
     index = np.empty(snapped.shape, np.uint32)
-    _native.snap(snapped.reshape(-1), index.reshape(-1), np.ascontiguousarray(table, np.float32).reshape(-1))
-    return snapped, index
+    row, levels = snapped.reshape(-1), np.ascontiguousarray(table, np.float32).reshape(-1)
+    try:
+        _native.snap(row, index.reshape(-1), levels)
+    except ValueError:
+        check_table(levels)
+        check_sigma(row)
+        raise
+    return snapped, index if timesteps is None else checked_steps(timesteps, levels)[index]
 
 
 def _convert(coordinate: str, values, back: bool) -> Any:

@@ -41,6 +41,7 @@ if jax.__version_info__ < OLDEST_JAX:
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from infonoise import _native
 from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
@@ -48,6 +49,7 @@ from infonoise.config import Config
 from infonoise.levels import Levels
 from infonoise.scheduler import checked_count, checked_seed, checked_slice, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
+from infonoise.timesteps import check_table, checked_steps
 
 __all__ = [
     "CUSTOM_CALLS",
@@ -248,10 +250,23 @@ def reconfigure(state: State, config: Config) -> State:
     return _update(state, "infonoise_reconfigure", apply, config=_record(config), weight=weight, baseline=baseline)
 
 
-def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
+def snap(sigma: ArrayLike, table: ArrayLike, timesteps: ArrayLike | None = None) -> tuple[jax.Array, jax.Array]:
     """For trainers with discrete timesteps: the entries of ``table`` (positive, strictly
     monotone) nearest to ``sigma`` in ln sigma, and their indices (uint32). Observe the
-    snapped sigmas."""
+    snapped sigmas.
+
+    With ``timesteps``, one for each entry, the second result holds these instead of the
+    indices; they must rise where the levels rise, as ``infonoise.coordinates.snap``
+    explains. A table that is not traced is checked before anything runs, and ``ValueError``
+    names the entry. A traced one is checked when it is used, without that, and the
+    direction of traced timesteps is not.
+    """
+    known = [x is not None and not isinstance(x, jax.core.Tracer) for x in (table, timesteps)]
+    if known[0]:
+        levels = np.ravel(np.asarray(jax.device_get(table), np.float32))
+        check_table(levels)
+        if known[1]:
+            checked_steps(jax.device_get(timesteps), levels)
     sigma, table = (jax.lax.stop_gradient(jnp.asarray(x, jnp.float32)) for x in (sigma, table))
     if table.ndim != 1 or table.size == 0:
         raise ValueError(f"table must be a non-empty row of sigmas, got shape {table.shape}")
@@ -263,7 +278,8 @@ def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
 
     flat = sigma.ravel()
     snapped, index = _call("infonoise_snap", (_like(flat), jax.ShapeDtypeStruct(flat.shape, jnp.uint32)), host, flat, table)
-    return snapped.reshape(sigma.shape), index.reshape(sigma.shape)
+    index = index.reshape(sigma.shape)
+    return snapped.reshape(sigma.shape), index if timesteps is None else jnp.asarray(timesteps)[index]
 
 
 def levels(state: State, n: int) -> jax.Array:

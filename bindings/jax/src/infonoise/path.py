@@ -94,8 +94,9 @@ class Path(Curve):
 
     @staticmethod
     def table(levels, alpha=None) -> TablePath:
-        """Discrete timesteps: ``levels[t]`` is sigma / alpha of timestep t, positive and strictly monotone;
-        ``alpha[t]`` the factor of x0, by default the variance-preserving one, 1 / sqrt(1 + levels^2).
+        """Discrete timesteps: ``levels[t]`` is sigma / alpha of timestep t, positive and strictly monotone, and
+        ``alpha[t]`` the factor of x0, by default the variance-preserving one, 1 / sqrt(1 + levels^2); or what
+        ``infonoise.timesteps.measured`` gave, whose ``timesteps[t]`` are then the trainer's.
 
         Draws are rounded to timesteps. A table has no derivative: its velocity is eps - x0."""
         from infonoise.table_path import TablePath

@@ -10,32 +10,27 @@ from infonoise.coordinates import snap
 from infonoise.levels import Levels
 from infonoise.namespaces import as_numpy, is_jax, namespace, single
 from infonoise.path import Path
+from infonoise.timesteps import Table, entry, first_outside, refusal
 
 
 class TablePath(Path):
     """``Path.table``: t is the index of a timestep, an integer."""
 
     def __init__(self, levels, alpha=None):
+        if isinstance(levels, Table):
+            levels, alpha = levels.levels, levels.alpha if alpha is None else alpha
         ratio = as_numpy(levels)
         if ratio.ndim != 1 or ratio.size < 2:
             raise ValueError(f"levels must be a row of at least two sigma / alpha, got shape {ratio.shape}")
+        self._levels32 = ratio.astype(np.float32)
+        if fault := refusal("levels", self._levels32):
+            raise ValueError(f"{fault[1]}: give each level once and in order, and leave out those without noise or data")
         alpha = 1 / np.sqrt(1 + ratio**2) if alpha is None else as_numpy(alpha)
         if alpha.shape != ratio.shape:
             raise ValueError(f"alpha must have one number for each level, got shapes {alpha.shape} and {ratio.shape}")
-        for name, row in (("levels", ratio), ("alpha", alpha)):
-            if (wrong := np.flatnonzero(~((row > 0) & (row < np.inf)))).size:
-                t = wrong[0]
-                raise ValueError(f"{name}[{t}] = {row[t]:g} must be positive and finite: leave that timestep out")
-        self._levels32 = ratio.astype(np.float32)
+        if (i := first_outside(alpha)) is not None:
+            raise ValueError(f"{entry('alpha', alpha, i)} must be positive and finite: leave that timestep out")
         log = np.log(self._levels32.astype(np.float64))
-        self._sign = 1.0 if log[-1] > log[0] else -1.0
-        if (wrong := np.flatnonzero(~(self._sign * np.diff(log) > 0))).size:
-            t = wrong[0]
-            raise ValueError(
-                f"levels must be strictly monotone in float32, and levels[{t}] = {ratio[t]:.6g} is followed by "
-                f"levels[{t + 1}] = {ratio[t + 1]:.6g} where the table {'rises' if self._sign > 0 else 'falls'}: "
-                "correct or leave out one of them"
-            )
         self.t0, self.t1, self._library = 0.0, ratio.size - 1.0, "numpy"
         self._alpha, self._sigma, self._log = alpha, alpha * ratio, log
         edges = np.concatenate([log[:1], (log[1:] + log[:-1]) / 2, log[-1:]])
