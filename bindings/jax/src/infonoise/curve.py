@@ -21,7 +21,7 @@ class Curve:
 
     ``alpha`` and ``sigma`` map arrays to arrays, elementwise. Between the ends both are positive and
     sigma / alpha is strictly monotone, rising or falling: ValueError shows where it is not. At an end it may be
-    0 or infinite. ``inverse`` is the closed form of t for sigma / alpha, ``log_ratio`` that of ln(sigma / alpha), if
+    0 or infinite, or NaN (a log-SNR of the tangent there). ``inverse`` is the closed form of t for sigma / alpha, ``log_ratio`` that of ln(sigma / alpha), if
     there is one.
 
     Functions that close over traced values (a learned schedule inside ``jax.jit``) cannot be checked.
@@ -45,43 +45,43 @@ class Curve:
 
     def _take_arrays(self) -> str:
         """The library whose arrays the functions give for NumPy's, or ask for."""
-        middle = np.array([(self.t0 + self.t1) / 2])
-        for library in ("numpy", "torch") if "torch" in sys.modules else ("numpy",):
+        middle, causes = np.array([(self.t0 + self.t1) / 2]), []
+        for library in ("numpy", *(name for name in ("jax", "torch") if name in sys.modules)):
             try:
-                given = sys.modules["torch"].from_numpy(middle) if library == "torch" else middle
-                value = self._alpha_of(given), self._sigma_of(given)
+                value = [f(_given(middle, library)) for f in (self._alpha_of, self._sigma_of)]
             except (TypeError, AttributeError) as error:
-                cause: Exception = error
+                causes.append(f"{type(error).__name__}: {error}")
                 continue
             return "jax" if any(map(is_jax, value)) else "torch" if any(map(is_torch, value)) else "numpy"
         raise TypeError(
-            f"alpha and sigma must map arrays to arrays, and an array of NumPy gave {type(cause).__name__}: {cause}. "
-            "Write them with +, *, **, or with functions of numpy, jax.numpy or torch"
+            f"alpha and sigma must map arrays to arrays, elementwise, and one of NumPy gave {causes[0]}. "
+            "Write them with +, *, ** and the functions of numpy, jax.numpy or torch; jax.vmap makes a function of "
+            "numbers one of arrays"
         )
 
     def _check(self) -> Any:
         """1 where sigma / alpha rises with t, -1 where it falls."""
         t = self.t0 + (self.t1 - self.t0) * np.arange(NODES + 1) / NODES
         with np.errstate(all="ignore"):
-            if is_traced(first := self.log_ratio(t[1:2])):
-                return namespace(first).where(first[0] < self.log_ratio(t[-2:-1])[0], 1.0, -1.0)
+            first, last = self.log_ratio(t[1:2]), self.log_ratio(t[-2:-1])
+            if is_traced(first):
+                return namespace(first).where(first[0] < last[0], 1.0, -1.0)
             alpha, sigma = as_numpy(self.alpha(t)), as_numpy(self.sigma(t))
-            for name, value in (("alpha", alpha), ("sigma", sigma)):
-                if value.shape != t.shape:
-                    raise ValueError(f"{name} must be elementwise: t of shape {t.shape} gave shape {value.shape}")
-                inside = (value > 0) & (value < np.inf)
-                inside[[0, -1]] |= value[[0, -1]] >= -1e-6  # cos(pi / 2) in float32 is -4e-8
-                if (wrong := np.flatnonzero(~inside)).size:
-                    i = wrong[0]
-                    raise ValueError(
-                        f"{name}({t[i]:.6g}) = {value[i]:.6g} must be positive and finite between the ends: move t0 = "
-                        f"{self.t0:g} or t1 = {self.t1:g}, or correct the function"
-                    )
+        for name, value in (("alpha", alpha), ("sigma", sigma)):
+            if value.shape != t.shape:
+                raise ValueError(f"{name} must be elementwise: t of shape {t.shape} gave shape {value.shape}")
+            inside = (value > 0) & (value < np.inf)
+            inside[[0, -1]] |= ~(value[[0, -1]] < -1e-6)  # cos(pi / 2) in float32 is -4e-8
+            for i in np.flatnonzero(~inside)[:1]:
+                raise ValueError(
+                    f"{name}({t[i]:.6g}) = {value[i]:.6g} must be positive and finite between the ends: move t0 = "
+                    f"{self.t0:g} or t1 = {self.t1:g}, or correct the function"
+                )
+        sign = 1.0 if first[0] < last[0] else -1.0
+        with np.errstate(all="ignore"):
             ratio = np.log(np.maximum(sigma, 0)) - np.log(np.maximum(alpha, 0))
-        rises = np.diff(ratio)
-        sign = 1.0 if ratio[-2] > ratio[1] else -1.0
-        if (wrong := np.flatnonzero(~(sign * rises > 0))).size:
-            i = wrong[0]
+            ratio[[0, -1]] = np.where(np.isnan(ratio[[0, -1]]), sign * np.array([-np.inf, np.inf]), ratio[[0, -1]])
+        for i in np.flatnonzero(~(sign * np.diff(ratio) > 0))[:1]:
             raise ValueError(
                 f"sigma / alpha must be strictly monotone in t, and it {'rises' if sign > 0 else 'falls'} from "
                 f"{np.exp(ratio[1]):.6g} at t = {t[1]:.6g} to {np.exp(ratio[-2]):.6g} at t = {t[-2]:.6g}, but from "
@@ -96,10 +96,9 @@ class Curve:
         if namespace(t) is not np or self._library == "numpy":
             return function(t)
         if self._library == "torch":
-            return as_numpy(function(sys.modules["torch"].asarray(t)))
-        jax = sys.modules["jax"]
-        with jax.ensure_compile_time_eval():  # numbers also while a function is traced
-            value = function(jax.numpy.asarray(t))
+            return as_numpy(function(_given(t, "torch")))
+        with sys.modules["jax"].ensure_compile_time_eval():  # numbers also while a function is traced
+            value = function(_given(t, "jax"))
         return value if is_traced(value) else as_numpy(value)
 
     def alpha(self, t) -> Any:
@@ -154,3 +153,10 @@ class Curve:
             part = xp.clip((target - low) / (high - low), 0.0, 1.0)
         part = xp.where(xp.isfinite(part), part, xp.zeros_like(part))  # at an end whose ratio is 0 or infinite
         return self.t0 + length * xp.clip(share + width * part, 0.0, 1.0)
+
+
+def _given(t: np.ndarray, library: str) -> Any:
+    """The same numbers as an array of a library."""
+    if library == "numpy":
+        return t
+    return (sys.modules["jax"].numpy if library == "jax" else sys.modules["torch"]).asarray(t)

@@ -171,9 +171,9 @@ class Path(Curve):
             return np.maximum(sigma, 0) / np.maximum(alpha, 0)
 
     def _check_grid(self, config: Config) -> None:
-        low, high = sorted(self._ratios(self.t0, self.t1))
+        low, high = self._ratios(self.t0, self.t1)[:: int(self._sign)]
         for name, value in (("sigma_min", config.sigma_min), ("sigma_max", config.sigma_max)):
-            if not low * (1 - 1e-5) <= value <= high * (1 + 1e-5):
+            if value < low * (1 - 1e-5) or value > high * (1 + 1e-5):
                 raise ValueError(
                     f"{name} = {value:g} is no level of the path, whose sigma / alpha is from {low:g} to {high:g}: "
                     "choose it inside, or a wider path"

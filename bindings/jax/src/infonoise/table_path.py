@@ -32,6 +32,7 @@ class TablePath(Path):
             raise ValueError(f"{entry('alpha', alpha, i)} must be positive and finite: leave that timestep out")
         log = np.log(self._levels32.astype(np.float64))
         self.t0, self.t1, self._library = 0.0, ratio.size - 1.0, "numpy"
+        self._sign = 1.0 if log[-1] > log[0] else -1.0
         self._alpha, self._sigma, self._log = alpha, alpha * ratio, log
         edges = np.concatenate([log[:1], (log[1:] + log[:-1]) / 2, log[-1:]])
         self._widths = abs(np.diff(edges))
