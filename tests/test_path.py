@@ -33,6 +33,7 @@ PATHS = {
         lambda t: jax.nn.sigmoid(-2 * jnp.log(jnp.tan(jnp.pi / 2 * t))) ** 0.5,
         lambda t: jax.nn.sigmoid(2 * jnp.log(jnp.tan(jnp.pi / 2 * t))) ** 0.5, 0, 1,
     ),
+    "any, of a constant": Path(lambda t: 2.0, lambda t: 0.1 + t**2, 0, 6),
     "any, falling": Path(lambda t: t**0.5, lambda t: (3 - t) ** 2, 0, 3),
     # The centres of 64 bins are among these timesteps.
     "table": Path.table(np.geomspace(0.01, 50.0, 1025)),
@@ -235,7 +236,7 @@ def test_factors_of_the_loss():
         ),
         (lambda: Path(np.cos, np.sin, 0, 2), r"alpha\(1.57227\) = -0.0014693 must be positive and finite between the ends"),
         (lambda: Path(lambda t: 1 - t, lambda t: 0 * t + 0.5, 1, 0), "t0 = 1 and t1 = 0 must be finite numbers, t0 below t1"),
-        (lambda: Path(lambda t: t, lambda t: 3.0, 0, 1), r"sigma must be elementwise: t of shape \(1025,\) gave shape \(\)"),
+        (lambda: Path(lambda t: t, lambda t: np.stack([t, t]), 0, 1), r"sigma must be elementwise: t of shape \(1,\) gave shape \(2, 1\)"),
         (lambda: Path(__import__("math").cos, np.sin, 0, 1), "must map arrays to arrays, elementwise, and one of NumPy gave TypeError"),
         (lambda: Path.log_snr(lambda t: np.clip(9 - 20 * t, -5, 5)), "strictly monotone in t, and it rises"),
         (lambda: Path.flow(shift=0), "shift = 0 must be above 0"),

@@ -8,13 +8,16 @@ arrays of JAX, traced ones too, or tensors, which give their like.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from infonoise import _native
 from infonoise.namespaces import as_float, is_jax, is_torch, namespace
 from infonoise.timesteps import check_sigma, check_table, checked_steps
+
+if TYPE_CHECKING:
+    import jax
 
 #: From and to sigma on arrays of JAX and PyTorch; the native code has the same formulas for NumPy's.
 FORMULAS = {
@@ -35,7 +38,11 @@ def to_sigma(coordinate: str, value) -> Any:
     return _convert(coordinate, value, True)
 
 
-def snap(sigma, table, timesteps=None) -> tuple[Any, Any]:
+@overload
+def snap(sigma: jax.Array, table, timesteps=None) -> tuple[jax.Array, jax.Array]: ...
+@overload
+def snap(sigma, table, timesteps=None) -> tuple[np.ndarray, np.ndarray]: ...
+def snap(sigma, table, timesteps=None):
     """For discrete timesteps: the entries of ``table`` nearest to ``sigma`` in ln sigma (float32, of
     sigma's shape), and their indices (uint32). Observe the snapped sigmas.
 

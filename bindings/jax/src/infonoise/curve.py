@@ -39,7 +39,9 @@ class Curve:
         if not -np.inf < t0 < t1 < np.inf:
             raise ValueError(f"t0 = {t0} and t1 = {t1} must be finite numbers, t0 below t1")
         self.t0, self.t1 = float(t0), float(t1)
-        self._alpha_of, self._sigma_of, self._inverse, self._direct = alpha, sigma, inverse, log_ratio
+        # A function may be a constant, for all t.
+        self._alpha_of, self._sigma_of = (lambda t: alpha(t) + 0 * t), (lambda t: sigma(t) + 0 * t)
+        self._inverse, self._direct = inverse, log_ratio
         self._library = self._take_arrays()
         self._sign = self._check()
 
@@ -52,6 +54,9 @@ class Curve:
             except (TypeError, AttributeError) as error:
                 causes.append(f"{type(error).__name__}: {error}")
                 continue
+            for name, given in zip(("alpha", "sigma"), value):
+                if given.shape != middle.shape:
+                    raise ValueError(f"{name} must be elementwise: t of shape {middle.shape} gave shape {tuple(given.shape)}")
             return "jax" if any(map(is_jax, value)) else "torch" if any(map(is_torch, value)) else "numpy"
         raise TypeError(
             f"alpha and sigma must map arrays to arrays, elementwise, and one of NumPy gave {causes[0]}. "
@@ -68,8 +73,6 @@ class Curve:
                 return namespace(first).where(first[0] < last[0], 1.0, -1.0)
             alpha, sigma = as_numpy(self.alpha(t)), as_numpy(self.sigma(t))
         for name, value in (("alpha", alpha), ("sigma", sigma)):
-            if value.shape != t.shape:
-                raise ValueError(f"{name} must be elementwise: t of shape {t.shape} gave shape {value.shape}")
             inside = (value > 0) & (value < np.inf)
             inside[[0, -1]] |= ~(value[[0, -1]] < -1e-6)  # cos(pi / 2) in float32 is -4e-8
             for i in np.flatnonzero(~inside)[:1]:

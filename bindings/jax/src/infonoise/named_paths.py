@@ -81,7 +81,7 @@ def ve(sigma_min: float, sigma_max: float) -> Pair:
     _ascending("sigma_min", sigma_min, "sigma_max", sigma_max)
     low, length = math.log(sigma_min), math.log(sigma_max / sigma_min)
     return Pair(
-        _one,
+        lambda t: 1.0,
         lambda t: namespace(t).exp(low + length * t),
         0, 1, lambda ratio: (namespace(ratio).log(ratio) - low) / length,
     )  # fmt: skip
@@ -90,7 +90,7 @@ def ve(sigma_min: float, sigma_max: float) -> Pair:
 def edm(sigma_min: float, sigma_max: float) -> Pair:
     """alpha = 1, sigma = t."""
     _ascending("sigma_min", sigma_min, "sigma_max", sigma_max)
-    return Pair(_one, lambda t: t, sigma_min, sigma_max, lambda ratio: ratio)
+    return Pair(lambda t: 1.0, lambda t: t, sigma_min, sigma_max, lambda ratio: ratio)
 
 
 def log_snr(function: Function, t0: float, t1: float) -> Pair:
@@ -104,10 +104,6 @@ def log_snr(function: Function, t0: float, t1: float) -> Pair:
         lambda t: root_sigmoid(-function(t)),
         t0, t1, None, lambda t: function(t) * -0.5,
     )  # fmt: skip
-
-
-def _one(t):
-    return t * 0 + 1
 
 
 def _linear_beta(beta_min: float, beta_max: float) -> tuple[Function, Function]:
