@@ -44,10 +44,11 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from infonoise import _native
-from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
+from infonoise.arrays import CAST, ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
 from infonoise.config import Config
 from infonoise.levels import Levels
-from infonoise.scheduler import checked_count, checked_seed, checked_slice, native_reconfiguration
+from infonoise.scheduler import Scheduler, check_same, checked_count, checked_seed, checked_slice, config_of
+from infonoise.scheduler import native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 from infonoise.timesteps import check_table, checked_steps
 
@@ -370,9 +371,10 @@ def digest(state: State) -> int:
     return _native.digest(_concrete(state, "digest"))
 
 
-def from_words(words) -> State:
-    """A state from a uint32 array that holds a block (checked completely), outside jit; from
-    one with leading dimensions a batch of states, as under ``vmap``."""
+def from_words(words, config: Config | None = None, *, strict: bool = False) -> State:
+    """A state from a uint32 array that holds a block (checked completely, and copied), outside jit; from
+    one with leading dimensions a batch of states, as under ``vmap``. UserWarning if its configuration is
+    not ``config``, with the fields in which it differs; with ``strict`` ValueError."""
     words = np.asarray(words)
     blocks = [own_words(block) for block in words.reshape(-1, words.shape[-1])] if words.ndim > 1 else [own_words(words)]
     for block in blocks:
@@ -381,7 +383,12 @@ def from_words(words) -> State:
     if len(sizes) != 1:
         found = ", ".join(f"bins = {bins} and window = {window}" for bins, window in sorted(sizes)) or "no block"
         raise ValueError(f"words must be blocks of one configuration, got {found}")
-    return State(jnp.asarray(words), *sizes.pop())
+    if config is not None:
+        _check_config(config)
+        wanted = Scheduler(config).config  # as a block holds it
+        others = [found for found in map(config_of, blocks) if found != wanted]
+        check_same(wanted, others[0] if others else wanted, strict)
+    return State(jnp.array(words), *sizes.pop())  # asarray may share the memory
 
 
 def _call(name, results, host, *operands, input_output_aliases=None, **attributes):
@@ -416,10 +423,9 @@ def _words(state: State, batched: bool = False) -> jax.Array:
             "init(config, seed), or from_words(words)"
         )
     words = state.words
-    if getattr(words, "dtype", None) != jnp.uint32 or words.ndim == 0:
-        raise TypeError(
-            f"state.words must be uint32[N], got {_kind(words)}: leave it as init, step and a checkpoint give it"
-        )
+    if (dtype := getattr(words, "dtype", None)) != jnp.uint32 or words.ndim == 0:
+        remedy = CAST if dtype not in (None, jnp.uint32) else "leave it as init, step and a checkpoint give it"
+        raise TypeError(f"state.words must be uint32[N], got {_kind(words)}: {remedy}")
     if isinstance(words, jax.Array) and not isinstance(words, jax.core.Tracer) and words.is_deleted():
         raise RuntimeError(
             "state was donated to a jitted function, and its memory is that function's result now: continue with "
