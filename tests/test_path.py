@@ -57,6 +57,29 @@ def double_precision():
         jax.config.update("jax_enable_x64", False)
 
 
+class Refused(Exception):
+    """What a type checker raises: no TypeError."""
+
+
+def rows_of_jax(function):
+    """A function with checked types, as trainers have: a row of JAX alone, and a derivative of its own."""
+    ruled = jax.custom_vjp(function)
+    ruled.defvjp(lambda t: (function(t), t), lambda t, g: (g * jax.vmap(jax.grad(function))(t),))
+
+    def checked(t):
+        if not isinstance(t, jax.Array) or t.ndim != 1:
+            raise Refused(type(t))
+        return ruled(t)
+
+    return checked
+
+
+PATHS["rows of JAX"] = Path(rows_of_jax(lambda t: jnp.cos(1.5 * t)), rows_of_jax(lambda t: jnp.sin(1.5 * t)), 0, 1)
+PATHS["a number of JAX"] = Path(*(jax.vmap(lambda t, f=f: f(1.5 * t)) for f in (jnp.cos, jnp.sin)), 0, 1)
+CURVES += ["rows of JAX", "a number of JAX"]
+OWN |= {"rows of JAX": {"v"}, "a number of JAX": {"v"}}
+
+
 def within(path, n=2001):
     """Times inside the path's range, more of them near the ends."""
     share = 1 / (1 + np.exp(-np.linspace(-7, 7, n)))
@@ -218,6 +241,9 @@ def test_factors_of_the_loss():
     assert [Path.flow().config(name).emphasis for name in ("x0", "v", "velocity", "epsilon", "score")] == [
         "target", "target", "target", "samples", "samples",
     ]  # fmt: skip
+    shaped = path.config("velocity", rows_of_jax(lambda t: 2 * t)).weight
+    np.testing.assert_allclose(shaped, 2 * t, rtol=1e-6)
+    np.testing.assert_allclose(path.config("velocity", lambda t: 2 * t.reshape(-1, 1, 1, 1)).weight, 2 * t)
     with pytest.raises(ValueError, match=r"loss_weight\(0.9.*\) = -?0 must be positive and finite"):
         path.config("velocity", lambda t: np.maximum(0.9 - t, 0))
     with pytest.raises(TypeError, match="weight follows from the path: pass loss_weight"):
@@ -237,7 +263,7 @@ def test_factors_of_the_loss():
         (lambda: Path(np.cos, np.sin, 0, 2), r"alpha\(1.57227\) = -0.0014693 must be positive and finite between the ends"),
         (lambda: Path(lambda t: 1 - t, lambda t: 0 * t + 0.5, 1, 0), "t0 = 1 and t1 = 0 must be finite numbers, t0 below t1"),
         (lambda: Path(lambda t: t, lambda t: np.stack([t, t]), 0, 1), r"sigma must be elementwise: t of shape \(1,\) gave shape \(2, 1\)"),
-        (lambda: Path(__import__("math").cos, np.sin, 0, 1), "must map arrays to arrays, elementwise, and one of NumPy gave TypeError"),
+        (lambda: Path(__import__("math").cos, np.sin, 0, 1), "alpha must map a row of numbers to one of that length, and no .* suited it: TypeError"),
         (lambda: Path.log_snr(lambda t: np.clip(9 - 20 * t, -5, 5)), "strictly monotone in t, and it rises"),
         (lambda: Path.flow(shift=0), "shift = 0 must be above 0"),
         (lambda: Path.flow(data_at=2), "data_at = 2 must be 0"),
@@ -365,6 +391,8 @@ def test_a_learned_schedule_inside_jit():
     state, levels = step(params, state)
     np.testing.assert_allclose(levels.t, outside.time(np.asarray(levels.ratio)), atol=2e-6)
     assert inj.report(state)["observations"] == 256
+    slope = jax.grad(lambda params: sum(x.sum() for x in jax.tree.leaves(step(params, state)[1])))(params)
+    assert slope == {"low": 0, "span": 0}
     falling = {"low": jnp.float32(4.0), "span": jnp.float32(-14.0)}
     np.testing.assert_allclose(step(falling, state)[1].t[0] > 1, False)
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 
-from infonoise.namespaces import Function, as_float, as_numpy, derivative, is_jax, is_torch, is_traced, namespace
+from infonoise.namespaces import (
+    Function,
+    answer,
+    as_float,
+    as_numpy,
+    compile_time,
+    derivative,
+    given,
+    is_jax,
+    is_torch,
+    is_traced,
+    namespace,
+)
 
 #: Where a new pair is looked at: this many intervals of its range.
 NODES = 1024
@@ -19,7 +30,7 @@ PARTS, LEVELS = 8, 7
 class Curve:
     """x_t = alpha(t) x0 + sigma(t) eps for t0 <= t <= t1.
 
-    ``alpha`` and ``sigma`` map arrays to arrays, elementwise. Between the ends both are positive and
+    ``alpha`` and ``sigma`` map rows of numbers to rows, elementwise, or are constant. Between the ends both are positive and
     sigma / alpha is strictly monotone, rising or falling: ValueError shows where it is not. At an end it may be
     0 or infinite, or NaN (a log-SNR of the tangent there). ``inverse`` is the closed form of t for sigma / alpha, ``log_ratio`` that of ln(sigma / alpha), if
     there is one.
@@ -39,30 +50,16 @@ class Curve:
         if not -np.inf < t0 < t1 < np.inf:
             raise ValueError(f"t0 = {t0} and t1 = {t1} must be finite numbers, t0 below t1")
         self.t0, self.t1 = float(t0), float(t1)
-        # A function may be a constant, for all t.
-        self._alpha_of, self._sigma_of = (lambda t: alpha(t) + 0 * t), (lambda t: sigma(t) + 0 * t)
+        self._alpha_of, self._sigma_of = _on_rows("alpha", alpha), _on_rows("sigma", sigma)
         self._inverse, self._direct = inverse, log_ratio
         self._library = self._take_arrays()
         self._sign = self._check()
 
     def _take_arrays(self) -> str:
         """The library whose arrays the functions give for NumPy's, or ask for."""
-        middle, causes = np.array([(self.t0 + self.t1) / 2]), []
-        for library in ("numpy", *(name for name in ("jax", "torch") if name in sys.modules)):
-            try:
-                value = [f(_given(middle, library)) for f in (self._alpha_of, self._sigma_of)]
-            except (TypeError, AttributeError) as error:
-                causes.append(f"{type(error).__name__}: {error}")
-                continue
-            for name, given in zip(("alpha", "sigma"), value):
-                if given.shape != middle.shape:
-                    raise ValueError(f"{name} must be elementwise: t of shape {middle.shape} gave shape {tuple(given.shape)}")
-            return "jax" if any(map(is_jax, value)) else "torch" if any(map(is_torch, value)) else "numpy"
-        raise TypeError(
-            f"alpha and sigma must map arrays to arrays, elementwise, and one of NumPy gave {causes[0]}. "
-            "Write them with +, *, ** and the functions of numpy, jax.numpy or torch; jax.vmap makes a function of "
-            "numbers one of arrays"
-        )
+        middle = np.array([(self.t0 + self.t1) / 2])
+        values = [answer(name, f, middle) for name, f in (("alpha", self._alpha_of), ("sigma", self._sigma_of))]
+        return "jax" if any(map(is_jax, values)) else "torch" if any(map(is_torch, values)) else "numpy"
 
     def _check(self) -> Any:
         """1 where sigma / alpha rises with t, -1 where it falls."""
@@ -98,10 +95,8 @@ class Curve:
         t = as_float(t)
         if namespace(t) is not np or self._library == "numpy":
             return function(t)
-        if self._library == "torch":
-            return as_numpy(function(_given(t, "torch")))
-        with sys.modules["jax"].ensure_compile_time_eval():  # numbers also while a function is traced
-            value = function(_given(t, "jax"))
+        with compile_time():
+            value = function(given(t, self._library))
         return value if is_traced(value) else as_numpy(value)
 
     def alpha(self, t) -> Any:
@@ -158,8 +153,15 @@ class Curve:
         return self.t0 + length * xp.clip(share + width * part, 0.0, 1.0)
 
 
-def _given(t: np.ndarray, library: str) -> Any:
-    """The same numbers as an array of a library."""
-    if library == "numpy":
-        return t
-    return (sys.modules["jax"].numpy if library == "jax" else sys.modules["torch"]).asarray(t)
+
+def _on_rows(name: str, function: Function) -> Function:
+    """The function called with a row, whatever the shape of t; it may be a constant."""
+
+    def on_rows(t):
+        row = t.reshape(-1)
+        value = function(row) + 0 * row
+        if value.shape != row.shape:
+            raise ValueError(f"{name} must be elementwise: t of shape {tuple(row.shape)} gave shape {tuple(value.shape)}")
+        return value.reshape(t.shape)
+
+    return on_rows

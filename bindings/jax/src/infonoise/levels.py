@@ -12,8 +12,9 @@ class Levels:
 
     ``t``: the trainer's time, float32; the index of the timestep, an integer, for a table. ``alpha`` and
     ``sigma``: x_t = alpha x0 + sigma eps at that t. ``log_prob``: ln of the density with which t was drawn,
-    per unit t (per timestep for a table); its gradient is 0. ``ratio``: infonoise's sigma, sigma / alpha, which
-    ``Path.observe`` needs.
+    per unit t (per timestep for a table). ``ratio``: infonoise's sigma, sigma / alpha, which
+    ``Path.observe`` needs. All are constants for gradients, also where the path is learned: its gradient flows
+    through ``path.alpha(levels.t)`` and ``path.sigma(levels.t)``.
     """
 
     t: Any

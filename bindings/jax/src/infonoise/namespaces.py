@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,42 @@ def single(array) -> Any:
     return array.float() if is_torch(array) else array.astype(np.float32)
 
 
+def constant(array) -> Any:
+    """The same, through which no gradient of JAX flows."""
+    return sys.modules["jax"].lax.stop_gradient(array) if is_jax(array) else array
+
+
+def given(values: np.ndarray, library: str) -> Any:
+    """The same numbers as an array of a library."""
+    if library == "numpy":
+        return values
+    if library == "torch":
+        return sys.modules["torch"].asarray(values)
+    return sys.modules["jax"].numpy.asarray(values)
+
+
+def answer(name: str, function: Function, values: np.ndarray) -> Any:
+    """``function(values)`` of a row of numbers, on an array of the first library that it takes: NumPy, JAX, PyTorch."""
+    causes: list[Exception] = []
+    for library in ("numpy", *(name for name in ("jax", "torch") if name in sys.modules)):
+        try:
+            with compile_time():
+                return function(given(values, library))
+        except Exception as error:  # also those of type checkers, which have a base of their own
+            causes.append(error)
+    reasons = "; ".join(f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}" for error in causes)
+    raise TypeError(
+        f"{name} must map a row of numbers to one of that length, and no library's arrays suited it: {reasons}. Write it with "
+        "+, *, ** and the functions of numpy, jax.numpy or torch; jax.vmap makes a function of one number one of rows"
+    ) from causes[0]
+
+
+def compile_time() -> contextlib.AbstractContextManager:
+    """Within it JAX's functions of known numbers give numbers, also while another function is traced."""
+    jax = sys.modules.get("jax")
+    return contextlib.nullcontext() if jax is None else jax.ensure_compile_time_eval()
+
+
 def derivative(function: Function, t, low: float, high: float) -> Any:
     """df/dt of an elementwise function at t in [low, high]: exact in JAX and PyTorch, else by differences of fourth order.
 
@@ -65,7 +102,8 @@ def derivative(function: Function, t, low: float, high: float) -> Any:
     """
     if is_jax(t):
         jax = sys.modules["jax"]
-        return jax.jvp(function, (t,), (jax.numpy.ones_like(t),))[1]
+        value, back = jax.vjp(function, t)  # trainers' functions may have a jax.custom_vjp, which jvp refuses
+        return back(jax.numpy.ones_like(value))[0]
     if is_torch(t):
         torch = sys.modules["torch"]
         with torch.enable_grad():

@@ -14,7 +14,7 @@ from infonoise.arrays import as_numbers, narrowed
 from infonoise.config import Config
 from infonoise.curve import NODES, Curve
 from infonoise.levels import Levels
-from infonoise.namespaces import Function, as_numpy, belongs, is_jax, is_traced, namespace, single
+from infonoise.namespaces import Function, answer, as_numpy, belongs, constant, is_jax, is_traced, namespace, single
 from infonoise.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -149,7 +149,8 @@ class Path(Curve):
         return weight if config.objective in self.own else weight / as_numpy(self.to_core(config.objective, t))
 
     def _factor(self, name: str, function: Function, t: np.ndarray) -> np.ndarray:
-        value = np.broadcast_to(as_numpy(self._call(function, t)), t.shape)
+        value = as_numpy(answer(name, function, t))
+        value = value.reshape(t.shape) if value.size == t.size else np.broadcast_to(value, t.shape)
         if (wrong := np.flatnonzero(~((value > 0) & (value < np.inf)))).size:
             i = wrong[0]
             raise ValueError(
@@ -218,14 +219,14 @@ class Path(Curve):
         return state, self._levels(ratio, scheduler.log_density(ratio))
 
     def _levels(self, ratio, log_density) -> Levels:
-        t = single(self.time(ratio))
+        t = constant(single(self.time(ratio)))
         log_prob = log_density + namespace(t).log(self.slope(t))
         t, alpha, sigma, log_prob = map(self._given, (t, self.alpha(t), self.sigma(t), log_prob))
         return Levels(t, alpha, sigma, log_prob, ratio)
 
     def _given(self, value) -> Any:
-        """In single precision; a tensor where the pair's functions are PyTorch's."""
-        value = single(value)
+        """In single precision, and constant; a tensor where the pair's functions are PyTorch's."""
+        value = constant(single(value))
         return sys.modules["torch"].from_numpy(value) if self._library == "torch" and not is_jax(value) else value
 
     def observe(self, state, levels: Levels, error, mask=None, **ranks) -> Any:
