@@ -76,8 +76,9 @@ def rows_of_jax(function):
 
 PATHS["rows of JAX"] = Path(rows_of_jax(lambda t: jnp.cos(1.5 * t)), rows_of_jax(lambda t: jnp.sin(1.5 * t)), 0, 1)
 PATHS["a number of JAX"] = Path(*(jax.vmap(lambda t, f=f: f(1.5 * t)) for f in (jnp.cos, jnp.sin)), 0, 1)
-CURVES += ["rows of JAX", "a number of JAX"]
-OWN |= {"rows of JAX": {"v"}, "a number of JAX": {"v"}}
+PATHS["log_snr, rows of JAX"] = Path.log_snr(rows_of_jax(lambda t: 9 - 12 * t))
+CURVES += list(PATHS)[-3:]
+OWN |= {name: {"v"} for name in list(PATHS)[-3:]}
 
 
 def within(path, n=2001):

@@ -30,10 +30,10 @@ PARTS, LEVELS = 8, 7
 class Curve:
     """x_t = alpha(t) x0 + sigma(t) eps for t0 <= t <= t1.
 
-    ``alpha`` and ``sigma`` map rows of numbers to rows, elementwise, or are constant. Between the ends both are positive and
-    sigma / alpha is strictly monotone, rising or falling: ValueError shows where it is not. At an end it may be
-    0 or infinite, or NaN (a log-SNR of the tangent there). ``inverse`` is the closed form of t for sigma / alpha, ``log_ratio`` that of ln(sigma / alpha), if
-    there is one.
+    ``alpha`` and ``sigma`` map rows of numbers to rows, elementwise, or are constant: NumPy's rows, else JAX's, else
+    PyTorch's. Between the ends both are positive and sigma / alpha is strictly monotone, rising or falling: ValueError
+    shows where it is not. At an end it may be 0 or infinite, or NaN (as a log-SNR of the tangent). ``inverse`` is the
+    closed form of t for sigma / alpha, ``log_ratio`` that of ln(sigma / alpha), if there is one.
 
     Functions that close over traced values (a learned schedule inside ``jax.jit``) cannot be checked.
     """
@@ -51,7 +51,7 @@ class Curve:
             raise ValueError(f"t0 = {t0} and t1 = {t1} must be finite numbers, t0 below t1")
         self.t0, self.t1 = float(t0), float(t1)
         self._alpha_of, self._sigma_of = _on_rows("alpha", alpha), _on_rows("sigma", sigma)
-        self._inverse, self._direct = inverse, log_ratio
+        self._inverse, self._direct = inverse, log_ratio and _on_rows("log_ratio", log_ratio)
         self._library = self._take_arrays()
         self._sign = self._check()
 

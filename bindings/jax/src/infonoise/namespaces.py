@@ -81,7 +81,7 @@ def answer(name: str, function: Function, values: np.ndarray) -> Any:
                 return function(given(values, library))
         except Exception as error:  # also those of type checkers, which have a base of their own
             causes.append(error)
-    reasons = "; ".join(f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}" for error in causes)
+    reasons = "; ".join(f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}" for error in causes)
     raise TypeError(
         f"{name} must map a row of numbers to one of that length, and no library's arrays suited it: {reasons}. Write it with "
         "+, *, ** and the functions of numpy, jax.numpy or torch; jax.vmap makes a function of one number one of rows"
