@@ -44,5 +44,9 @@ assert_type(drawn, jax.Array)
 assert_type(inj.step(inj.observe(state, drawn, drawn)), inj.State)
 assert_type(inj.digest(state), int)
 assert_type(inj.snap(drawn, table.levels, table.timesteps), tuple[jax.Array, jax.Array])
+state, drawn = inj.sample(state, (4, 1, 1), axis_name="data")
+assert_type(inj.observe(state, drawn, drawn, axis_name=("data", "model")), inj.State)
+assert_type(inj.init(config, jax.random.key(0)), inj.State)
 inj.step(state.words)  # type: ignore[arg-type]
+inj.sample(state, "4")  # type: ignore[arg-type]
 inj.sample(state)  # type: ignore[call-arg]
