@@ -1,6 +1,7 @@
 """infonoise.Path: its inverse, slope and checks, and that every prediction on every path gives the schedule that its x0 errors give."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import textwrap
@@ -313,7 +314,7 @@ def test_transformations(name):
     path = PATHS[name]
     config = path.config("velocity")
     states = jax.vmap(partial(inj.init, config))(jnp.arange(3))
-    with jax.numpy_dtype_promotion("strict"):
+    with jax.numpy_dtype_promotion("strict"), jax.transfer_guard("disallow"), jax.checking_leaks():
         states, levels = jax.jit(jax.vmap(partial(path.sample, n=16)))(states)
         states = jax.jit(jax.vmap(path.observe))(states, levels, levels.ratio)
     one, known = path.sample(inj.init(config, 2), 16)
@@ -328,6 +329,67 @@ def test_transformations(name):
 
     (value, after), slope = jax.jit(jax.value_and_grad(loss, has_aux=True))(2.0, inj.init(config, 2))
     assert slope == pytest.approx(float(value) / 2, rel=1e-5) and inj.report(after)["observations"] == 16
+
+
+DEVICES = """
+import infonoise.jax as inj, jax, jax.numpy as jnp, numpy as np
+from infonoise import Path
+from jax.sharding import PartitionSpec as P
+
+mesh = jax.make_mesh((4,), ("data",))
+
+def together(path, state):
+    state, levels = path.sample(state, 16, axis_name="data")
+    error = 0.1 * levels.sigma
+    loss = (error / jnp.exp(levels.log_prob)).mean()
+    return inj.step(path.observe(state, levels, error, axis_name="data")), levels, loss[None]
+
+def alone(path, state):
+    state, levels = path.sample(state, 64)
+    return inj.step(path.observe(state, levels, 0.1 * levels.sigma)), levels
+
+for path, predicts in (
+    (Path.log_snr(lambda t: 13.3 - 18.3 * t), "epsilon"),
+    (Path(lambda t: jnp.exp(-3 * t), lambda t: jnp.log1p(t), 0, 2), "score"),
+    (Path.cosine(), "velocity"),
+    (Path.table(np.geomspace(50, 0.01, 300), alpha=np.linspace(0.1, 1, 300)), "score"),
+):
+    one = many = inj.init(path.config(predicts, sigma_data=0.5))
+    parts = P("data")
+    split = jax.shard_map(lambda state: together(path, state), mesh=mesh, in_specs=P(), out_specs=(P(), parts, parts))
+    split, whole = jax.jit(split), jax.jit(lambda state: alone(path, state))
+    for _ in range(5):
+        (many, theirs, loss), (one, levels) = split(many), whole(one)
+    assert inj.report(many)["refreshes"] == inj.report(one)["refreshes"]
+    words = [np.asarray(shard.data) for shard in many.words.addressable_shards]
+    assert len(words) == 4 and all((row == words[0]).all() for row in words)
+    for found, known in zip(jax.tree.leaves(theirs), jax.tree.leaves(levels)):
+        np.testing.assert_allclose(found, known, rtol=1e-4, atol=1e-4)
+"""
+
+
+def test_on_four_devices():
+    """With axis_name, and shard_map's check_vma on: the levels of one device, and equal replicas."""
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    done = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_levels_of_the_shape_of_images():
+    path = Path.cosine()
+    state, levels = path.sample(inj.init(path.config("velocity")), (4, 1, 1, 1))
+    assert levels.t.shape == levels.log_prob.shape == (4, 1, 1, 1)
+    error = np.array([1.0, 2.0, 3.0, 4.0])
+    found = path.observe(state, levels, jnp.asarray(error, jnp.float32))
+    assert inj.report(found)["observations"] == 4
+    flat = infonoise.Levels(*(x.ravel() for x in (levels.t, levels.alpha, levels.sigma, levels.log_prob, levels.ratio)))
+    assert inj.digest(path.observe(state, flat, error)) == inj.digest(found)
+    with pytest.raises(ValueError, match="must have the same shape"):
+        path.observe(state, flat, jnp.ones(3))
+    scheduler = infonoise.Scheduler(path.config("velocity"))
+    scheduler, row = path.sample(scheduler, 4)
+    with pytest.raises(ValueError, match="must have the same shape"):
+        path.observe(scheduler, row, np.ones(3))
 
 
 def test_a_table_draws_timesteps():

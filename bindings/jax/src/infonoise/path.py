@@ -234,24 +234,26 @@ class Path(Curve):
         ``config`` was told), and returns the next state (the same ``Scheduler``).
 
         ``mask`` and ``ranks`` are those of the state's ``observe``. No gradient flows through."""
-        others = [name for name in PREDICTIONS if name not in self.own]
         if belongs(state, "infonoise.jax", "State"):
             inj = sys.modules["infonoise.jax"]
-            if others:
-                error = narrowed(inj.jnp.asarray(error), inj.jnp) * self._conversion(state.words, others, levels.t)
+            if not is_jax(error):
+                error = inj.operands.on_device(narrowed(as_numbers("error", error)))
+            error = self._converted(state.words, levels.t, narrowed(error, inj.jnp))
             return inj.observe(state, levels.ratio, error, mask, **ranks)
-        if others:
-            error = as_numbers("error", error) * self._conversion(scheduler_of(state).state, others, as_numpy(levels.t))
-        state.observe(levels.ratio, error, mask, **ranks)
+        words = scheduler_of(state).state
+        state.observe(levels.ratio, self._converted(words, as_numpy(levels.t), as_numbers("error", error)), mask, **ranks)
         return state
 
-    def _conversion(self, words, others: list[str], t) -> Any:
-        """``to_core`` of the state's objective, which its own words name."""
-        xp, code = namespace(t), words[..., objective_word()]
-        factor = self.to_core("x0", t)
-        for name in others:
-            factor = xp.where(code == OBJECTIVES.index(name), self.to_core(name, t), factor)
-        return factor
+    def _converted(self, words, t, error) -> Any:
+        """The error in the units of the state's objective, which its own words name."""
+        if self.own.issuperset(PREDICTIONS) or t.size != error.size:  # observe says what is wrong with the shapes
+            return error
+        t = t.reshape(error.shape)  # levels of the shape (n, 1, 1, 1) have n errors
+        xp, code, factor = namespace(t), words[..., objective_word()], self.to_core("x0", t)
+        for name in PREDICTIONS:
+            if name not in self.own:
+                factor = xp.where(code == OBJECTIVES.index(name), self.to_core(name, t), factor)
+        return error * factor
 
 
 #: The objectives in the order of their codes.
