@@ -246,13 +246,15 @@ class Path(Curve):
 
     def _converted(self, words, t, error) -> Any:
         """The error in the units of the state's objective, which its own words name."""
-        if self.own.issuperset(PREDICTIONS) or t.size != error.size:  # observe says what is wrong with the shapes
+        code, others = words[..., objective_word()], [name for name in PREDICTIONS if name not in self.own]
+        if isinstance(words, np.ndarray):  # known here, and under JAX only when the program runs
+            others = [name for name in others if name == OBJECTIVES[code]]
+        if not others or t.size != error.size:  # observe says what is wrong with the sizes
             return error
         t = t.reshape(error.shape)  # levels of the shape (n, 1, 1, 1) have n errors
-        xp, code, factor = namespace(t), words[..., objective_word()], self.to_core("x0", t)
-        for name in PREDICTIONS:
-            if name not in self.own:
-                factor = xp.where(code == OBJECTIVES.index(name), self.to_core(name, t), factor)
+        factor = self.to_core("x0", t)
+        for name in others:
+            factor = namespace(t).where(code == OBJECTIVES.index(name), self.to_core(name, t), factor)
         return error * factor
 
 
