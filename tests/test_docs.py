@@ -18,6 +18,7 @@ PAGES = {
     "docs/method.md": "",
     "docs/choosing.md": "",
     "docs/pytorch.md": "adapting",
+    "docs/path.md": "adapting none",
 }
 #: The reader's own code on docs/guide.md.
 YOURS = """

@@ -32,7 +32,7 @@ check() {
   fi
   "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$wheels"/*.whl
   "$environment/bin/python" -c 'import sys, jax; print("test-versions: JAX", jax.__version__, "on Python", sys.version.split()[0])'
-  "$environment/bin/python" -m pytest -q -rs -n auto tests/test_jax*.py tests/test_density.py
+  "$environment/bin/python" -m pytest -q -rs -n auto tests/test_jax*.py tests/test_density.py tests/test_path.py tests/test_trainers.py
 }
 
 # The first of these that is a Python 3.13: a shim may stand where none is installed.

@@ -30,6 +30,13 @@ scheduler.draw(4)  # type: ignore[attr-defined]
 table = infonoise.timesteps.measured(lambda x0, noise, t: x0 + 0.1 * t * noise, [1], shape=())
 assert_type(table.levels, np.ndarray)
 assert_type(infonoise.coordinates.snap(sigma, table.levels, table.timesteps), tuple[np.ndarray, np.ndarray])
+path = infonoise.Path.cosine()
+assert_type(path, infonoise.Path)
+assert_type(path.config("v", lambda t: 1 + t, sigma_data=0.5), infonoise.Config)
+assert_type(path.sample(scheduler, 4)[1], infonoise.Levels)
+infonoise.Path(lambda t: 1 - t, lambda t: t, "0", 1)  # type: ignore[arg-type]
+infonoise.Path.linear()  # type: ignore[attr-defined]
+
 assert_type(infonoise.data_deviation(jax.numpy.eye(2)), float)
 state = inj.init(config, seed=0)
 state, drawn = inj.sample(state, 4)

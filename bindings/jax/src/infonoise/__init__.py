@@ -30,12 +30,16 @@ from infonoise.deviation import data_deviation
 from infonoise.diagnosis import diagnose
 from infonoise.history import History
 from infonoise.journal import Journal, Replay, ReplayError, replay
+from infonoise.levels import Levels
+from infonoise.path import Path
 from infonoise.scheduler import Scheduler
 
 __all__ = [
     "Config",
     "History",
     "Journal",
+    "Levels",
+    "Path",
     "Replay",
     "ReplayError",
     "Scheduler",

@@ -26,7 +26,7 @@ import json
 import math
 import warnings
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 try:
     import jax
@@ -47,6 +47,7 @@ from jax.typing import ArrayLike
 from infonoise import _native, host_calls, mesh_axes, operands
 from infonoise.arrays import CAST, ONE_OF_A_BATCH, own_words
 from infonoise.config import Config
+from infonoise.levels import Levels
 from infonoise.scheduler import Scheduler, check_same, checked_count, checked_levels, config_of, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 from infonoise.timesteps import check_table, checked_steps
@@ -110,6 +111,9 @@ jax.export.register_pytree_node_serialization(
     serialize_auxdata=lambda sizes: json.dumps(sizes).encode(),
     deserialize_auxdata=lambda text: tuple(json.loads(text)),
 )
+
+
+jax.tree_util.register_dataclass(Levels, [field.name for field in fields(Levels)], [])
 
 
 def init(config: Config, seed: int | jax.Array = 0) -> State:
