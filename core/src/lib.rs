@@ -45,6 +45,7 @@ mod inspect;
 mod maths;
 mod method;
 mod persist;
+mod sampler;
 mod scheduler;
 mod state;
 #[cfg(test)]
