@@ -3,7 +3,8 @@
 //! The cost of a step from s1 to s2 is `sum_j w_j |ln F_j - ln exact_j| + kappa (U(s1) -
 //! U(s2))^2`: the solver's error on the [`Spectrum`], and a term that keeps a step from
 //! leaping over what Gaussian data do not decide. Dynamic programming over log-spaced
-//! candidates finds the levels from the top of the grid down; the last one is free.
+//! candidates finds the levels from the top of the grid down, of which the last one is free;
+//! then each is moved to its best place between its neighbours.
 
 use crate::error::Error;
 use crate::maths::{at, exp, ln, real};
@@ -43,15 +44,32 @@ pub const fn plan_len(n: usize) -> usize {
     costs + 5 * CANDIDATES + (n * CANDIDATES).div_ceil(8)
 }
 
+/// What a grid of levels costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// The sum over the steps, the last one to 0 included, of the solver's weighted error on
+    /// the spectrum, a difference of logarithms.
+    pub error: f64,
+    /// kappa times the sum of the squares of the information (shares, U) that each step passes.
+    pub leaps: f64,
+}
+
+impl Cost {
+    /// What the plan minimises.
+    pub fn total(&self) -> f64 {
+        self.error + self.leaps
+    }
+}
+
 /// What a plan expects.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Plan {
-    /// The sum of the steps' weighted errors on the spectrum, in logarithms.
-    pub error: f64,
-    /// The same of EDM's grid (rho = 7) with as many levels between the ends.
-    pub edm_error: f64,
-    /// The fewest levels with which EDM's grid is as good, up to 1024.
-    pub edm_levels: u64,
+    /// Of the planned levels.
+    pub planned: Cost,
+    /// Of EDM's grid (rho = 7) with as many levels from end to end.
+    pub edm: Cost,
+    /// The fewest levels with which EDM's grid costs no more; 0 if that takes more than 1024.
+    pub edm_levels: u32,
     /// The Gaussian data of the same mmse.
     pub spectrum: Spectrum,
 }
@@ -86,12 +104,15 @@ pub fn plan(
     }
     let weighing = Weighing::of(solver, &found.spectrum);
     let mut memory = Memory::over(room).ok_or(Error::TooSmall)?;
-    memory.fill_candidates(curve, bottom);
+    let time = EntropicShare::of(curve);
+    memory.fill_candidates(&time, bottom);
     memory.fill_costs(&weighing);
     memory.choose(end.is_some(), levels);
-    found.error = weighing.error(n, |i| levels.get(i).map_or(0.0, |&s| s.into()));
-    found.edm_error = weighing.edm_error(curve, n);
-    found.edm_levels = weighing.edm_levels(curve, found.error);
+    let widest = (ln(curve.high) - ln(bottom)) / (real(CANDIDATES) - 1.0);
+    polish(&weighing, &time, widest, end.is_some(), levels);
+    found.planned = weighing.cost(&time, n, |i| levels.get(i).map_or(0.0, |&s| s.into()));
+    found.edm = weighing.edm(&time, n);
+    found.edm_levels = weighing.edm_levels(&time, found.planned.total());
     Ok(())
 }
 
@@ -142,6 +163,78 @@ impl Curve<'_> {
     }
 }
 
+/// The share of the gated information below a level (U, a = 0).
+struct EntropicShare<'a> {
+    curve: &'a Curve<'a>,
+    below: f64,
+    all: f64,
+}
+
+impl<'a> EntropicShare<'a> {
+    fn of(curve: &'a Curve<'a>) -> Self {
+        let below = curve.information(ln(curve.low));
+        EntropicShare { curve, below, all: curve.information(ln(curve.high)) - below }
+    }
+
+    fn at(&self, ln_sigma: f64) -> f64 {
+        if self.all > 0.0 { (self.curve.information(ln_sigma) - self.below) / self.all } else { 0.0 }
+    }
+}
+
+/// Sweeps over the levels, and trials for each: a golden section to a thousandth of the bracket.
+const SWEEPS: usize = 4;
+const TRIALS: usize = 14;
+
+/// Moves each level, except the first and a fixed last one, to its best place between its
+/// neighbours, at most by `widest` in ln sigma. The candidates are too coarse for many levels.
+fn polish(weighing: &Weighing, time: &EntropicShare<'_>, widest: f64, fixed: bool, levels: &mut [f32]) {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    let place = |levels: &[f32], i: usize| levels.get(i).map(|&s| f64::from(s));
+    for _ in 0..SWEEPS {
+        for i in 1..levels.len() {
+            let (Some(above), Some(here)) = (place(levels, i - 1), place(levels, i)) else { return };
+            let below = place(levels, i + 1);
+            if below.is_none() && fixed {
+                continue;
+            }
+            let cost = |x: f64| {
+                let (s, u) = (exp(x), time.at(x));
+                let from = weighing.step(above, s) + leap(time.at(ln(above)) - u);
+                match below {
+                    Some(below) => from + weighing.step(s, below) + leap(u - time.at(ln(below))),
+                    None => from + weighing.last(s) + leap(u),
+                }
+            };
+            let x = ln(here);
+            let reach = |to: f64| (0.49 * (to - x).abs()).min(widest);
+            let lowest = below.map_or(reach(ln(time.curve.low)), |below| reach(ln(below)));
+            let (mut low, mut high) = (x - lowest, x + reach(ln(above)));
+            let (mut left, mut right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+            let (mut at_left, mut at_right) = (cost(left), cost(right));
+            for _ in 0..TRIALS {
+                if at_left <= at_right {
+                    (high, right, at_right) = (right, left, at_left);
+                    left = high - GOLDEN * (high - low);
+                    at_left = cost(left);
+                } else {
+                    (low, left, at_left) = (left, right, at_right);
+                    right = low + GOLDEN * (high - low);
+                    at_right = cost(right);
+                }
+            }
+            let best = if at_left <= at_right { left } else { right };
+            if let (Some(slot), true) = (levels.get_mut(i), cost(best) < cost(x)) {
+                *slot = exp(best) as f32;
+            }
+        }
+    }
+}
+
+/// The cost of passing this share of the information in one step.
+fn leap(share: f64) -> f64 {
+    KAPPA * share * share
+}
+
 /// A solver's error on a spectrum.
 struct Weighing {
     solver: Solver,
@@ -179,31 +272,36 @@ impl Weighing {
     }
 
     /// Of n levels, the step to 0 included.
-    fn error(&self, n: usize, level: impl Fn(usize) -> f64) -> f64 {
-        let mut sum = 0.0;
-        for i in 1..n {
-            sum += self.step(level(i - 1), level(i));
+    fn cost(&self, share: &EntropicShare<'_>, n: usize, level: impl Fn(usize) -> f64) -> Cost {
+        let (mut sum, mut above, mut passed) = (Cost::default(), 0.0, 0.0);
+        for i in 0..n {
+            let (s, u) = (level(i), share.at(ln(level(i))));
+            if i > 0 {
+                sum.error += self.step(above, s);
+                sum.leaps += leap(passed - u);
+            }
+            (above, passed) = (s, u);
         }
-        sum + self.last(level(n.saturating_sub(1)))
+        sum.error += self.last(above);
+        sum.leaps += leap(passed);
+        sum
     }
 
     /// Of EDM's grid of n levels, rho = 7, from end to end.
-    fn edm_error(&self, curve: &Curve<'_>, n: usize) -> f64 {
+    fn edm(&self, share: &EntropicShare<'_>, n: usize) -> Cost {
         const RHO: f64 = 7.0;
         let root = |sigma: f64| exp(ln(sigma) / RHO);
-        let (top, bottom, last) = (root(curve.high), root(curve.low), real(n.max(2) - 1));
-        self.error(n, |i| {
+        let (top, bottom, last) = (root(share.curve.high), root(share.curve.low), real(n.max(2) - 1));
+        self.cost(share, n, |i| {
             let x = top + real(i) / last * (bottom - top);
-            let square = x * x;
-            square * square * square * x
+            let cube = x * x * x;
+            cube * cube * x
         })
     }
 
-    /// The fewest levels with which EDM's grid errs by at most `error`; 0 if that takes more
-    /// than 1024.
-    fn edm_levels(&self, curve: &Curve<'_>, error: f64) -> u64 {
+    fn edm_levels(&self, share: &EntropicShare<'_>, cost: f64) -> u32 {
         let (mut low, mut high) = (0usize, 1usize);
-        while self.edm_error(curve, high) > error {
+        while self.edm(share, high).total() > cost {
             if high >= 1024 {
                 return 0;
             }
@@ -211,9 +309,9 @@ impl Weighing {
         }
         while high - low > 1 {
             let middle = (low + high) / 2;
-            if self.edm_error(curve, middle) > error { low = middle } else { high = middle }
+            if self.edm(share, middle).total() > cost { low = middle } else { high = middle }
         }
-        high as u64
+        high as u32
     }
 }
 
@@ -242,20 +340,19 @@ impl<'a> Memory<'a> {
     }
 
     /// Log-spaced from the top down to `bottom`, with the share of the information below each.
-    fn fill_candidates(&mut self, curve: &Curve<'_>, bottom: f64) {
-        let (top, foot) = (ln(curve.high), ln(curve.low));
+    fn fill_candidates(&mut self, share: &EntropicShare<'_>, bottom: f64) {
+        let top = ln(share.curve.high);
         let step = (ln(bottom) - top) / (real(CANDIDATES) - 1.0);
-        let (none, all) = (curve.information(foot), curve.information(top));
         for (i, (level, time)) in self.level.iter_mut().zip(&mut *self.time).enumerate() {
             let x = top + real(i) * step;
             *level = if i == 0 {
-                curve.high
+                share.curve.high
             } else if i + 1 == CANDIDATES {
                 bottom
             } else {
                 exp(x)
             };
-            *time = if all > none { (curve.information(x) - none) / (all - none) } else { 0.0 };
+            *time = share.at(x);
         }
     }
 
@@ -263,14 +360,13 @@ impl<'a> Memory<'a> {
         let mut slots = self.cost.iter_mut();
         for (k, (&to, &below)) in self.level.iter().zip(self.time.iter()).enumerate() {
             for (&from, &above) in self.level.iter().zip(self.time.iter()).take(k) {
-                let leap = above - below;
                 if let Some(slot) = slots.next() {
-                    *slot = weighing.step(from, to) + KAPPA * leap * leap;
+                    *slot = weighing.step(from, to) + leap(above - below);
                 }
             }
         }
         for ((slot, &from), &time) in self.last.iter_mut().zip(self.level.iter()).zip(self.time.iter()) {
-            *slot = weighing.last(from) + KAPPA * time * time;
+            *slot = weighing.last(from) + leap(time);
         }
     }
 
@@ -435,9 +531,22 @@ mod tests {
             }
             for (n, chosen) in [(3, best3.1.to_vec()), (4, best4.1.to_vec())] {
                 let expected: Vec<f32> = chosen.iter().map(|&i| candidate[i] as f32).collect();
-                let (levels, _) = planned(&curve, solver, None, n);
+                let mut levels = vec![0.0; n];
+                let mut room = vec![0.0; plan_len(n)];
+                let mut memory = Memory::over(&mut room).unwrap();
+                memory.fill_candidates(&EntropicShare::of(&curve), 0.002);
+                let weighing = Weighing::of(solver, &first.spectrum);
+                memory.fill_costs(&weighing);
+                memory.choose(false, &mut levels);
                 let near = levels.iter().zip(&expected).all(|(a, b)| (a / b - 1.0).abs() < 1e-5);
                 assert!(near, "{solver:?} {spectrum:?}: {levels:?}, brute force {expected:?}");
+                // Between the candidates there is a better place, and it is near.
+                let share = EntropicShare::of(&curve);
+                let total = |levels: &[f32]| weighing.cost(&share, n, |i| levels[i].into()).total();
+                let (polished, _) = planned(&curve, solver, None, n);
+                assert!((total(&levels) / [best3.0, best4.0][n - 3] - 1.0).abs() < 1e-6);
+                assert!(total(&polished) <= total(&levels) && total(&polished) > 0.9 * total(&levels));
+                assert!(polished.iter().zip(&levels).all(|(a, b)| (a / b).ln().abs() < 0.2));
             }
         }
     }
@@ -465,7 +574,7 @@ mod tests {
                 error += (variance / (variance + s * s) / (variance / (variance + s * s)).sqrt()).ln().abs();
                 sum += mass * variance.powf(0.75) / total * error;
             }
-            assert!((sum / found.error - 1.0).abs() < 1e-6, "{sum} {}", found.error);
+            assert!((sum / found.planned.error - 1.0).abs() < 1e-6, "{sum} {:?}", found.planned);
         }
     }
 
@@ -478,7 +587,7 @@ mod tests {
             let (a, one) = planned(&small.curve(0.002, 80.0), Solver::Heun, None, n);
             let (b, other) = planned(&large.curve(0.032, 1280.0), Solver::Heun, None, n);
             assert!(a.iter().zip(&b).all(|(a, b)| (16.0 * a / b - 1.0).abs() < 1e-4), "{a:?} {b:?}");
-            assert!((one.error / other.error - 1.0).abs() < 1e-6);
+            assert!((one.planned.total() / other.planned.total() - 1.0).abs() < 1e-6);
         }
     }
 
@@ -490,9 +599,10 @@ mod tests {
         for n in [1, 2, 3, 5, 9, 18, 60, 128, 240] {
             let (levels, found) = planned(&curve, Solver::Heun, None, n);
             assert!(levels[0] == 80.0 && levels.windows(2).all(|pair| pair[0] > pair[1]));
-            assert!(found.error < before * 1.001 && (n < 2 || found.error <= found.edm_error), "{n}");
-            assert!(n < 5 || found.edm_levels == 0 || found.edm_levels as usize >= n);
-            before = found.error;
+            let cost = found.planned.total();
+            assert!(cost < before && cost <= found.edm.total() * (1.0 + 1e-9), "{n}");
+            assert!(found.edm_levels == 0 || found.edm_levels as usize >= n);
+            before = cost;
             if n > 1 {
                 let (levels, _) = planned(&curve, Solver::Heun, Some(0.05), n);
                 assert_eq!(*levels.last().unwrap(), 0.05);
@@ -506,7 +616,7 @@ mod tests {
         for n in [9, 18, 128] {
             let start = std::time::Instant::now();
             let (levels, found) = planned(&data.curve(0.002, 80.0), Solver::Heun, None, n);
-            println!("{n}: {:?} {:?} {} {} {}", start.elapsed(), levels.last(), found.error, found.edm_error, found.edm_levels);
+            println!("{n}: {:?} {:?} {:?} {:?} {}", start.elapsed(), levels.last(), found.planned, found.edm, found.edm_levels);
         }
     }
 
