@@ -1,6 +1,7 @@
 """Checkpoints of parameters and schedule: a run that stops and continues equals an uninterrupted one."""
 
-import gc
+import dataclasses
+import warnings
 
 import infonoise
 import infonoise.jax as inj
@@ -87,13 +88,10 @@ def test_a_batch_of_states_is_restored(way, tmp_path):
     assert (restored.words == batch.words).all() and (restored.bins, restored.window) == (16, 256)
 
 
-# Orbax leaves its other reads unfinished when one is refused.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_checkpoint_of_another_configuration_is_refused(tmp_path):
-    other = start(infonoise.Config.discrete(bins=32))
+    # The schedule alone: Orbax leaves its other reads unfinished when one is refused.
     with pytest.raises(ValueError, match="not compatible with the stored shape"):
-        with_orbax(start(), other, tmp_path)
-    gc.collect()
+        with_orbax(inj.init(CONFIG), inj.init(infonoise.Config.discrete(bins=32)), tmp_path)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
@@ -104,3 +102,42 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     restored = with_orbax(carry, carry, tmp_path)["schedule"]
     with pytest.raises(Exception, match="does not hold a scheduler"):
         jax.block_until_ready(inj.step(restored))
+
+
+def test_arrays_made_of_a_scheduler_do_not_change_with_it():
+    """`jax.device_put` uses the memory of a NumPy array that happens to be 64-byte aligned, and keeps it."""
+    for seed in range(50):
+        scheduler = infonoise.Scheduler(CONFIG, seed)
+        before = scheduler.digest()
+        arrays = [jax.device_put(scheduler.state), jnp.asarray(scheduler.state), inj.from_words(scheduler.state).words]
+        scheduler.sample(8)
+        assert [inj.digest(inj.State(words, 16, 256)) for words in arrays] == [before] * 3, seed
+
+
+def test_from_words_copies():
+    for seed in range(50):
+        words = np.array(infonoise.Scheduler(CONFIG, seed).state)
+        state = inj.from_words(words)
+        before = inj.digest(state)
+        words[:] = 0
+        assert inj.digest(state) == before
+
+
+def test_the_words_of_another_configuration_name_the_fields():
+    words = np.asarray(inj.init(CONFIG).words)
+    other = dataclasses.replace(CONFIG, refresh_every=50, window=512)
+    with pytest.raises(ValueError, match="configuration: window = 512 -> 256, refresh_every = 50 -> 3: load"):
+        inj.from_words(words, other, strict=True)
+    with pytest.warns(UserWarning, match="refresh_every = 50 -> 3. The loaded one is kept") as caught:
+        state = inj.from_words(words, other)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert (np.asarray(state.words) == words).all() and (state.bins, state.window) == (16, 256)
+    batch = np.stack([words, np.asarray(inj.init(dataclasses.replace(CONFIG, min_count=5)).words)])
+    with pytest.raises(ValueError, match="min_count = 4 -> 5"):
+        inj.from_words(batch, CONFIG, strict=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert inj.from_words(words, CONFIG, strict=True).bins == 16
+        inj.from_words(words, dataclasses.replace(CONFIG, weight=np.ones(16)))  # what a block holds without weights
+    with pytest.raises(TypeError, match="must be an infonoise.Config"):
+        inj.from_words(words, state)

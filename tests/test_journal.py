@@ -461,10 +461,10 @@ def test_damage_is_named(tmp_path):
     with infonoise.Journal(tmp_path / "x", infonoise.Scheduler(CONFIG)) as journal:
         with pytest.raises(ValueError, match="bins = 32 must be left at 64"):
             journal.reconfigure(bins=32)
-        journal.scheduler.state = journal.scheduler.state[:100]
+        journal.scheduler._words = journal.scheduler._words[:100]
         with pytest.raises(ValueError, match="memory is smaller than needed: pass all words of one block"):
             journal.step()
-        journal.scheduler.state = infonoise.Scheduler(CONFIG).state
+        journal.scheduler._words = infonoise.Scheduler(CONFIG)._words
 
 
 def test_a_jitted_run_is_recorded_by_its_twin(tmp_path):

@@ -117,8 +117,8 @@ def test_snapshots_are_the_whole_of_it_and_damage_is_named():
 
 
 def test_state_dicts_are_the_whole_of_it():
-    scheduler, other = trained(), infonoise.Scheduler(infonoise.Config.edm(0.7, bins=32), seed=9)
-    state = scheduler.state_dict()
+    scheduler = trained()
+    other, state = infonoise.Scheduler(scheduler.config, seed=9), scheduler.state_dict()
     assert list(state) == ["snapshot"] and type(state["snapshot"]) is bytes and state["snapshot"] == scheduler.save()
     expected = scheduler.sample(9)
     for snapshot in (state["snapshot"], bytearray(state["snapshot"]), np.frombuffer(state["snapshot"], np.uint8)):
@@ -137,6 +137,47 @@ def test_state_dicts_are_the_whole_of_it():
         with pytest.raises(error, match=message):
             other.load_state_dict(bad)
         assert other.digest() == before
+
+
+def test_a_state_dict_of_another_configuration_names_the_fields(recwarn):
+    table = np.arange(1.0, 33.0)
+    saved = infonoise.Scheduler(infonoise.Config.edm(0.7, bins=32, weight=table, baseline="table", baseline_table=table))
+    scheduler = infonoise.Scheduler(infonoise.Config.edm(0.5, bins=32))
+    changes = (
+        "sigma_min = 0.002 -> 0.0028, sigma_max = 80.0 -> 112.0, sigma_data = 0.5 -> 0.7, "
+        "baseline = loguniform -> table, weight, baseline_table"
+    )
+    before = scheduler.save()
+    with pytest.raises(ValueError, match=f"another configuration: {changes}: load it into its own"):
+        scheduler.load_state_dict(saved.state_dict(), strict=True)
+    assert scheduler.save() == before and scheduler.config.sigma_data == 0.5
+    with pytest.warns(UserWarning, match=f"another configuration: {changes}. The loaded one is kept") as caught:
+        scheduler.load_state_dict(saved.state_dict())
+    assert [warning.filename for warning in caught] == [__file__]
+    assert scheduler.save() == saved.save() and scheduler.config == saved.config
+    for strict in (False, True):  # equal ones, in whatever way they are written
+        scheduler.load_state_dict(saved.state_dict(), strict=strict)
+        plain = infonoise.Scheduler(infonoise.Config(weight=np.ones(64)))
+        plain.load_state_dict(infonoise.Scheduler(infonoise.Config()).state_dict(), strict=strict)
+    # A change during the run is a difference too: the schedule continues with it.
+    saved.reconfigure(refresh_every=50)
+    with pytest.warns(UserWarning, match="configuration: refresh_every = 100 -> 50. The"):
+        scheduler.load_state_dict(saved.state_dict())
+    assert not recwarn.list
+
+
+def test_the_state_is_a_copy_that_can_only_be_read():
+    scheduler = trained()
+    words, digest = scheduler.state, scheduler.digest()
+    with pytest.raises(ValueError, match="read-only"):
+        words[:] = 0
+    with pytest.raises(AttributeError):
+        scheduler.state = words
+    kept = words.copy()
+    scheduler.sample(9)
+    assert (words == kept).all() and (scheduler.state != kept).any()
+    assert words.dtype == np.uint32 and words.ndim == 1 and words.ctypes.data % 8 == 0
+    assert infonoise.Scheduler.from_state(words).digest() == digest
 
 
 class Lender:

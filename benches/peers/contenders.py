@@ -40,7 +40,7 @@ def adapted():
 
 def from_c(n, library):
     """The C calls, from C: `steps` of benches/c/steps.c."""
-    words, sigma = adapted().state, np.empty(n, np.float32)
+    words, sigma = adapted().state.copy(), np.empty(n, np.float32)
     error = mmse(adapted().sample(n))
     library.steps.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_void_p] * 2, *[ctypes.c_size_t] * 2]
 

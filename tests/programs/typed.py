@@ -27,11 +27,15 @@ scheduler.sample("4")  # type: ignore[arg-type]
 infonoise.Config(weight=np.ones(64), baseline="table", baseline_table=[1.0] * 64)
 scheduler.draw(4)  # type: ignore[attr-defined]
 
+table = infonoise.timesteps.measured(lambda x0, noise, t: x0 + 0.1 * t * noise, [1], shape=())
+assert_type(table.levels, np.ndarray)
+assert_type(infonoise.coordinates.snap(sigma, table.levels, table.timesteps), tuple[np.ndarray, np.ndarray])
 assert_type(infonoise.data_deviation(jax.numpy.eye(2)), float)
 state = inj.init(config, seed=0)
 state, drawn = inj.sample(state, 4)
 assert_type(drawn, jax.Array)
 assert_type(inj.step(inj.observe(state, drawn, drawn)), inj.State)
 assert_type(inj.digest(state), int)
+assert_type(inj.snap(drawn, table.levels, table.timesteps), tuple[jax.Array, jax.Array])
 inj.step(state.words)  # type: ignore[arg-type]
 inj.sample(state)  # type: ignore[call-arg]

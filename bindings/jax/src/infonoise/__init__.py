@@ -23,7 +23,7 @@ if _native.abi_version() != _native.HEADER_ABI_VERSION:
         "pip install --force-reinstall ."
     )
 
-from infonoise import coordinates, schedules
+from infonoise import coordinates, schedules, timesteps
 from infonoise._version import __version__
 from infonoise.config import Config
 from infonoise.deviation import data_deviation
@@ -45,4 +45,5 @@ __all__ = [
     "diagnose",
     "replay",
     "schedules",
+    "timesteps",
 ]

@@ -9,6 +9,12 @@ SMALLEST = float(np.finfo(np.float32).tiny)
 
 ONE_OF_A_BATCH = "take one of a batch by jax.tree.map(lambda words: words[i], batch)"
 
+#: Why words of another type are refused.
+CAST = (
+    "a cast changes a schedule's words, and a cast back does not restore them. Take them from the checkpoint as "
+    "uint32, and cast floating-point leaves only"
+)
+
 
 def empty_words(length: int) -> np.ndarray:
     """Uninitialised uint32 words with 8-aligned memory, as a block needs."""
@@ -19,7 +25,8 @@ def own_words(words) -> np.ndarray:
     """A writable, 8-aligned copy of a block."""
     words = np.asarray(words)
     if words.dtype != np.uint32 or words.ndim != 1:
-        raise TypeError(f"words must be uint32[N], got {words.dtype}{list(words.shape)}")
+        cast = f": {CAST}" if words.ndim and words.dtype != np.uint32 else ""
+        raise TypeError(f"words must be uint32[N], got {words.dtype}{list(words.shape)}{cast}")
     copy = empty_words(words.size)
     copy[...] = words
     return copy

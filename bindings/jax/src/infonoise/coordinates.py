@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from infonoise import _native
+from infonoise.timesteps import check_sigma, check_table, checked_steps
 
 
 def from_sigma(coordinate: str, sigma) -> np.ndarray:
@@ -22,13 +23,31 @@ def to_sigma(coordinate: str, value) -> np.ndarray:
     return _convert(coordinate, value, True)
 
 
-def snap(sigma, table) -> tuple[np.ndarray, np.ndarray]:
-    """For discrete timesteps: the nearest entries of ``table`` in ln sigma, and their
-    indices. Observe the snapped sigmas."""
+def snap(sigma, table, timesteps=None) -> tuple[np.ndarray, np.ndarray]:
+    """For discrete timesteps: the entries of ``table`` nearest to ``sigma`` in ln sigma (float32, of
+    sigma's shape), and their indices (uint32). Observe the snapped sigmas.
+
+    ``table`` holds noise levels, standard deviations in data units: positive, strictly rising or
+    falling, for instance the levels of ``infonoise.timesteps.measured``. With ``timesteps``, one
+    for each entry, the second result holds these instead of the indices:
+
+        sigma, t = snap(scheduler.sample(256), table.levels, table.timesteps)
+
+    Timesteps must then rise where the levels rise, since t counts from data to noise. If yours
+    counts from noise to data, leave ``timesteps`` out and take ``timesteps[index]``.
+
+    ``ValueError`` names the entry that is refused.
+    """
     snapped = np.array(sigma, np.float32, order="C")
     index = np.empty(snapped.shape, np.uint32)
-    _native.snap(snapped.reshape(-1), index.reshape(-1), np.ascontiguousarray(table, np.float32).reshape(-1))
-    return snapped, index
+    row, levels = snapped.reshape(-1), np.ascontiguousarray(table, np.float32).reshape(-1)
+    try:
+        _native.snap(row, index.reshape(-1), levels)
+    except ValueError:
+        check_table(levels)
+        check_sigma(row)
+        raise
+    return snapped, index if timesteps is None else checked_steps(timesteps, levels)[index]
 
 
 def _convert(coordinate: str, values, back: bool) -> np.ndarray:

@@ -41,12 +41,15 @@ if jax.__version_info__ < OLDEST_JAX:
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from infonoise import _native
-from infonoise.arrays import ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
+from infonoise.arrays import CAST, ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
 from infonoise.config import Config
-from infonoise.scheduler import checked_count, checked_seed, checked_slice, native_reconfiguration
+from infonoise.scheduler import Scheduler, check_same, checked_count, checked_seed, checked_slice, config_of
+from infonoise.scheduler import native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
+from infonoise.timesteps import check_table, checked_steps
 
 __all__ = [
     "CUSTOM_CALLS",
@@ -244,10 +247,23 @@ def reconfigure(state: State, config: Config) -> State:
     return _update(state, "infonoise_reconfigure", apply, config=_record(config), weight=weight, baseline=baseline)
 
 
-def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
+def snap(sigma: ArrayLike, table: ArrayLike, timesteps: ArrayLike | None = None) -> tuple[jax.Array, jax.Array]:
     """For trainers with discrete timesteps: the entries of ``table`` (positive, strictly
     monotone) nearest to ``sigma`` in ln sigma, and their indices (uint32). Observe the
-    snapped sigmas."""
+    snapped sigmas.
+
+    With ``timesteps``, one for each entry, the second result holds these instead of the
+    indices; they must rise where the levels rise, as ``infonoise.coordinates.snap``
+    explains. A table that is not traced is checked before anything runs, and ``ValueError``
+    names the entry. A traced one is checked when it is used, without that, and the
+    direction of traced timesteps is not.
+    """
+    known = [x is not None and not isinstance(x, jax.core.Tracer) for x in (table, timesteps)]
+    if known[0]:
+        levels = np.ravel(np.asarray(jax.device_get(table), np.float32))
+        check_table(levels)
+        if known[1]:
+            checked_steps(jax.device_get(timesteps), levels)
     sigma, table = (jax.lax.stop_gradient(jnp.asarray(x, jnp.float32)) for x in (sigma, table))
     if table.ndim != 1 or table.size == 0:
         raise ValueError(f"table must be a non-empty row of sigmas, got shape {table.shape}")
@@ -259,7 +275,8 @@ def snap(sigma: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
 
     flat = sigma.ravel()
     snapped, index = _call("infonoise_snap", (_like(flat), jax.ShapeDtypeStruct(flat.shape, jnp.uint32)), host, flat, table)
-    return snapped.reshape(sigma.shape), index.reshape(sigma.shape)
+    index = index.reshape(sigma.shape)
+    return snapped.reshape(sigma.shape), index if timesteps is None else jnp.asarray(timesteps)[index]
 
 
 def levels(state: State, n: int) -> jax.Array:
@@ -350,9 +367,10 @@ def digest(state: State) -> int:
     return _native.digest(_concrete(state, "digest"))
 
 
-def from_words(words) -> State:
-    """A state from a uint32 array that holds a block (checked completely), outside jit; from
-    one with leading dimensions a batch of states, as under ``vmap``."""
+def from_words(words, config: Config | None = None, *, strict: bool = False) -> State:
+    """A state from a uint32 array that holds a block (checked completely, and copied), outside jit; from
+    one with leading dimensions a batch of states, as under ``vmap``. UserWarning if its configuration is
+    not ``config``, with the fields in which it differs; with ``strict`` ValueError."""
     words = np.asarray(words)
     blocks = [own_words(block) for block in words.reshape(-1, words.shape[-1])] if words.ndim > 1 else [own_words(words)]
     for block in blocks:
@@ -361,7 +379,12 @@ def from_words(words) -> State:
     if len(sizes) != 1:
         found = ", ".join(f"bins = {bins} and window = {window}" for bins, window in sorted(sizes)) or "no block"
         raise ValueError(f"words must be blocks of one configuration, got {found}")
-    return State(jnp.asarray(words), *sizes.pop())
+    if config is not None:
+        _check_config(config)
+        wanted = Scheduler(config).config  # as a block holds it
+        others = [found for found in map(config_of, blocks) if found != wanted]
+        check_same(wanted, others[0] if others else wanted, strict)
+    return State(jnp.array(words), *sizes.pop())  # asarray may share the memory
 
 
 def _call(name, results, host, *operands, input_output_aliases=None, **attributes):
@@ -396,10 +419,9 @@ def _words(state: State, batched: bool = False) -> jax.Array:
             "init(config, seed), or from_words(words)"
         )
     words = state.words
-    if getattr(words, "dtype", None) != jnp.uint32 or words.ndim == 0:
-        raise TypeError(
-            f"state.words must be uint32[N], got {_kind(words)}: leave it as init, step and a checkpoint give it"
-        )
+    if (dtype := getattr(words, "dtype", None)) != jnp.uint32 or words.ndim == 0:
+        remedy = CAST if dtype not in (None, jnp.uint32) else "leave it as init, step and a checkpoint give it"
+        raise TypeError(f"state.words must be uint32[N], got {_kind(words)}: {remedy}")
     if isinstance(words, jax.Array) and not isinstance(words, jax.core.Tracer) and words.is_deleted():
         raise RuntimeError(
             "state was donated to a jitted function, and its memory is that function's result now: continue with "

@@ -45,7 +45,7 @@ class Journal:
         _check_scheduler(scheduler)
         page = checked_integer("page", page, "an integer, the draws to remember")
         self.scheduler = scheduler
-        self._native = _native.Recorder.create(os.fsencode(path), scheduler.state, scheduler.seed, page)
+        self._native = _native.Recorder.create(os.fsencode(path), scheduler._words, scheduler.seed, page)
 
     @classmethod
     def resume(cls, path: str | os.PathLike, scheduler: Scheduler) -> Journal:
@@ -55,7 +55,7 @@ class Journal:
         _check_scheduler(scheduler)
         journal = cls.__new__(cls)
         journal.scheduler = scheduler
-        journal._native = _native.Recorder.resume(os.fsencode(path), scheduler.state)
+        journal._native = _native.Recorder.resume(os.fsencode(path), scheduler._words)
         if cut := journal._native.cut_bytes:
             steps, name = scheduler.report()["steps"], os.fsdecode(journal._native.cut_path)
             warnings.warn(f"{os.fspath(path)}: {cut} bytes after step {steps} were moved to {name}", stacklevel=2)
@@ -72,35 +72,35 @@ class Journal:
         counts: Sequence[int] | None = None,
     ) -> np.ndarray:
         """As ``Scheduler.sample``; the whole of a global batch can then be observed by number."""
-        return self._native.sample(self.scheduler.state, *checked_slice(n, rank, world, offset, total, counts))
+        return self._native.sample(self.scheduler._words, *checked_slice(n, rank, world, offset, total, counts))
 
     def observe(self, sigma, error, mask=None) -> int:
         """As ``Scheduler.observe``."""
-        return self._native.observe(self.scheduler.state, *native_pairs(sigma, error, mask))
+        return self._native.observe(self.scheduler._words, *native_pairs(sigma, error, mask))
 
     def step(self) -> dict:
         """As ``Scheduler.step``; a refresh also records its digest."""
-        self._native.step(self.scheduler.state)
+        self._native.step(self.scheduler._words)
         return self.scheduler.report()
 
     def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
         """As ``Scheduler.advance``."""
         pairs = native_pairs(sigma, error, mask)
         n, *_ = checked_slice(pairs[0].size if next_n is None else next_n)
-        return self._native.advance(self.scheduler.state, n, *pairs)
+        return self._native.advance(self.scheduler._words, n, *pairs)
 
     def freeze(self) -> None:
         """As ``Scheduler.freeze``."""
-        self._native.set_frozen(self.scheduler.state, True)
+        self._native.set_frozen(self.scheduler._words, True)
 
     def unfreeze(self) -> None:
         """As ``Scheduler.unfreeze``."""
-        self._native.set_frozen(self.scheduler.state, False)
+        self._native.set_frozen(self.scheduler._words, False)
 
     def reconfigure(self, **changes) -> None:
         """As ``Scheduler.reconfigure``."""
         config = dataclasses.replace(self.scheduler.config, **changes)
-        self._native.reconfigure(self.scheduler.state, *native_reconfiguration(config))
+        self._native.reconfigure(self.scheduler._words, *native_reconfiguration(config))
 
     def sync(self) -> None:
         """Waits until all records are on the disk: call it before a checkpoint that must survive a crash of
@@ -110,7 +110,7 @@ class Journal:
     def close(self) -> None:
         """Records the last digest and closes the file; a second time does nothing. A journal
         that is garbage-collected without ``close`` records no digest, like a program that is killed."""
-        self._native.close(self.scheduler.state)
+        self._native.close(self.scheduler._words)
 
     def __enter__(self) -> Journal:
         return self
@@ -146,7 +146,7 @@ class Replay:
         self._native = _native.Replay.open(os.fsencode(path))
         # On the replay's own words, not on a copy, so that it follows the replay.
         self.scheduler = Scheduler.__new__(Scheduler)
-        self.scheduler.state = self._native.state
+        self.scheduler._words = self._native.state
 
     @property
     def digests(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -25,7 +26,7 @@ class Scheduler:
             error = train(sigma)                 # per sample, unweighted
             sigma = scheduler.advance(sigma, error)
 
-    ``state`` is the complete schedule: a uint32 array that can be copied, stored and passed to
+    ``state`` is the complete schedule: a uint32 array that can be stored and passed to
     ``infonoise.jax.from_words``.
     """
 
@@ -35,9 +36,17 @@ class Scheduler:
     def __init__(self, config: Config, seed: int = 0) -> None:
         if not isinstance(config, Config):
             raise TypeError(f"config must be an infonoise.Config, got {type(config).__name__}")
-        self.state = empty_words(_native.state_words(config))
+        self._words = empty_words(_native.state_words(config))
         self.seed = checked_seed(seed)
-        _native.init(self.state, config, self.seed, *config.tables())
+        _native.init(self._words, config, self.seed, *config.tables())
+
+    @property
+    def state(self) -> np.ndarray:
+        """The words of the schedule now, uint32[N]: a copy that can only be read. JAX may use an array's memory
+        as its own without a copy, and that must not change with the next call."""
+        words = own_words(self._words)
+        words.flags.writeable = False
+        return words
 
     @classmethod
     def from_state(cls, words: np.ndarray) -> Scheduler:
@@ -48,47 +57,48 @@ class Scheduler:
 
     def save(self) -> bytes:
         """The snapshot: for checkpoints, also on machines of the other byte order."""
-        return _native.save(self.state)
+        return _native.save(self._words)
 
     @classmethod
     def load(cls, snapshot: bytes) -> Scheduler:
         """The scheduler of a snapshot, which is checked completely. It may also be an array or a
         tensor of uint8, as some checkpointers keep bytes."""
         scheduler, snapshot = cls.__new__(cls), snapshot_bytes(snapshot)
-        scheduler.state = empty_words(_native.snapshot_words(snapshot))
-        _native.load(scheduler.state, snapshot)
+        scheduler._words = empty_words(_native.snapshot_words(snapshot))
+        _native.load(scheduler._words, snapshot)
         return scheduler
 
     def state_dict(self) -> dict[str, bytes]:
         """The snapshot as a dict, for frameworks that collect such dicts: ``torch.save`` it together with the model's."""
         return {"snapshot": self.save()}
 
-    def load_state_dict(self, state: Mapping[str, bytes]) -> None:
-        """Loads the schedule of a ``state_dict``, configuration included; an invalid one changes nothing."""
+    def load_state_dict(self, state: Mapping[str, bytes], strict: bool = False) -> None:
+        """Loads the schedule of a ``state_dict``, configuration included. UserWarning if that differs from this
+        scheduler's, with the fields; with ``strict`` ValueError. What is refused changes nothing."""
         if not isinstance(state, Mapping) or set(state) != {"snapshot"}:
             keys = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
             old = "; 'image' is of snapshot version 1, whose rules differ: load it with the library that wrote it"
             given = f"{keys}{old if 'image' in keys else ''}"
             raise ValueError(f"state must be what state_dict() gave, a dict with the key 'snapshot', got {given}")
-        self.state, self.seed = self.load(state["snapshot"]).state, type(self).seed
+        loaded = self.load(state["snapshot"])
+        check_same(self.config, loaded.config, strict)
+        self._words, self.seed = loaded._words, type(self).seed
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "state": self.state.copy()}
+        fields = {**self.__dict__, "state": self._words.copy()}
+        del fields["_words"]
+        return fields
 
     def __setstate__(self, state: dict | np.ndarray) -> None:
-        if not isinstance(state, dict):
-            state = {"state": state}  # older pickles hold the words alone
-        words = own_words(state["state"])
+        fields = dict(state) if isinstance(state, dict) else {"state": state}  # older pickles hold the words alone
+        words = own_words(fields.pop("state"))
         _native.validate(words)
-        self.__dict__.update(state, state=words)
+        self.__dict__.update(fields, _words=words)
 
     @property
     def config(self) -> Config:
         """The configuration in force, equal to the one that the schedule was made from."""
-        fields, (weight, baseline) = _native.config_get(self.state), _native.tables(self.state)
-        plain = all(factor == 1.0 for factor in weight)
-        table = baseline if fields["baseline"] == "table" else None
-        return Config(**fields, weight=None if plain else weight, baseline_table=table)
+        return config_of(self._words)
 
     def sample(
         self,
@@ -108,14 +118,14 @@ class Scheduler:
         slices together are what one process would draw."""
         n, offset, total = checked_slice(n, rank, world, offset, total, counts)
         sigma = np.empty(n, np.float32)
-        _native.sample(self.state, sigma, offset, total)
+        _native.sample(self._words, sigma, offset, total)
         return sigma
 
     def levels(self, n: int) -> np.ndarray:
         """The midpoints of n equal shares of the draws in force, float32[n], ascending: evenly spread
         levels for a validation loss. The schedule does not change, as it would with ``sample``."""
         sigma = np.empty(checked_count(n), np.float32)
-        _native.levels(self.state, sigma)
+        _native.levels(self._words, sigma)
         return sigma
 
     def log_density(self, sigma) -> np.ndarray:
@@ -124,7 +134,7 @@ class Scheduler:
         the mean of loss / p over draws is unbiased for the loss's integral over ln sigma."""
         sigma = np.array(as_numbers("sigma", sigma), np.float32, order="C")
         density = np.empty(sigma.shape)
-        _native.log_density(self.state, sigma.reshape(-1), density.reshape(-1))
+        _native.log_density(self._words, sigma.reshape(-1), density.reshape(-1))
         return density
 
     def observe(self, sigma, error, mask=None) -> int:
@@ -132,58 +142,58 @@ class Scheduler:
 
         Accepts any row of real numbers on the host, integers and booleans included; masked entries of
         ``numpy.ma``, complex numbers, texts and dates are refused."""
-        return _native.observe(self.state, *native_pairs(sigma, error, mask))
+        return _native.observe(self._words, *native_pairs(sigma, error, mask))
 
     def step(self) -> dict:
         """Counts an optimizer step, refreshes if that is due, and returns the report."""
-        _native.step(self.state)
+        _native.step(self._words)
         return self.report()
 
     def advance(self, sigma, error, next_n: int | None = None, mask=None) -> np.ndarray:
         """observe, step and sample in one call: returns the sigmas of the next batch."""
         masked = isinstance(sigma, MaskedArray) or isinstance(error, MaskedArray)
         if next_n is None and mask is None and not masked:
-            following = _native.advance_rows(self.state, sigma, error)
+            following = _native.advance_rows(self._words, sigma, error)
             if following is not None:
                 return following
         sigma, error, *mask = native_pairs(sigma, error, mask)
         n, *_ = checked_slice(sigma.size if next_n is None else next_n)
         following = np.empty(n, np.float32)
-        _native.advance(self.state, sigma, error, following, *mask)
+        _native.advance(self._words, sigma, error, following, *mask)
         return following
 
     def freeze(self) -> None:
         """Stops refreshes; draws and observations continue."""
-        _native.set_frozen(self.state, True)
+        _native.set_frozen(self._words, True)
 
     def unfreeze(self) -> None:
         """Resumes refreshes; a due one runs at the next step."""
-        _native.set_frozen(self.state, False)
+        _native.set_frozen(self._words, False)
 
     def reconfigure(self, **changes) -> None:
         """Changes fields other than the grid and the meaning of the errors, from the
         next refresh on: cadence, EMA rate, gate, pivot, guard, coverage, counts, ``weight``."""
         config = dataclasses.replace(self.config, **changes)
-        _native.reconfigure(self.state, *native_reconfiguration(config))
+        _native.reconfigure(self._words, *native_reconfiguration(config))
 
     def report(self) -> dict:
         """A flat dict for the logger."""
-        return _native.report(self.state)
+        return _native.report(self._words)
 
     def profile(self) -> dict[str, np.ndarray]:
         """The curves in force: K numbers each, K + 1 for edges, cdf and entropy."""
-        return _native.profile(self.state, 0)
+        return _native.profile(self._words, 0)
 
     def estimate(self) -> dict[str, np.ndarray]:
         """The curves that a refresh would give now; the schedule does not change."""
-        return _native.profile(self.state, 1)
+        return _native.profile(self._words, 1)
 
     def info_grid(
         self, n: int, *, power: float = 1.0, gated: bool = True, coordinate: str = "sigma"
     ) -> np.ndarray:
         """n noise levels for a sampler, equally spaced in entropic time, from the noisiest
         down; append 0 (no noise). ``coordinate="flow_t"`` gives flow times, t = 1 is noise."""
-        return info_grid(self.state, n, power, gated, coordinate)
+        return info_grid(self._words, n, power, gated, coordinate)
 
     def to_entropic_time(self, sigma, *, power: float = 0.0, gated: bool = True) -> np.ndarray:
         """The share of the information (weighted by sigma^power) below each sigma, 0 to 1;
@@ -199,12 +209,37 @@ class Scheduler:
         values = np.array(values, np.float64, order="C")
         if np.isnan(values).any():
             raise ValueError("sigmas and entropic times must not be NaN")
-        _native.entropic(self.state, power, gated, values.reshape(-1), back)
+        _native.entropic(self._words, power, gated, values.reshape(-1), back)
         return values
 
     def digest(self) -> int:
         """The digest: the same for equal schedules on every platform."""
-        return _native.digest(self.state)
+        return _native.digest(self._words)
+
+
+def config_of(words: np.ndarray) -> Config:
+    """The configuration in force of a block's words."""
+    fields, (weight, baseline) = _native.config_get(words), _native.tables(words)
+    plain = all(factor == 1.0 for factor in weight)
+    table = baseline if fields["baseline"] == "table" else None
+    return Config(**fields, weight=None if plain else weight, baseline_table=table)
+
+
+def check_same(config: Config, loaded: Config, strict: bool) -> None:
+    """Warns of each field in which a loaded configuration differs from the one in use; with ``strict``, raises."""
+    before, after = dataclasses.asdict(config), dataclasses.asdict(loaded)
+    changes = [
+        name if isinstance(before[name] or after[name], tuple) else f"{name} = {before[name]} -> {after[name]}"
+        for name in before
+        if before[name] != after[name]
+    ]
+    if not changes:
+        return
+    found = f"the loaded schedule has another configuration: {', '.join(changes)}"
+    if strict:
+        raise ValueError(f"{found}: load it into its own, or without strict=True, which keeps the loaded one")
+    remedy = "reconfigure changes what may change in a run, strict=True refuses such a schedule"
+    warnings.warn(f"{found}. The loaded one is kept: {remedy}", stacklevel=3)
 
 
 def snapshot_bytes(snapshot) -> bytes:
