@@ -23,6 +23,8 @@ use crate::method::rate::Rate;
 use crate::method::target;
 use crate::persist::bytes::F64Values;
 use crate::persist::snapshot;
+use crate::sampler::plan::{CURVES, Curve, Plan, plan};
+use crate::sampler::solver::Solver;
 use crate::state::block::{View, dimensions};
 use crate::state::digest::digest;
 use crate::state::draw_table::DrawTable;
@@ -271,6 +273,46 @@ impl<'s> StateRef<'s> {
             *slot = table.draw((((2 * i + 1) << 32) / (2 * n)) as u32);
         }
         Ok(())
+    }
+
+    /// Fills `levels` with the noise levels of the least predicted error for `solver`, from
+    /// sigma_max down; append 0 (docs/specification.md#planned-grid). From the profile in
+    /// force, or from an estimate; down to `end`, or as far as it is worth it. Works in
+    /// `room` of [`plan_len`](crate::plan::plan_len) numbers.
+    ///
+    /// # Errors
+    /// `NotReady` before the first refresh, for an estimate while a ring is empty; `Argument`
+    /// unless there are 1 to 240 levels and `end` lies below sigma_max; `TooSmall`; `Corrupt`.
+    #[inline(never)]
+    pub fn plan_grid(
+        &self,
+        solver: Solver,
+        estimated: bool,
+        end: Option<f64>,
+        levels: &mut [f32],
+        room: &mut [f64],
+        found: &mut Plan,
+    ) -> Result<(), Error> {
+        if !estimated && self.block.header.refreshes == 0 {
+            return Err(Error::NotReady);
+        }
+        let (k, grid) = (self.bins(), self.block.grid().ok_or(Error::Corrupt)?);
+        let (curves, room) = room.split_at_mut_checked(CURVES * k).ok_or(Error::TooSmall)?;
+        let mut curves = curves.chunks_exact_mut(k);
+        let mut next = || curves.next().unwrap_or_default();
+        let mut profile = Profile {
+            sigma: next(),
+            error: next(),
+            gate: next(),
+            rate: next(),
+            target: next(),
+            density: next(),
+            ..Profile::default()
+        };
+        self.profile_into(&mut profile, estimated)?;
+        let (low, high) = (grid.edge(0).into(), grid.edge(k).into());
+        let curve = Curve { sigma: profile.sigma, error: profile.error, gate: profile.gate, low, high };
+        plan(&curve, solver, end, levels, room, found)
     }
 
     /// Writes the portable snapshot, [`snapshot::bytes`] long.

@@ -7,9 +7,10 @@
 //! then each is moved to its best place between its neighbours.
 
 use crate::error::Error;
-use crate::maths::{at, exp, ln, real};
+use crate::maths::{MAX_BINS, at, exp, ln, real};
 use crate::sampler::solver::Solver;
-use crate::sampler::spectrum::{MOST, ROOM, Spectrum};
+pub use crate::sampler::spectrum::MOST;
+use crate::sampler::spectrum::{ROOM, Spectrum};
 
 /// A profile, from any source: ascending levels and what a denoiser's errors are there.
 #[derive(Clone, Copy, Debug)]
@@ -38,11 +39,16 @@ const EXPONENT: f64 = 0.75;
 /// The weight of the information that a step passes.
 const KAPPA: f64 = 1.0;
 
-/// Numbers of memory that [`plan`] needs for n levels.
+/// The costs of all pairs, in whose place the spectrum is fitted before.
+const COSTS: usize = if PAIRS > ROOM { PAIRS } else { ROOM };
+
+/// Numbers of memory that [`plan`] and [`crate::StateRef::plan_grid`] need for n levels.
 pub const fn plan_len(n: usize) -> usize {
-    let costs = if PAIRS > ROOM { PAIRS } else { ROOM };
-    costs + 5 * CANDIDATES + (n * CANDIDATES).div_ceil(8)
+    CURVES * MAX_BINS + COSTS + 5 * CANDIDATES + (n * CANDIDATES).div_ceil(8)
 }
+
+/// Curves of K numbers that a block's plan is made from.
+pub(crate) const CURVES: usize = 6;
 
 /// What a grid of levels costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -97,9 +103,9 @@ pub fn plan(
     if n == 0 || n > CANDIDATES || !(bottom > 0.0 && bottom < curve.high) || (n == 1 && end.is_some()) {
         return Err(Error::Argument);
     }
-    let room = room.get_mut(..plan_len(n)).ok_or(Error::TooSmall)?;
+    let room = room.get_mut(..plan_len(n) - CURVES * MAX_BINS).ok_or(Error::TooSmall)?;
     found.spectrum.fit(curve, room);
-    if found.spectrum.len() == 0 {
+    if found.spectrum.count() == 0 {
         return Err(Error::NotReady);
     }
     let weighing = Weighing::of(solver, &found.spectrum);
@@ -245,7 +251,7 @@ struct Weighing {
 
 impl Weighing {
     fn of(solver: Solver, spectrum: &Spectrum) -> Self {
-        let mut of = Weighing { solver, count: spectrum.len(), variance: [0.0; MOST], weight: [0.0; MOST] };
+        let mut of = Weighing { solver, count: spectrum.count(), variance: [0.0; MOST], weight: [0.0; MOST] };
         let mut total = 0.0;
         for ((variance, mass), (v, w)) in spectrum.iter().zip(of.variance.iter_mut().zip(&mut of.weight)) {
             (*v, *w) = (variance, mass * exp(EXPONENT * ln(variance)));
@@ -329,7 +335,7 @@ struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     fn over(room: &'a mut [f64]) -> Option<Self> {
-        let (cost, rest) = room.split_at_mut_checked(if PAIRS > ROOM { PAIRS } else { ROOM })?;
+        let (cost, rest) = room.split_at_mut_checked(COSTS)?;
         let (level, rest) = rest.split_at_mut_checked(CANDIDATES)?;
         let (time, rest) = rest.split_at_mut_checked(CANDIDATES)?;
         let (best, rest) = rest.split_at_mut_checked(CANDIDATES)?;
@@ -616,7 +622,14 @@ mod tests {
         for n in [9, 18, 128] {
             let start = std::time::Instant::now();
             let (levels, found) = planned(&data.curve(0.002, 80.0), Solver::Heun, None, n);
-            println!("{n}: {:?} {:?} {:?} {:?} {}", start.elapsed(), levels.last(), found.planned, found.edm, found.edm_levels);
+            println!(
+                "{n}: {:?} {:?} {:?} {:?} {}",
+                start.elapsed(),
+                levels.last(),
+                found.planned,
+                found.edm,
+                found.edm_levels
+            );
         }
     }
 

@@ -3,6 +3,10 @@
 //! With a(sigma) = sigma / (lambda + sigma^2) the probability flow of a direction of variance
 //! lambda is dx / dsigma = a x, so that a step multiplies it by a known factor, and so does
 //! every solver. Their errors are compared as logarithms.
+//!
+//! A multi-step rule such as DPM-Solver++(2M) has no place here: its step uses the model's
+//! output at the step before, whose direction depends on all earlier steps, so its error is
+//! no sum over pairs of levels, which dynamic programming needs.
 
 use crate::config::coded;
 use crate::maths::ln;
@@ -15,9 +19,7 @@ fn example() {
     assert!(Solver::Heun.error(1.0, 0.9, 1.0) < Solver::Euler.error(1.0, 0.9, 1.0) / 10.0);
 }
 
-/// A solver of the probability flow. (A multi-step rule such as DPM-Solver++(2M) has no
-/// place here: its step depends on the model's output at the step before, so its error is
-/// not a sum over pairs of levels, which the plan minimises.)
+/// A solver of the probability flow.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Solver {
@@ -56,16 +58,9 @@ impl Solver {
         ln(1.0 + s * s / lambda) / 2.0
     }
 
-    /// Evaluations of the network with n levels and the step to 0.
-    pub const fn evaluations(self, n: u64) -> u64 {
-        match self {
-            Solver::Heun => (2 * n).saturating_sub(1),
-            Solver::Euler => n,
-        }
-    }
-
-    /// The most levels with which `evaluations` suffice.
-    pub const fn levels(self, evaluations: u64) -> u64 {
+    /// The most levels for which so many evaluations of the network suffice, the step to 0
+    /// included: Heun's rule spends 2 n - 1 on n levels, Euler's n.
+    pub const fn levels(self, evaluations: usize) -> usize {
         match self {
             Solver::Heun => evaluations.div_ceil(2),
             Solver::Euler => evaluations,

@@ -18,7 +18,7 @@ fn example() {
     let mut spectrum = Spectrum::default();
     spectrum.fit(&curve, &mut room);
     let mass: f64 = spectrum.iter().map(|(_, mass)| mass).sum();
-    assert!((mass - 1.0).abs() < 0.005 && spectrum.len() < 8);
+    assert!((mass - 1.0).abs() < 0.005 && spectrum.count() < 8);
 }
 
 /// The variances of the dictionary, from (sigma_min / 10)^2 to (10 sigma_max)^2.
@@ -55,7 +55,7 @@ impl Default for Spectrum {
 
 impl Spectrum {
     /// How many variances there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.count
     }
 
