@@ -417,6 +417,8 @@ typedef struct {
   // Error of EDM's grid (rho = 7) with as many levels, from sigma_max to sigma_min.
   double edm_error;
   double edm_leaps;  // Leaps of that grid.
+  uint32_t evaluations;  // Evaluations of the network that a sampler spends on the planned levels.
+  uint32_t levels;  // The planned levels, n.
   // The fewest levels with which EDM's grid costs no more; 0 if that takes more than 1024.
   uint32_t edm_levels;
   uint32_t variances;  // Variances of the spectrum, at most 32.

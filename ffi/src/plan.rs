@@ -3,7 +3,7 @@
 use crate::memory::{self, Sized32, input, opened, optional, output, reader};
 use crate::{State, Status, status};
 use infonoise::Solver;
-use infonoise::plan::{Curve, MOST, Plan, plan, plan_len};
+use infonoise::plan::{Curve, MOST, plan, plan_len};
 
 /// What a plan starts from and what it expects. Costs are sums over the steps, the last one
 /// to 0 included: `error`, the solver's error on Gaussian data of the same mmse, a weighted
@@ -25,6 +25,10 @@ pub struct PlanRecord {
     pub edm_error: f64,
     /// Leaps of that grid.
     pub edm_leaps: f64,
+    /// Evaluations of the network that a sampler spends on the planned levels.
+    pub evaluations: u32,
+    /// The planned levels, n.
+    pub levels: u32,
     /// The fewest levels with which EDM's grid costs no more; 0 if that takes more than 1024.
     pub edm_levels: u32,
     /// Variances of the spectrum, at most 32.
@@ -69,10 +73,25 @@ pub unsafe extern "C" fn infonoise_plan_grid(
     scratch_bytes: usize,
     plan: *mut PlanRecord,
 ) -> Status {
-    planned(solver, sigma, n, scratch, scratch_bytes, plan, &mut |asked, levels, room, found| {
-        let state = unsafe { reader(state, bytes) };
-        Ok(opened(&state)?.plan_grid(asked.solver, asked.estimated, asked.end, levels, room, found)?)
+    status(|| {
+        let asked = unsafe { Asked::of(solver, sigma, n, scratch, scratch_bytes, plan)? };
+        let mut curve = Curve::default();
+        let room = unsafe { read_curve(state, bytes, &mut curve, asked.record.estimated == 1, asked.room)? };
+        answer(&curve, asked.solver, asked.levels, room, asked.record)
     })
+}
+
+/// Reads a block's curve; the frames of that are gone before the plan's come.
+#[inline(never)]
+unsafe fn read_curve<'r>(
+    state: *const State,
+    bytes: usize,
+    curve: &mut Curve<'r>,
+    estimated: bool,
+    room: &'r mut [f64],
+) -> Result<&'r mut [f64], Status> {
+    let state = unsafe { reader(state, bytes) };
+    Ok(opened(&state)?.plan_curve(curve, estimated, room)?)
 }
 
 /// The same from a profile that was measured elsewhere: `error[i]`, squared x0 errors per
@@ -96,56 +115,66 @@ pub unsafe extern "C" fn infonoise_plan_table(
     scratch_bytes: usize,
     record: *mut PlanRecord,
 ) -> Status {
-    planned(solver, sigma, n, scratch, scratch_bytes, record, &mut |asked, levels, room, found| {
+    status(|| {
+        let asked = unsafe { Asked::of(solver, sigma, n, scratch, scratch_bytes, record)? };
         let (sigma, error) = unsafe { (input(at, points)?, input(error, points)?) };
         let curve = Curve { sigma, error, gate: &[], low, high };
-        Ok(plan(&curve, asked.solver, asked.end, levels, room, found)?)
+        answer(&curve, asked.solver, asked.levels, asked.room, asked.record)
     })
 }
 
 /// What the caller asks for.
-struct Asked {
+struct Asked<'a> {
     solver: Solver,
-    estimated: bool,
-    end: Option<f64>,
+    levels: &'a mut [f32],
+    room: &'a mut [f64],
+    record: &'a mut PlanRecord,
 }
 
-/// Plans into (levels, memory, found).
-type Make<'a> = &'a mut dyn FnMut(&Asked, &mut [f32], &mut [f64], &mut Plan) -> Result<(), Status>;
-
-/// Reads a record, runs `make` in the caller's memory and writes what it found.
-fn planned(
-    solver: u32,
-    sigma: *mut f32,
-    n: usize,
-    scratch: *mut core::ffi::c_void,
-    scratch_bytes: usize,
-    record: *mut PlanRecord,
-    make: Make<'_>,
-) -> Status {
-    status(|| {
+impl Asked<'_> {
+    unsafe fn of(
+        solver: u32,
+        sigma: *mut f32,
+        n: usize,
+        scratch: *mut core::ffi::c_void,
+        scratch_bytes: usize,
+        record: *mut PlanRecord,
+    ) -> Result<Self, Status> {
         unsafe { memory::check_size(record)? };
         let record = unsafe { &mut *record };
         let solver = Solver::from_code(solver).ok_or(Status::INFONOISE_ARGUMENT)?;
-        if record.estimated > 1 || record.end < 0.0 || !(1..=240).contains(&n) {
+        if record.estimated > 1 || !(record.end >= 0.0) || !(1..=240).contains(&n) {
             return Err(Status::INFONOISE_ARGUMENT);
         }
-        let end = if record.end == 0.0 { None } else { Some(record.end) };
-        let asked = Asked { solver, estimated: record.estimated == 1, end };
-        let (variances, masses) = unsafe { (optional(record.variance, MOST)?, optional(record.mass, MOST)?) };
-        let (levels, room) =
-            unsafe { (output(sigma, n)?, output(scratch.cast::<f64>(), scratch_bytes / 8)?) };
-        let mut found = Plan::default();
-        make(&asked, levels, room, &mut found)?;
-        for (to, (variance, _)) in variances.iter_mut().zip(found.spectrum.iter()) {
-            *to = variance;
-        }
-        for (to, (_, mass)) in masses.iter_mut().zip(found.spectrum.iter()) {
-            *to = mass;
-        }
-        (record.error, record.leaps) = (found.planned.error, found.planned.leaps);
-        (record.edm_error, record.edm_leaps) = (found.edm.error, found.edm.leaps);
-        (record.edm_levels, record.variances) = (found.edm_levels, found.spectrum.count() as u32);
-        Ok(())
-    })
+        let levels = unsafe { output(sigma, n)? };
+        let room = unsafe { output(scratch.cast::<f64>(), scratch_bytes / 8)? };
+        unsafe { optional(record.variance, MOST)? };
+        unsafe { optional(record.mass, MOST)? };
+        Ok(Asked { solver, levels, room, record })
+    }
+}
+
+/// Plans, and writes what is expected to the record.
+#[inline(never)]
+fn answer(
+    curve: &Curve<'_>,
+    solver: Solver,
+    levels: &mut [f32],
+    room: &mut [f64],
+    record: &mut PlanRecord,
+) -> Result<(), Status> {
+    let end = if record.end == 0.0 { None } else { Some(record.end) };
+    let (n, found) = (levels.len(), plan(curve, solver, end, levels, room)?);
+    let (variances, masses) = unsafe { (optional(record.variance, MOST)?, optional(record.mass, MOST)?) };
+    for (to, (variance, _)) in variances.iter_mut().zip(found.spectrum.iter()) {
+        *to = variance;
+    }
+    for (to, (_, mass)) in masses.iter_mut().zip(found.spectrum.iter()) {
+        *to = mass;
+    }
+    (record.error, record.leaps) = (found.planned.error, found.planned.leaps);
+    (record.edm_error, record.edm_leaps) = (found.edm.error, found.edm.leaps);
+    (record.levels, record.evaluations) = (n as u32, solver.evaluations(n) as u32);
+    (record.edm_levels, record.variances) = (found.edm_levels, found.spectrum.count() as u32);
+    Ok(())
 }

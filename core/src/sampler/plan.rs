@@ -13,7 +13,7 @@ pub use crate::sampler::spectrum::MOST;
 use crate::sampler::spectrum::{ROOM, Spectrum};
 
 /// A profile, from any source: ascending levels and what a denoiser's errors are there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Curve<'a> {
     /// Standard deviations in data units, strictly ascending (K).
     pub sigma: &'a [f64],
@@ -44,7 +44,7 @@ const COSTS: usize = if PAIRS > ROOM { PAIRS } else { ROOM };
 
 /// Numbers of memory that [`plan`] and [`crate::StateRef::plan_grid`] need for n levels.
 pub const fn plan_len(n: usize) -> usize {
-    CURVES * MAX_BINS + COSTS + 5 * CANDIDATES + (n * CANDIDATES).div_ceil(8)
+    CURVES * MAX_BINS + 3 * MOST + COSTS + 5 * CANDIDATES + (n * CANDIDATES).div_ceil(8)
 }
 
 /// Curves of K numbers that a block's plan is made from.
@@ -69,7 +69,7 @@ impl Cost {
 
 /// What a plan expects.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Plan {
+pub struct Plan<'a> {
     /// Of the planned levels.
     pub planned: Cost,
     /// Of EDM's grid (rho = 7) with as many levels from end to end.
@@ -77,7 +77,7 @@ pub struct Plan {
     /// The fewest levels with which EDM's grid costs no more; 0 if that takes more than 1024.
     pub edm_levels: u32,
     /// The Gaussian data of the same mmse.
-    pub spectrum: Spectrum,
+    pub spectrum: Spectrum<'a>,
 }
 
 /// Fills `levels` with the n levels, from `curve.high` downwards, of the least cost for
@@ -89,26 +89,27 @@ pub struct Plan {
 /// `Length` and `Argument` for a curve that is none; `NotReady` if all its errors are 0;
 /// `TooSmall` (`room`).
 #[inline(never)]
-pub fn plan(
+pub fn plan<'r>(
     curve: &Curve<'_>,
     solver: Solver,
     end: Option<f64>,
     levels: &mut [f32],
-    room: &mut [f64],
-    found: &mut Plan,
-) -> Result<(), Error> {
+    room: &'r mut [f64],
+) -> Result<Plan<'r>, Error> {
     curve.check()?;
     let bottom = end.unwrap_or(curve.low);
     let n = levels.len();
     if n == 0 || n > CANDIDATES || !(bottom > 0.0 && bottom < curve.high) || (n == 1 && end.is_some()) {
         return Err(Error::Argument);
     }
-    let room = room.get_mut(..plan_len(n) - CURVES * MAX_BINS).ok_or(Error::TooSmall)?;
-    found.spectrum.fit(curve, room);
-    if found.spectrum.count() == 0 {
+    let (found, room) = room.split_at_mut_checked(2 * MOST).ok_or(Error::TooSmall)?;
+    let (weight, room) = room.split_at_mut_checked(MOST).ok_or(Error::TooSmall)?;
+    let room = room.get_mut(..plan_len(n) - CURVES * MAX_BINS - 3 * MOST).ok_or(Error::TooSmall)?;
+    let spectrum = Spectrum::fit(curve, found, room);
+    if spectrum.count() == 0 {
         return Err(Error::NotReady);
     }
-    let weighing = Weighing::of(solver, &found.spectrum);
+    let weighing = Weighing::of(solver, spectrum, weight);
     let mut memory = Memory::over(room).ok_or(Error::TooSmall)?;
     let time = EntropicShare::of(curve);
     memory.fill_candidates(&time, bottom);
@@ -116,10 +117,9 @@ pub fn plan(
     memory.choose(end.is_some(), levels);
     let widest = (ln(curve.high) - ln(bottom)) / (real(CANDIDATES) - 1.0);
     polish(&weighing, &time, widest, end.is_some(), levels);
-    found.planned = weighing.cost(&time, n, |i| levels.get(i).map_or(0.0, |&s| s.into()));
-    found.edm = weighing.edm(&time, n);
-    found.edm_levels = weighing.edm_levels(&time, found.planned.total());
-    Ok(())
+    let planned = weighing.cost(&time, n, |i| levels.get(i).map_or(0.0, |&s| s.into()));
+    let edm_levels = weighing.edm_levels(&time, planned.total());
+    Ok(Plan { planned, edm: weighing.edm(&time, n), edm_levels, spectrum })
 }
 
 impl Curve<'_> {
@@ -187,53 +187,76 @@ impl<'a> EntropicShare<'a> {
     }
 }
 
-/// Sweeps over the levels, and trials for each: a golden section to a thousandth of the bracket.
+/// Sweeps over the levels.
 const SWEEPS: usize = 4;
-const TRIALS: usize = 14;
 
 /// Moves each level, except the first and a fixed last one, to its best place between its
 /// neighbours, at most by `widest` in ln sigma. The candidates are too coarse for many levels.
-fn polish(weighing: &Weighing, time: &EntropicShare<'_>, widest: f64, fixed: bool, levels: &mut [f32]) {
-    const GOLDEN: f64 = 0.618_033_988_749_894_9;
-    let place = |levels: &[f32], i: usize| levels.get(i).map(|&s| f64::from(s));
+fn polish(weighing: &Weighing<'_>, time: &EntropicShare<'_>, widest: f64, fixed: bool, levels: &mut [f32]) {
     for _ in 0..SWEEPS {
-        for i in 1..levels.len() {
-            let (Some(above), Some(here)) = (place(levels, i - 1), place(levels, i)) else { return };
-            let below = place(levels, i + 1);
-            if below.is_none() && fixed {
-                continue;
-            }
-            let cost = |x: f64| {
-                let (s, u) = (exp(x), time.at(x));
-                let from = weighing.step(above, s) + leap(time.at(ln(above)) - u);
-                match below {
-                    Some(below) => from + weighing.step(s, below) + leap(u - time.at(ln(below))),
-                    None => from + weighing.last(s) + leap(u),
-                }
-            };
-            let x = ln(here);
-            let reach = |to: f64| (0.49 * (to - x).abs()).min(widest);
-            let lowest = below.map_or(reach(ln(time.curve.low)), |below| reach(ln(below)));
-            let (mut low, mut high) = (x - lowest, x + reach(ln(above)));
-            let (mut left, mut right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
-            let (mut at_left, mut at_right) = (cost(left), cost(right));
-            for _ in 0..TRIALS {
-                if at_left <= at_right {
-                    (high, right, at_right) = (right, left, at_left);
-                    left = high - GOLDEN * (high - low);
-                    at_left = cost(left);
-                } else {
-                    (low, left, at_left) = (left, right, at_right);
-                    right = low + GOLDEN * (high - low);
-                    at_right = cost(right);
-                }
-            }
-            let best = if at_left <= at_right { left } else { right };
-            if let (Some(slot), true) = (levels.get_mut(i), cost(best) < cost(x)) {
-                *slot = exp(best) as f32;
+        for i in 1..levels.len() - usize::from(fixed) {
+            let place = |i: usize| levels.get(i).map_or(0.0, |&level| f64::from(level));
+            let gap = Gap { weighing, time, above: place(i - 1), below: place(i + 1) };
+            let moved = gap.best(place(i), widest);
+            if let Some(slot) = levels.get_mut(i) {
+                *slot = moved as f32;
             }
         }
     }
+}
+
+/// Where a level is moved: between its neighbours, of which the lower one may be 0.
+struct Gap<'a> {
+    weighing: &'a Weighing<'a>,
+    time: &'a EntropicShare<'a>,
+    above: f64,
+    below: f64,
+}
+
+impl Gap<'_> {
+    /// The best level near `here`, or `here`.
+    #[inline(never)]
+    fn best(&self, here: f64, widest: f64) -> f64 {
+        let x = ln(here);
+        let low = if self.below > 0.0 { self.below } else { self.time.curve.low };
+        let reach = |to: f64| (0.49 * (ln(to) - x).abs()).min(widest);
+        let best = least(x - reach(low), x + reach(self.above), &|x| self.cost(x));
+        if self.cost(best) < self.cost(x) { exp(best) } else { here }
+    }
+
+    /// Of the steps to a level and from it, which is given as its logarithm.
+    #[inline(never)]
+    fn cost(&self, x: f64) -> f64 {
+        let (s, u) = (exp(x), self.time.at(x));
+        let to = self.weighing.step(self.above, s) + leap(self.time.at(ln(self.above)) - u);
+        if self.below > 0.0 {
+            to + self.weighing.step(s, self.below) + leap(u - self.time.at(ln(self.below)))
+        } else {
+            to + self.weighing.last(s) + leap(u)
+        }
+    }
+}
+
+/// Where between `low` and `high` a cost with one valley is least, to a thousandth of their
+/// distance: the golden section.
+#[inline(never)]
+fn least(mut low: f64, mut high: f64, cost: &dyn Fn(f64) -> f64) -> f64 {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    let close = (high - low) * 1e-3;
+    let (mut left, mut right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+    let (mut at_left, mut at_right) = (cost(left), cost(right));
+    while high - low > close {
+        if at_left <= at_right {
+            (high, right, at_right) = (right, left, at_left);
+            left = high - GOLDEN * (high - low);
+            at_left = cost(left);
+        } else {
+            (low, left, at_left) = (left, right, at_right);
+            right = low + GOLDEN * (high - low);
+            at_right = cost(right);
+        }
+    }
+    if at_left <= at_right { left } else { right }
 }
 
 /// The cost of passing this share of the information in one step.
@@ -242,28 +265,26 @@ fn leap(share: f64) -> f64 {
 }
 
 /// A solver's error on a spectrum.
-struct Weighing {
+struct Weighing<'a> {
     solver: Solver,
-    count: usize,
-    variance: [f64; MOST],
-    weight: [f64; MOST],
+    spectrum: Spectrum<'a>,
+    weight: &'a [f64],
 }
 
-impl Weighing {
-    fn of(solver: Solver, spectrum: &Spectrum) -> Self {
-        let mut of = Weighing { solver, count: spectrum.count(), variance: [0.0; MOST], weight: [0.0; MOST] };
+impl<'a> Weighing<'a> {
+    fn of(solver: Solver, spectrum: Spectrum<'a>, weight: &'a mut [f64]) -> Self {
         let mut total = 0.0;
-        for ((variance, mass), (v, w)) in spectrum.iter().zip(of.variance.iter_mut().zip(&mut of.weight)) {
-            (*v, *w) = (variance, mass * exp(EXPONENT * ln(variance)));
-            total += *w;
+        for ((variance, mass), weight) in spectrum.iter().zip(&mut *weight) {
+            *weight = mass * exp(EXPONENT * ln(variance));
+            total += *weight;
         }
-        of.weight.iter_mut().for_each(|w| *w /= total);
-        of
+        weight.iter_mut().for_each(|weight| *weight /= total);
+        Weighing { solver, spectrum, weight }
     }
 
     fn sum(&self, error: impl Fn(f64) -> f64) -> f64 {
         let mut sum = 0.0;
-        for (&variance, &weight) in self.variance.iter().zip(&self.weight).take(self.count) {
+        for ((variance, _), weight) in self.spectrum.iter().zip(self.weight) {
             sum += weight * error(variance);
         }
         sum
@@ -346,6 +367,7 @@ impl<'a> Memory<'a> {
     }
 
     /// Log-spaced from the top down to `bottom`, with the share of the information below each.
+    #[inline(never)]
     fn fill_candidates(&mut self, share: &EntropicShare<'_>, bottom: f64) {
         let top = ln(share.curve.high);
         let step = (ln(bottom) - top) / (real(CANDIDATES) - 1.0);
@@ -362,6 +384,7 @@ impl<'a> Memory<'a> {
         }
     }
 
+    #[inline(never)]
     fn fill_costs(&mut self, weighing: &Weighing) {
         let mut slots = self.cost.iter_mut();
         for (k, (&to, &below)) in self.level.iter().zip(self.time.iter()).enumerate() {
@@ -377,6 +400,7 @@ impl<'a> Memory<'a> {
     }
 
     /// The best n levels; their last one is the lowest candidate if it is `fixed`.
+    #[inline(never)]
     fn choose(&mut self, fixed: bool, levels: &mut [f32]) {
         self.best.fill(f64::INFINITY);
         if let Some(first) = self.best.first_mut() {
@@ -432,10 +456,9 @@ mod tests {
         }
     }
 
-    fn planned(curve: &Curve<'_>, solver: Solver, end: Option<f64>, n: usize) -> (Vec<f32>, Plan) {
-        let (mut levels, mut room) = (vec![0.0; n], vec![0.0; plan_len(n)]);
-        let mut found = Plan::default();
-        plan(curve, solver, end, &mut levels, &mut room, &mut found).unwrap();
+    fn planned(curve: &Curve<'_>, solver: Solver, end: Option<f64>, n: usize) -> (Vec<f32>, Plan<'static>) {
+        let (mut levels, room) = (vec![0.0; n], vec![0.0; plan_len(n)].leak());
+        let found = plan(curve, solver, end, &mut levels, room).unwrap();
         (levels, found)
     }
 
@@ -541,7 +564,8 @@ mod tests {
                 let mut room = vec![0.0; plan_len(n)];
                 let mut memory = Memory::over(&mut room).unwrap();
                 memory.fill_candidates(&EntropicShare::of(&curve), 0.002);
-                let weighing = Weighing::of(solver, &first.spectrum);
+                let mut weight = [0.0; MOST];
+                let weighing = Weighing::of(solver, first.spectrum, &mut weight);
                 memory.fill_costs(&weighing);
                 memory.choose(false, &mut levels);
                 let near = levels.iter().zip(&expected).all(|(a, b)| (a / b - 1.0).abs() < 1e-5);
@@ -584,6 +608,22 @@ mod tests {
         }
     }
 
+    /// Points of a discrete set: below some level the errors are 0 or nearly so.
+    #[test]
+    fn errors_that_vanish_leave_the_spectrum_as_it_is() {
+        let mut data = Data::of(&[(0.25, 1.0)], 64, 0.002, 80.0);
+        for (sigma, error) in data.sigma.iter().zip(&mut data.error) {
+            *error *= (-(0.3 / sigma) * (0.3 / sigma)).exp();
+        }
+        let (_, found) = planned(&data.curve(0.002, 80.0), Solver::Heun, None, 9);
+        for (variance, _) in found.spectrum.iter() {
+            assert!((0.1..1.0).contains(&variance), "{:?}", found.spectrum);
+        }
+        data.error.iter_mut().filter(|error| **error < 1e-8).for_each(|error| *error = 0.0);
+        let (_, zeroed) = planned(&data.curve(0.002, 80.0), Solver::Heun, None, 9);
+        assert!((zeroed.planned.total() / found.planned.total() - 1.0).abs() < 1e-6);
+    }
+
     #[test]
     fn levels_scale_with_the_data() {
         let spectrum = [(1.0, 0.3), (0.001, 0.7)];
@@ -617,29 +657,12 @@ mod tests {
     }
 
     #[test]
-    fn prints_its_time() {
-        let data = Data::of(&[(1.0, 0.3), (0.1, 0.2), (0.001, 0.5)], 64, 0.002, 80.0);
-        for n in [9, 18, 128] {
-            let start = std::time::Instant::now();
-            let (levels, found) = planned(&data.curve(0.002, 80.0), Solver::Heun, None, n);
-            println!(
-                "{n}: {:?} {:?} {:?} {:?} {}",
-                start.elapsed(),
-                levels.last(),
-                found.planned,
-                found.edm,
-                found.edm_levels
-            );
-        }
-    }
-
-    #[test]
     fn what_is_no_curve_is_refused() {
         let data = Data::of(&[(0.25, 1.0)], 64, 0.002, 80.0);
         let good = data.curve(0.002, 80.0);
         let plan_of = |curve: Curve<'_>, end, n: usize| {
             let (mut levels, mut room) = (vec![7.0; n], vec![0.0; plan_len(n)]);
-            let done = plan(&curve, Solver::Heun, end, &mut levels, &mut room, &mut Plan::default());
+            let done = plan(&curve, Solver::Heun, end, &mut levels, &mut room).map(|_| ());
             assert!(done.is_ok() || levels.iter().all(|&level| level == 7.0));
             done
         };
@@ -662,7 +685,8 @@ mod tests {
             assert_eq!(plan_of(wrong, None, 9), Err(Error::Argument));
         }
         let mut levels = [0.0; 9];
-        let done = plan(&good, Solver::Heun, None, &mut levels, &mut [0.0; 99], &mut Plan::default());
-        assert_eq!(done, Err(Error::TooSmall));
+        let mut room = [0.0; 99];
+        let done = plan(&good, Solver::Heun, None, &mut levels, &mut room);
+        assert_eq!(done.map(|_| ()), Err(Error::TooSmall));
     }
 }

@@ -17,6 +17,7 @@ fn example() {
     let last = Solver::Euler.last_error(80.0, 1.0);
     assert!((last - 0.5 * ln(6401.0)).abs() < 1e-12);
     assert!(Solver::Heun.error(1.0, 0.9, 1.0) < Solver::Euler.error(1.0, 0.9, 1.0) / 10.0);
+    assert_eq!((Solver::Heun.evaluations(9), Solver::Heun.levels(17), Solver::Heun.levels(18)), (17, 9, 9));
 }
 
 /// A solver of the probability flow.
@@ -58,8 +59,15 @@ impl Solver {
         ln(1.0 + s * s / lambda) / 2.0
     }
 
-    /// The most levels for which so many evaluations of the network suffice, the step to 0
-    /// included: Heun's rule spends 2 n - 1 on n levels, Euler's n.
+    /// Evaluations of the network on n levels, the step to 0 included.
+    pub const fn evaluations(self, levels: usize) -> usize {
+        match self {
+            Solver::Heun => (2 * levels).saturating_sub(1),
+            Solver::Euler => levels,
+        }
+    }
+
+    /// The most levels for which so many evaluations suffice.
     pub const fn levels(self, evaluations: usize) -> usize {
         match self {
             Solver::Heun => evaluations.div_ceil(2),

@@ -14,9 +14,8 @@ fn example() {
     let sigma: [f64; 64] = core::array::from_fn(|k| 0.002 * 40_000f64.powf((k as f64 + 0.5) / 64.0));
     let error = sigma.map(|s| 0.5 * s * s / (1.0 + s * s) + 0.5 * 1e-4 * s * s / (1e-4 + s * s));
     let curve = Curve { sigma: &sigma, error: &error, gate: &[], low: 0.002, high: 80.0 };
-    let mut room = vec![0.0; ROOM];
-    let mut spectrum = Spectrum::default();
-    spectrum.fit(&curve, &mut room);
+    let (mut found, mut room) = ([0.0; 2 * MOST], vec![0.0; ROOM]);
+    let spectrum = Spectrum::fit(&curve, &mut found, &mut room);
     let mass: f64 = spectrum.iter().map(|(_, mass)| mass).sum();
     assert!((mass - 1.0).abs() < 0.005 && spectrum.count() < 8);
 }
@@ -39,55 +38,57 @@ const LEAST_GRADIENT: f64 = 1e-9;
 /// A pivot below this, of a matrix whose diagonal is 1: the column is a combination of others.
 const LEAST_PIVOT: f64 = 1e-11;
 
-/// Variances in ascending order and their masses.
-#[derive(Clone, Copy, Debug)]
-pub struct Spectrum {
-    count: usize,
-    variance: [f64; MOST],
-    mass: [f64; MOST],
+/// Variances in ascending order and their masses, in the caller's memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spectrum<'a> {
+    variance: &'a [f64],
+    mass: &'a [f64],
 }
 
-impl Default for Spectrum {
-    fn default() -> Self {
-        Spectrum { count: 0, variance: [0.0; MOST], mass: [0.0; MOST] }
-    }
-}
-
-impl Spectrum {
+impl<'a> Spectrum<'a> {
     /// How many variances there are.
     pub fn count(&self) -> usize {
-        self.count
+        self.mass.len()
     }
 
     /// (variance, mass) of each.
     pub fn iter(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        self.variance.iter().copied().zip(self.mass.iter().copied()).take(self.count)
+        self.variance.iter().copied().zip(self.mass.iter().copied())
     }
 
-    fn push(&mut self, variance: f64, mass: f64) {
-        if let (Some(v), Some(m)) = (self.variance.get_mut(self.count), self.mass.get_mut(self.count)) {
-            (*v, *m) = (variance, mass);
-            self.count += 1;
+    /// The spectrum of `curve`, kept in `found` of 2 [`MOST`] numbers; works in `room` of
+    /// [`ROOM`]. Empty where every error is 0.
+    #[inline(never)]
+    pub fn fit(curve: &Curve<'_>, found: &'a mut [f64], room: &mut [f64]) -> Self {
+        let mut count = 0;
+        let (variances, masses) = found.split_at_mut(found.len() / 2);
+        let mut put = |variance: f64, mass: f64| {
+            if let (Some(v), Some(m)) = (variances.get_mut(count), masses.get_mut(count)) {
+                (*v, *m) = (variance, mass);
+                count += 1;
+            }
+        };
+        fit_into(curve, room, &mut put);
+        Spectrum {
+            variance: variances.get(..count).unwrap_or_default(),
+            mass: masses.get(..count).unwrap_or_default(),
         }
     }
+}
 
-    /// Fits the spectrum of `curve`, in `room` of [`ROOM`] numbers. Empty where every
-    /// error is 0.
-    #[inline(never)]
-    pub fn fit(&mut self, curve: &Curve<'_>, room: &mut [f64]) {
-        self.count = 0;
-        let Some((gram, rest)) = room.split_at_mut_checked(VARIANCES * VARIANCES) else { return };
-        let Some((norm, rest)) = rest.split_at_mut_checked(VARIANCES) else { return };
-        let Some((right, rest)) = rest.split_at_mut_checked(VARIANCES) else { return };
-        let Some((mass, rest)) = rest.split_at_mut_checked(VARIANCES) else { return };
-        let Some((trial, factor)) = rest.split_at_mut_checked(VARIANCES) else { return };
-        let dictionary = Dictionary::of(curve);
-        dictionary.normal_equations(curve, gram, norm, right, mass);
-        least_squares(gram, right, mass, trial, factor);
-        for (j, (&mass, &norm)) in mass.iter().zip(norm.iter()).enumerate() {
-            if mass > 0.0 {
-                self.push(dictionary.variance(j), mass / norm);
-            }
+/// Passes each variance and its mass to `put`.
+fn fit_into(curve: &Curve<'_>, room: &mut [f64], put: &mut impl FnMut(f64, f64)) {
+    let Some((gram, rest)) = room.split_at_mut_checked(VARIANCES * VARIANCES) else { return };
+    let Some((norm, rest)) = rest.split_at_mut_checked(VARIANCES) else { return };
+    let Some((right, rest)) = rest.split_at_mut_checked(VARIANCES) else { return };
+    let Some((mass, rest)) = rest.split_at_mut_checked(VARIANCES) else { return };
+    let Some((trial, factor)) = rest.split_at_mut_checked(VARIANCES) else { return };
+    let dictionary = Dictionary::of(curve);
+    dictionary.normal_equations(curve, gram, norm, right, mass);
+    least_squares(gram, right, mass, trial, factor);
+    for (j, (&mass, &norm)) in mass.iter().zip(norm.iter()).enumerate() {
+        if mass > 0.0 {
+            put(dictionary.variance(j), mass / norm);
         }
     }
 }
@@ -110,7 +111,9 @@ impl Dictionary {
 
     /// The normal equations `gram` x = `right` of columns whose lengths are 1; `norm` are
     /// the lengths that they had, `column` is memory. A row is a point of the curve,
-    /// divided by its error, so that all relative errors count alike.
+    /// divided by its error, so that all relative errors count alike. Errors that fall
+    /// faster than sigma^2, as those of points do, which no variances can, are taken as
+    /// falling that fast.
     fn normal_equations(
         &self,
         curve: &Curve<'_>,
@@ -125,12 +128,14 @@ impl Dictionary {
         for (j, slot) in column.iter_mut().enumerate() {
             *slot = self.variance(j);
         }
-        for (&sigma, &error) in curve.sigma.iter().zip(curve.error) {
-            if !(error > 0.0) {
+        let mut slope = 0.0;
+        for (&sigma, &error) in curve.sigma.iter().zip(curve.error).rev() {
+            let square = sigma * sigma;
+            slope = error.max(slope * square) / square;
+            if !(slope > 0.0) {
                 continue;
             }
-            let square = sigma * sigma;
-            let kernel = |variance: f64| variance * square / (variance + square) / error;
+            let kernel = |variance: f64| variance / (variance + square) / slope;
             for (j, row) in gram.chunks_exact_mut(VARIANCES).enumerate() {
                 let a = kernel(at(column, j));
                 for (slot, &variance) in row.iter_mut().zip(column.iter()).take(j + 1) {
