@@ -30,6 +30,10 @@ pub struct Curve<'a> {
 /// The levels to choose from.
 const CANDIDATES: usize = 240;
 
+/// More levels than these are chosen from candidates that lie as densely as these, of which
+/// evenly spaced ones would be too few where many levels belong.
+const FEW: usize = 24;
+
 /// Pairs of candidates.
 const PAIRS: usize = CANDIDATES * (CANDIDATES - 1) / 2;
 
@@ -112,8 +116,14 @@ pub fn plan<'r>(
     let weighing = Weighing::of(solver, spectrum, weight);
     let mut memory = Memory::over(room).ok_or(Error::TooSmall)?;
     let time = EntropicShare::of(curve);
-    memory.fill_candidates(&time, bottom);
+    let first = [curve.high as f32];
+    memory.fill_candidates(&time, &first, bottom);
     memory.fill_costs(&weighing);
+    if let (Some(few), true) = (levels.get_mut(..FEW), n > FEW) {
+        memory.choose(end.is_some(), few);
+        memory.fill_candidates(&time, few, bottom);
+        memory.fill_costs(&weighing);
+    }
     memory.choose(end.is_some(), levels);
     let widest = (ln(curve.high) - ln(bottom)) / (real(CANDIDATES) - 1.0);
     polish(&weighing, &time, widest, end.is_some(), levels);
@@ -366,13 +376,18 @@ impl<'a> Memory<'a> {
         Some(Memory { cost, level, time, best, next, last, before })
     }
 
-    /// Log-spaced from the top down to `bottom`, with the share of the information below each.
+    /// From the top down to `bottom`, as many between any two of the descending `knots`, of
+    /// which the first is the top, and below the last; log-spaced between them.
     #[inline(never)]
-    fn fill_candidates(&mut self, share: &EntropicShare<'_>, bottom: f64) {
-        let top = ln(share.curve.high);
-        let step = (ln(bottom) - top) / (real(CANDIDATES) - 1.0);
+    fn fill_candidates(&mut self, share: &EntropicShare<'_>, knots: &[f32], bottom: f64) {
+        let knot = |i: usize| knots.get(i).map_or(bottom, |&knot| knot.into());
+        let below = knot(knots.len().saturating_sub(1)) > 1.001 * bottom;
+        let segments = real(knots.len() - usize::from(!below)) / (real(CANDIDATES) - 1.0);
         for (i, (level, time)) in self.level.iter_mut().zip(&mut *self.time).enumerate() {
-            let x = top + real(i) * step;
+            let place = real(i) * segments;
+            let from = place as usize;
+            let (above, below) = (ln(knot(from)), ln(knot(from + 1)));
+            let x = above + (place - real(from)) * (below - above);
             *level = if i == 0 {
                 share.curve.high
             } else if i + 1 == CANDIDATES {
@@ -380,7 +395,7 @@ impl<'a> Memory<'a> {
             } else {
                 exp(x)
             };
-            *time = share.at(x);
+            *time = share.at(ln(*level));
         }
     }
 
@@ -563,7 +578,7 @@ mod tests {
                 let mut levels = vec![0.0; n];
                 let mut room = vec![0.0; plan_len(n)];
                 let mut memory = Memory::over(&mut room).unwrap();
-                memory.fill_candidates(&EntropicShare::of(&curve), 0.002);
+                memory.fill_candidates(&EntropicShare::of(&curve), &[80.0], 0.002);
                 let mut weight = [0.0; MOST];
                 let weighing = Weighing::of(solver, first.spectrum, &mut weight);
                 memory.fill_costs(&weighing);
@@ -648,6 +663,8 @@ mod tests {
             let cost = found.planned.total();
             assert!(cost < before && cost <= found.edm.total() * (1.0 + 1e-9), "{n}");
             assert!(found.edm_levels == 0 || found.edm_levels as usize >= n);
+            // Many levels: the leaps fall as 1 / n, which the candidates must not limit.
+            assert!(n < 60 || found.planned.leaps < 1.6 / n as f64, "{n}: {:?}", found.planned);
             before = cost;
             if n > 1 {
                 let (levels, _) = planned(&curve, Solver::Heun, Some(0.05), n);

@@ -30,12 +30,14 @@ from infonoise.deviation import data_deviation
 from infonoise.diagnosis import diagnose
 from infonoise.history import History
 from infonoise.journal import Journal, Replay, ReplayError, replay
+from infonoise.plan import Plan, plan_grid
 from infonoise.scheduler import Scheduler
 
 __all__ = [
     "Config",
     "History",
     "Journal",
+    "Plan",
     "Replay",
     "ReplayError",
     "Scheduler",
@@ -43,6 +45,7 @@ __all__ = [
     "coordinates",
     "data_deviation",
     "diagnose",
+    "plan_grid",
     "replay",
     "schedules",
     "timesteps",
