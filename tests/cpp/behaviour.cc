@@ -139,8 +139,8 @@ void equals_the_c_abi() {
   CHECK(plan.variance.size() == record.variances && plan.mass.size() == record.variances && record.variances > 0);
   CHECK(plan.verdict() == "9 levels (17 evaluations): as good as EDM's " + std::to_string(plan.edm_levels));
   CHECK(scheduler.plan_grid(5, INFONOISE_SOLVER_EULER, 0.05, true).sigma.back() == 0.05f);
-  const infonoise::Profile curves = scheduler.profile();
-  const infonoise::Plan elsewhere = infonoise::plan_grid(curves.sigma, curves.error, 0.002, 80, 9);
+  const infonoise::Profile shape = scheduler.profile();
+  const infonoise::Plan elsewhere = infonoise::plan_grid(shape.sigma, shape.error, 0.002, 80, 9);
   CHECK(elsewhere.sigma.front() == 80 && elsewhere.variance == plan.variance && elsewhere.mass == plan.mass);
   const double sigmas[] = {0.01, 0.5, 3.0};
   const std::vector<double> time = scheduler.to_entropic_time(sigmas), back = scheduler.from_entropic_time(time);
