@@ -140,8 +140,8 @@ void equals_the_c_abi() {
   CHECK(plan.verdict() == "9 levels (17 evaluations): as good as EDM's " + std::to_string(plan.edm_levels));
   CHECK(scheduler.plan_grid(5, INFONOISE_SOLVER_EULER, 0.05, true).sigma.back() == 0.05f);
   const infonoise::Profile shape = scheduler.profile();
-  const infonoise::Plan elsewhere = infonoise::plan_grid(shape.sigma, shape.error, 0.002, 80, 9);
-  CHECK(elsewhere.sigma.front() == 80 && elsewhere.variance == plan.variance && elsewhere.mass == plan.mass);
+  const infonoise::Plan elsewhere = infonoise::plan_grid(shape.sigma, shape.error, shape.edges.front(), shape.edges.back(), 9);
+  CHECK(elsewhere.sigma.front() == plan.sigma.front() && elsewhere.variance == plan.variance && elsewhere.mass == plan.mass);
   const double sigmas[] = {0.01, 0.5, 3.0};
   const std::vector<double> time = scheduler.to_entropic_time(sigmas), back = scheduler.from_entropic_time(time);
   double expected[3];
@@ -304,9 +304,9 @@ void names_what_is_wrong() {
   REFUSED(INFONOISE_ARGUMENT, "power = 65 must be from -64 to 64", scheduler.info_grid(18, 65));
   REFUSED(INFONOISE_ARGUMENT, "n = 241 must be from 1 to 240", scheduler.plan_grid(241));
   REFUSED(INFONOISE_ARGUMENT, "end = 80 0 (free) or, with n above 1, below the first level", scheduler.plan_grid(9, INFONOISE_SOLVER_HEUN, 80));
-  const std::vector<double> table{1, 2, 3};
-  REFUSED(INFONOISE_ARGUMENT, "low = 4 below high", infonoise::plan_grid(table, table, 4, 3, 9));
-  REFUSED(INFONOISE_LENGTH, "3 sigmas, mmse of 2", infonoise::plan_grid(table, std::vector<double>{1, 2}, 1, 3, 9));
+  const std::vector<double> three{1, 2, 3};
+  REFUSED(INFONOISE_ARGUMENT, "low = 4 below high", infonoise::plan_grid(three, three, 4, 3, 9));
+  REFUSED(INFONOISE_LENGTH, "3 sigmas, mmse of 2", infonoise::plan_grid(three, std::vector<double>{1, 2}, 1, 3, 9));
   REFUSED(INFONOISE_ARGUMENT, "power = -65", scheduler.to_entropic_time(std::vector<double>{1}, -65));
   REFUSED(INFONOISE_ARGUMENT, "power = -65", scheduler.from_entropic_time(std::vector<double>{1}, -65));
   REFUSED(INFONOISE_ARGUMENT, "lognormal(0, -1): deviations and shifts must be positive", scheduler.diagnose(infonoise::Schedule::lognormal(0, -1)));

@@ -10,7 +10,7 @@ inline namespace INFONOISE_MODE_ {
 ///
 ///     infonoise::Plan plan = scheduler.plan_grid(9);
 ///     std::cerr << plan.verdict() << '\n';   // 9 levels (17 evaluations): as good as EDM's 24
-///     for (float sigma : plan.sigma) ...     // then a step to 0
+///     plan.sigma.push_back(0);               // the sampler's last step goes to 0
 struct Plan {
   std::vector<float> sigma;                          ///< Noise levels, descending; append 0.
   infonoise_solver solver = INFONOISE_SOLVER_HEUN;   ///< The solver that they are for.

@@ -53,9 +53,9 @@ class Plan:
     @property
     def verdict(self) -> str:
         """One line: the levels, the evaluations, and how many levels of EDM's grid are as good."""
-        n, s = len(self.sigma), "" if len(self.sigma) == 1 else "s"
-        edm = self.edm_levels or "grid with more than 1024"
-        return f"{n} level{s} ({self.nfe} evaluations): as good as EDM's {edm}"
+        counts = [(len(self.sigma), "level"), (self.nfe, "evaluation")]
+        levels, evaluations = (f"{count} {what}{'s' * (count != 1)}" for count, what in counts)
+        return f"{levels} ({evaluations}): as good as EDM's {self.edm_levels or 'grid with more than 1024'}"
 
     def __len__(self) -> int:
         return len(self.levels)
