@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PYTEST := $(PY) -m pytest -q -rs -n auto --dist loadgroup -m "not timing"
 
 CHECK_PYTHON := $(addprefix tests/,reference $(addsuffix .py,$(addprefix test_, \
-  bfloat16 docs exact jax jax_checkpoints jax_processes jax_transforms journal plot python pytorch state_recipes \
+  bfloat16 docs exact jax jax_checkpoints jax_processes jax_transforms journal plan plot python pytorch state_recipes \
   timesteps vectors)))
 
 .PHONY: demo check check-python test costs test-cross test-gpu cuda bench results pictures fuzz lib lint header clean

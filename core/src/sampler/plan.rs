@@ -1,4 +1,4 @@
-//! The plan: the levels of the least sum of errors (docs/specification.md#planned-grid).
+//! The plan: the levels of the least sum of errors (docs/specification.md#levels).
 //!
 //! The cost of a step from s1 to s2 is `sum_j w_j |ln F_j - ln exact_j| + kappa (U(s1) -
 //! U(s2))^2`: the solver's error on the [`Spectrum`], and a term that keeps a step from

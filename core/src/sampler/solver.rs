@@ -1,4 +1,4 @@
-//! Solvers: the error of a step of each on Gaussian data (docs/specification.md#planned-grid).
+//! Solvers: the error of a step of each on Gaussian data (docs/specification.md#cost-of-a-step).
 //!
 //! With a(sigma) = sigma / (lambda + sigma^2) the probability flow of a direction of variance
 //! lambda is dx / dsigma = a x, so that a step multiplies it by a known factor, and so does

@@ -1,5 +1,5 @@
 //! The spectrum: masses rho_j at variances lambda_j of Gaussian data whose mmse is the
-//! profile's (docs/specification.md#planned-grid).
+//! profile's (docs/specification.md#equivalent-gaussian).
 //!
 //! `m(sigma) ~ sum_j rho_j lambda_j sigma^2 / (lambda_j + sigma^2)`, by non-negative least
 //! squares on relative errors: the active-set method of Lawson and Hanson on the normal
