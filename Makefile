@@ -9,10 +9,10 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PYTEST := $(PY) -m pytest -q -rs -n auto --dist loadgroup -m "not timing"
 
 CHECK_PYTHON := $(addprefix tests/,reference $(addsuffix .py,$(addprefix test_, \
-  bfloat16 docs exact jax jax_checkpoints jax_processes jax_transforms journal plan plot python pytorch state_recipes \
-  timesteps vectors)))
+  bfloat16 density docs exact jax jax_checkpoints jax_devices jax_processes jax_strict jax_transforms journal path \
+  plan plot python pytorch state_recipes timesteps trainers vectors)))
 
-.PHONY: demo check check-python test costs test-cross test-gpu cuda bench results pictures fuzz lib lint header clean
+.PHONY: demo check check-python test costs test-versions test-cross test-gpu cuda bench results pictures fuzz lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots
 	$(PY) demo/run.py --seeds $(SEEDS) --out out/demo
 
@@ -35,6 +35,9 @@ test: lint $(VENV)/wheel  ## every test of the project
 
 costs: $(VENV)/wheel lib  ## ratios of times, with wide limits; other processes can make it fail
 	$(PY) -m pytest -q -rs -m timing tests
+
+test-versions: $(VENV)/wheel  ## the JAX tests on the oldest and the newest JAX, and on Python 3.13
+	tests/versions.sh
 
 test-cross:  ## the same bits on aarch64 and s390x, under emulation
 	tests/cross.sh

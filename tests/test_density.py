@@ -74,6 +74,8 @@ def test_jax_gives_the_same_density_inside_jit_vmap_and_grad():
     np.testing.assert_allclose(slope, np.exp(expected[0]), 1e-6)
     with pytest.raises(TypeError, match="State"):
         inj.log_density(scheduler, sigma)
+    with pytest.raises(TypeError, match="sigma must be real numbers, got complex64"):
+        inj.log_density(state, jnp.array([1 + 5j]))
 
 
 def test_an_importance_weighted_loss_is_unbiased():
@@ -137,16 +139,20 @@ def test_counts_and_offsets_divide_one_global_batch(draw, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(offset=5), "belong together"),
+        (dict(offset=5), "offset name no slice"),
+        (dict(world=2), "world name no slice"),
+        (dict(counts=[10, 4]), "counts name no slice"),
+        (dict(counts={10: 1}, rank=0), "list of integers"),
+        (dict(counts=3, rank=0), "list of integers, the draws of each rank, got 3"),
         (dict(offset=0, total=9), "total = 9"),
         (dict(offset=-1, total=20), "offset = -1"),
         (dict(offset=0, total=2**32 + 1), "at most 2\\^32"),
-        (dict(offset=0, total=10, rank=1, world=2), "not both"),
-        (dict(counts=[10, 4], offset=0, total=14), "not both"),
+        (dict(offset=0, total=10, rank=1, world=2), "name no slice"),
+        (dict(counts=[10, 4], rank=0, offset=0, total=14), "name no slice"),
         (dict(counts=[4, 10], rank=0), "n = 10 must be counts\\[0\\] = 4"),
-        (dict(counts=[10, 4], rank=2), "counts has 2 ranks"),
-        (dict(counts=[10, 4], rank=0, world=3), "needs world = 3 of as many"),
-        (dict(counts=[10, -4], rank=0), "negative"),
+        (dict(counts=[10, 4], rank=2), "rank = 2 must be from 0 to below 2"),
+        (dict(counts=[10, 4], rank=0, world=3), "world = 3 must be 2"),
+        (dict(counts=[10, -4], rank=0), "counts\\[1\\] = -4 must not be negative"),
         (dict(counts=[10, 1.5], rank=0), "counts must be"),
         (dict(rank=2, world=2), "rank = 2"),
     ],
@@ -162,8 +168,15 @@ def test_slices_that_make_no_sense_change_nothing(arguments, message, tmp_path):
 
 
 def test_a_traced_slice_outside_its_batch_is_refused():
-    with pytest.raises(Exception, match="sample"):
+    with pytest.raises(Exception, match="offset = 5 and n = 4 must lie within total = 8"):
         jax.jit(lambda o: inj.sample(inj.init(CONFIG), 4, offset=o, total=8))(5)[1].block_until_ready()
+
+
+def test_a_traced_rank_is_no_second_way_to_name_a_slice():
+    state = inj.init(CONFIG)
+    for arguments, message in [(dict(offset=4, total=8), "name no slice"), (dict(counts=[2, 2]), "mask those")]:
+        with pytest.raises(TypeError, match=message):
+            jax.jit(lambda rank: inj.sample(state, 2, rank=rank, **arguments))(1)
 
 
 def run(observations_of, steps=40):
@@ -183,6 +196,41 @@ def test_replicas_that_do_not_share_a_batch_are_noticed():
     # Validation on draws of the training schedule; on levels it is no draw.
     assert run(lambda s: s.sample(512)[:256])["warning"] == "draws_not_observed"
     assert run(lambda s: (s.levels(256), s.sample(256))[1])["warning"] == "none"
+    # Nobody observes, so no refresh is ever due: the report says it all the same.
+    idle = infonoise.Scheduler(CONFIG)
+    for _ in range(20):
+        idle.sample(64)
+        report = idle.step()
+    assert (report["phase"], report["warning"]) == ("waiting", "draws_not_observed")
     # Sigmas from elsewhere alone are nothing to warn of.
     own = np.exp(np.random.default_rng(0).uniform(np.log(0.002), np.log(80), 256)).astype(np.float32)
     assert run(lambda s: own)["draws"] == 0 and run(lambda s: own)["warning"] == "none"
+
+
+def test_the_counts_of_a_long_run_hide_no_mistake_and_remember_none():
+    model = exact.gaussian(0.5)
+    scheduler = infonoise.Scheduler(CONFIG, 1)
+
+    def train(steps, draw):
+        for _ in range(steps):
+            sigma = draw()
+            scheduler.observe(sigma, model.mmse(sigma))
+            scheduler.step()
+        return scheduler.report()["warning"]
+
+    right = lambda: scheduler.sample(64)
+    assert train(2000, right) == "none"
+    assert train(200, lambda: scheduler.sample(64, rank=0, world=2)) == "draws_not_observed"
+    assert train(200, right) == "none"
+    assert train(200, lambda: np.tile(scheduler.sample(64), 2)) == "observed_not_drawn"
+    scheduler.freeze()
+    assert train(300, right) == "observed_not_drawn" and infonoise.Scheduler.load(scheduler.save()).report() == scheduler.report()
+    # A few batches drawn ahead, and levels for validation, are no mistake.
+    scheduler.unfreeze()
+    queue = [right() for _ in range(8)]
+
+    def ahead():
+        queue.append(right())
+        return queue.pop(0)
+
+    assert train(200, ahead) == "none"

@@ -14,10 +14,11 @@ from matplotlib import pyplot
 PAGES = {
     "docs/guide.md": "lognormal(-1.2, 1.2) puts",
     "docs/jax.md": "adapting",
-    "docs/state.md": "the loaded schedule has another configuration: refresh_every = 50 -> 100: load",
+    "docs/state.md": "the loaded schedule has another configuration: refresh_every = 50 -> 100. Load it",
     "docs/method.md": "",
     "docs/choosing.md": "",
     "docs/pytorch.md": "adapting",
+    "docs/path.md": "adapting none",
 }
 #: The reader's own code on docs/guide.md.
 YOURS = """

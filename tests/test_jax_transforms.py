@@ -4,20 +4,18 @@ the state, and errors that say what is wrong.
 tests/test_jax.py ties the same bits to a C program.
 """
 
-import json
-import os
-import subprocess
-import sys
 from functools import partial
 
 import infonoise
 import infonoise.jax as inj
 import jax
+import jax.experimental
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import ROOT
 from jax import lax
+
+enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 
 STEPS, BATCH = 40, 32
 CONFIG = infonoise.Config.discrete(bins=16, warmup_steps=6, refresh_every=3, refresh_growth=0, min_count=4)
@@ -120,7 +118,7 @@ WAYS = [scan, fori_loop, while_loop, cond, switch, grad, grad_of_scan, remat, re
 def test_the_bits_are_those_of_the_scheduler(way, x64):
     expected = on_numpy()
     assert expected.report()["refreshes"] > 5 and expected.report()["rejected"] > 5
-    with jax.enable_x64(x64):
+    with enable_x64(x64):
         state = jax.jit(way)(inj.init(CONFIG, 5), ERRORS)
         assert inj.digest(state) == expected.digest()
         _, sigma = inj.sample(state, 9)
@@ -205,7 +203,7 @@ def test_vmap_over_draws():
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float64])
 def test_errors_of_other_dtypes_are_converted_to_float32(dtype):
-    with jax.enable_x64(True):
+    with enable_x64(True):
         errors = jnp.asarray(ERRORS, dtype)
         assert errors.dtype == dtype
         state = jax.jit(scan)(inj.init(CONFIG, 5), errors)
@@ -222,31 +220,6 @@ def test_export():
     saved = jax.export.export(function, disabled_checks=allowed)(*arguments).serialize()
     state = jax.export.deserialize(saved).call(*arguments)
     assert (state.bins, state.window) == (16, 256) and inj.digest(state) == on_numpy().digest()
-
-
-@pytest.fixture(scope="module")
-def devices() -> dict:
-    """The output of four devices of one process; the program is tests/programs/four_devices.py."""
-    command = [sys.executable, ROOT / "tests/programs/four_devices.py"]
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
-    done = subprocess.run(command, input=ERRORS.tobytes(), capture_output=True, env=environment, timeout=120)
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
-
-
-@pytest.mark.parametrize("way", ["shard_map", "pmap", "callback"])
-def test_replicas_are_the_run_on_one_device(devices, way):
-    assert devices[way]["digests"] == [on_numpy().digest()] * 4
-
-
-@pytest.mark.parametrize("way", ["shard_map_own", "pmap_own"])
-def test_a_state_for_each_device(devices, way):
-    assert devices[way]["digests"] == [on_numpy(ERRORS[:, :8], seed, n=8).digest() for seed in range(4)]
-
-
-def test_shard_map_copies_no_state(devices):
-    """pmap does, twice a step: it takes a dimension of one off, and puts it back."""
-    assert (devices["shard_map"]["copies"], devices["shard_map_own"]["copies"]) == (0, 0)
 
 
 def with_words(change):
@@ -272,7 +245,7 @@ ZEROS = with_words(jnp.zeros_like)
         (lambda s: jax.jit(inj.sample)(s, 3), TypeError, "n must be a static, non-negative integer"),
         (lambda s: inj.sample(s, 3, rank=0.5, world=2), TypeError, "rank must be one integer, got 0.5"),
         (lambda s: inj.sample(s, 3, rank=jnp.arange(2), world=2), TypeError, r"one integer, got Array\(\[0, 1\]"),
-        (lambda s: jax.jit(lambda w: inj.sample(s, 3, world=w))(2), TypeError, "world must be a static integer"),
+        (lambda s: jax.jit(lambda w: inj.sample(s, 3, rank=0, world=w))(2), TypeError, "world must be a static integer"),
         (lambda s: inj.observe(s, jnp.ones(3), None), TypeError, "error must be an array, got None"),
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones((3, 8))), ValueError, "reduced over the data's dimensions"),
         (lambda s: inj.observe(s, jnp.ones(3), jnp.ones(3), jnp.ones(2)), ValueError, "sigma, error and mask"),
@@ -280,7 +253,7 @@ ZEROS = with_words(jnp.zeros_like)
         (lambda s: inj.advance(s, jnp.ones(3), jnp.ones(3), next_n=-1), TypeError, "n must be a static"),
         (lambda s: inj.init(CONFIG, 0.5), TypeError, r"seed must be one integer, got float32\[\]"),
         (lambda s: inj.init(CONFIG, jnp.arange(2)), TypeError, r"seed must be one integer, got int32\[2\]"),
-        (lambda s: inj.init(CONFIG, jax.random.key(0)), TypeError, "seed must be one integer, got key"),
+        (lambda s: inj.init(CONFIG, jax.random.split(jax.random.key(0))), TypeError, "seed must be one integer, got key"),
     ],
 )
 def test_misuse_names_the_value_and_changes_nothing(call, error, words):
@@ -340,6 +313,80 @@ def test_without_a_native_call_every_function_is_the_same(no_native_call, monkey
     native = jax.jit(jax.vmap(everything, (0, None, None)))(*arguments)
     assert len(jax.tree.leaves(native)) > 20
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b, strict=True), hosted, native)
+
+
+@pytest.fixture
+def round_trips(no_native_call, monkeypatch) -> list:
+    """An entry for every callback that runs."""
+    callback, made = jax.pure_callback, []
+
+    def counted(host, *arguments, **options):
+        return callback(lambda *x: made.append(1) or host(*x), *arguments, **options)
+
+    monkeypatch.setattr(jax, "pure_callback", counted)
+    return made
+
+
+def advanced(state, errors):
+    carry = inj.sample(state, errors.shape[-1])
+    return lax.scan(lambda carry, error: (inj.advance(*carry, error), None), carry, errors)[0][0]
+
+
+def accumulated(state, errors):
+    """Two batches to a step."""
+
+    def body(state, pair):
+        state, sigma = inj.sample(state, 2 * pair.shape[1])
+        for half, error in zip(sigma.reshape(2, -1), pair):
+            state = inj.observe(state, half, error)
+        return inj.step(state), None
+
+    return lax.scan(body, state, errors.reshape(-1, 2, errors.shape[1]))[0]
+
+
+def read_between(state, errors):
+    """Every state is used."""
+
+    def body(state, error):
+        state, sigma = inj.sample(state, error.shape[0])
+        observed = inj.observe(state, sigma, error)
+        seen = inj.report(observed)["observations"]
+        return inj.step(observed), seen
+
+    return lax.scan(body, state, errors)
+
+
+@pytest.mark.parametrize(
+    ("way", "each", "more"), [(scan, 2, 0), (accumulated, 1, 0), (advanced, 1, 1), (read_between, 4, 0)]
+)
+@pytest.mark.filterwarnings("ignore:infonoise has no native call")
+def test_without_a_native_call_a_step_makes_few_round_trips_in_order(round_trips, way, each, more):
+    """One callback for neighbouring calls (``each`` of them for each row of errors), the same digest as without."""
+    errors = jnp.asarray(np.tile(ERRORS, (5, 1)))
+    result = jax.block_until_ready(jax.jit(way)(inj.init(CONFIG, 5), errors))
+    state = result[0] if way is read_between else result
+    assert len(round_trips) == 1 + each * len(errors) + more  # and one for init
+    scheduler = infonoise.Scheduler(CONFIG, 5)
+    if way is advanced:
+        sigma = scheduler.sample(BATCH)
+        for row in np.asarray(errors):
+            sigma = scheduler.advance(sigma, row)
+    elif way is accumulated:
+        for pair in np.asarray(errors).reshape(-1, 2, BATCH):
+            for half, error in zip(scheduler.sample(2 * BATCH).reshape(2, -1), pair):
+                scheduler.observe(half, error)
+            scheduler.step()
+    else:
+        scheduler = on_numpy(np.asarray(errors))
+    assert inj.digest(state) == scheduler.digest() and scheduler.report()["refreshes"] > 20
+
+
+@pytest.mark.filterwarnings("ignore:infonoise has no native call")
+def test_without_a_native_call_a_batch_of_states_makes_as_few(round_trips):
+    batch = jax.vmap(partial(inj.init, CONFIG))(jnp.arange(3))
+    before = len(round_trips)
+    jax.block_until_ready(jax.jit(jax.vmap(scan, (0, None)))(batch, jnp.asarray(ERRORS)))
+    assert before == 1 and len(round_trips) == 1 + 2 * len(ERRORS)
 
 
 def test_without_a_native_call_errors_say_the_same(no_native_call):

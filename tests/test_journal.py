@@ -390,7 +390,7 @@ def test_a_file_cut_while_it_is_read_and_batches_beyond_the_page(tmp_path):
     with infonoise.Journal(path, infonoise.Scheduler(CONFIG), page=300) as journal:
         run(journal, 2000)
         journal.sample(301)
-        journal.sample(1, world=2**31)
+        journal.sample(1, rank=0, world=2**31)
     events = infonoise.Replay(path).events()
     assert next(events)["sigma"].size == 256
     sampled = [event["sigma"] for event in events if event["kind"] == "sampled"]

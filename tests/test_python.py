@@ -148,7 +148,7 @@ def test_a_state_dict_of_another_configuration_names_the_fields(recwarn):
         "baseline = loguniform -> table, weight, baseline_table"
     )
     before = scheduler.save()
-    with pytest.raises(ValueError, match=f"another configuration: {changes}: load it into its own"):
+    with pytest.raises(ValueError, match=f"another configuration: {changes}. Load it into a scheduler"):
         scheduler.load_state_dict(saved.state_dict(), strict=True)
     assert scheduler.save() == before and scheduler.config.sigma_data == 0.5
     with pytest.warns(UserWarning, match=f"another configuration: {changes}. The loaded one is kept") as caught:
@@ -487,8 +487,8 @@ def masses(table, **changes):
         (lambda s: infonoise.Scheduler.load("ckpt.bin"), TypeError, r"snapshot must be bytes, got str: .* pathlib.Path\(path\).read_bytes"),
         (lambda s: infonoise.Scheduler.load(5), TypeError, "snapshot must be bytes, got int"),
         (lambda s: s.sample(-1), TypeError, "n must be a static, non-negative integer, got -1"),
-        (lambda s: s.sample(4, world=4.0), TypeError, "world must be a static integer, the number of ranks, got 4.0"),
-        (lambda s: s.sample(4, rank=0.0), TypeError, "rank must be one integer, got 0.0"),
+        (lambda s: s.sample(4, rank=0, world=4.0), TypeError, "world must be a static integer, the number of ranks, got 4.0"),
+        (lambda s: s.sample(4, rank=0.0, world=1), TypeError, "rank must be one integer, got 0.0"),
         (lambda s: s.advance([1.0], [1.0], 2**33), ValueError, "n = 8589934592"),
         (lambda s: s.info_grid(1), ValueError, "n = 1 must be at least 2"),
         (lambda s: s.info_grid(4, power=99), ValueError, "power = 99 must be from -64 to 64"),

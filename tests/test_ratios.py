@@ -6,6 +6,10 @@ Other processes can make them fail, so `make test` leaves them out.
 import subprocess
 import sys
 
+import infonoise.jax as inj
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -43,6 +47,35 @@ def within(sides, limit):
 def test_a_step_in_a_jax_scan_costs_less_than_jax_random():
     """The target is 2 us; a draw with jax.random takes more than twice that and learns nothing."""
     within([contenders.from_jax_scan(256), contenders.jax_random(256)], 1)
+
+
+@pytest.mark.filterwarnings("ignore:infonoise has no native call")
+def test_without_a_native_call_advance_costs_less_than_half_of_three_callbacks(monkeypatch):
+    """That take the state and a batch to the host and back, as sample, observe and step each do: the target is .45."""
+    monkeypatch.setattr(inj, "_NATIVE_PLATFORMS", ())
+    scheduler, steps, n = contenders.adapted(), 50, 256
+    state, following = inj.from_words(scheduler.state), jnp.asarray(scheduler.sample(n))
+
+    @jax.jit
+    def fused(carry):
+        one = lambda carry, _: (inj.advance(*carry, carry[1] * 0.1), None)
+        return jax.lax.scan(one, carry, length=steps)[0]
+
+    shapes = jax.ShapeDtypeStruct(state.words.shape, np.uint32), jax.ShapeDtypeStruct((n,), np.float32)
+    keep = lambda *arrays: np.array(arrays[0])
+    draw = lambda words, rank: (np.array(words), np.ones(n, np.float32))
+
+    @jax.jit
+    def apart(words):
+        def one(words, _):
+            words, sigma = jax.pure_callback(draw, shapes, words, jnp.zeros(1, jnp.uint32))
+            words = jax.pure_callback(keep, shapes[0], words, sigma, sigma * 0.1)
+            return jax.pure_callback(keep, shapes[0], words), None
+
+        return jax.lax.scan(one, words, length=steps)[0]
+
+    sides = [("advance, on the host", fused, (state, following)), ("three callbacks", apart, state.words)]
+    within([contenders.carried(*side, steps) for side in sides], 0.45)
 
 
 def test_a_jitted_call_is_mostly_dispatch():

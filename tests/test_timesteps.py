@@ -165,6 +165,7 @@ def test_snap_returns_timesteps():
     "table, timesteps, message",
     [
         ([0.1, 1, 1, 2], None, r"table\[2\] = 1 must be above table\[1\] = 1, since the entries rise"),
+        ([1.0, 2, 3, 4], [0, 900, 5, 999], r"timesteps\[2\] = 5 must be above timesteps\[1\] = 900, as the levels go"),
         ([9, 3, 4, 1], None, r"table\[2\] = 4 must be below table\[1\] = 3, since the entries fall"),
         ([1, np.inf], None, r"table\[1\] = inf must be positive and finite"),
         ([0, 1], None, r"table\[0\] = 0 must be positive and finite"),

@@ -177,6 +177,8 @@ def test_the_oldest_jax_stands_the_same_everywhere():
     assert PROJECT["project"]["optional-dependencies"]["jax"] == [f"jax>={oldest}"]
     assert pins["jaxlib"] == pins["jax"] == f"{oldest}.0"
     assert f"jaxlib=={pins['jaxlib']}" in PROJECT["build-system"]["requires"]
+    tested = dict(re.findall(r"^(\w+)==(\S+)$", (ROOT / "requirements-oldest-jax.txt").read_text(), re.M))
+    assert (tested["jaxlib"], tested["jax"]) == (pins["jaxlib"], pins["jax"])
 
 
 STEPS = """

@@ -291,8 +291,8 @@ class Refresh(SimpleNamespace):
                          warning_bins=0, warning_low=0.0, warning_high=0.0)
         self.__dict__.update(known)
 
-def refresh(config, grid, lbar, ema=None, accepted=None, weight=None, unreachable=None, counts=None):
-    """`counts`: steps, draws and observed pairs. `lbar` of an unreachable bin is not looked at."""
+def refresh(config, grid, lbar, ema=None, accepted=None, weight=None, unreachable=None, counts="none"):
+    """`counts`: the warning of draws against observed pairs. `lbar` of an unreachable bin is not looked at."""
     out = Refresh(lbar=np.asarray(lbar, float))
     out.m = out.lbar if ema is None else (1 - config.ema_rate) * ema + config.ema_rate * out.lbar
     out.m = np.where(out.m < 2.0**-1000, 0.0, out.m)
@@ -356,7 +356,7 @@ def density(config, grid, out, accepted, weight):
     return "none"
 
 # ------------------------------------------------------------------ warnings and guard
-def warn(config, grid, out, counts=None):
+def warn(config, grid, out, counts="none"):
     """The first warning that holds, and the bins that it is about. All of them look at the EMA, before the ceiling."""
     K, twice = grid.bins, out.m > 2 * grid.s * grid.s
     ninth, quarter, end = max(3, K // 9), max(1, K // 4), band(out.pi_before_coverage)
@@ -366,13 +366,13 @@ def warn(config, grid, out, counts=None):
     elif out.interior: out.warning = "looks_discrete"
     elif end == "low" and not loss_floor(config, grid, out): out.warning, bins = "band_at_low_end", range(quarter)
     elif end == "high": out.warning, bins = "band_at_high_end", range(K - quarter, K)
-    elif counts: out.warning = of_counts(*counts)
+    else: out.warning = counts
     out.warning_bins = len(bins)
     if len(bins): out.warning_low, out.warning_high = float(grid.edges[bins[0]]), float(grid.edges[bins[-1] + 1])
 
-def of_counts(steps, draws, observed):
+def of_counts(draws, observed):
     """Draws that were not observed, or observations that were not drawn: replicas without one global batch."""
-    if steps < 20 or draws == 0 or draws <= 1.5 * observed and observed <= 1.5 * draws: return "none"
+    if draws == 0 or draws <= 1.5 * observed and observed <= 1.5 * draws: return "none"
     return "draws_not_observed" if draws > observed else "observed_not_drawn"
 
 def above_variance(config, grid, out, top):
@@ -516,6 +516,7 @@ class Reference:
         self.steps = self.draws = self.observations = self.rejected = self.refreshes = self.held = 0
         self.next_refresh, self.last_refresh = config.warmup_steps, 0
         self.frozen, self.hold_reason, self.cdf_change = False, "none", 0.0
+        self.counted, self.counted_from = "none", np.zeros(3)    # draws against observed pairs
     def sample(self, n, rank=0, world=1):
         words = draw_words(self.rng, n, self.config.draw, rank, world)
         self.draws += n * world
@@ -556,7 +557,10 @@ class Reference:
         skip = self.unreachable()
         means = [math.nan if lost else ring.mean(self.config) for ring, lost in zip(self.rings, skip)]
         last_ln_c = self.accepted.ln_c if self.accepted else None
-        counts = self.steps, self.draws, self.observations + self.rejected
+        now = np.array([self.steps, self.draws, self.observations + self.rejected])
+        if now[0] - self.counted_from[0] >= 20:
+            self.counted, self.counted_from = of_counts(*(now - self.counted_from)[1:]), now
+        counts = self.counted
         out = refresh(self.config, self.grid, means, self.ema, last_ln_c, self.weight, skip, counts)
         self.last, self.ema, self.last_refresh, self.left_out = out, out.m, self.steps, skip
         self.next_refresh = self.steps + self.interval()

@@ -90,6 +90,12 @@ inline ffi::Error sample(U32 state, U32 offset, std::uint64_t total, ffi::Result
   if (rows.count != Rows(state).count || offset.element_count() != rows.count) {
     return failure("sample", INFONOISE_LENGTH);
   }
+  for (std::size_t i = 0; i < rows.count; ++i) {
+    const std::uint64_t first = offset.typed_data()[i];
+    if (first + rows.length > total)
+      return failure("sample", "offset = " + std::to_string(first) + " and n = " + std::to_string(rows.length) +
+                                   " must lie within total = " + std::to_string(total));
+  }
   return for_each_state("sample", state, next, [&](std::size_t i, infonoise_state* one, std::size_t bytes) {
     return infonoise_sample_slice(one, bytes, sigma->typed_data() + i * rows.length, rows.length,
                                   offset.typed_data()[i], total);

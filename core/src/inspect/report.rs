@@ -135,6 +135,11 @@ impl Report {
             let edge = block.edges.get(bin as usize + edge).map_or(0.0, |&bits| f32::from_bits(bits));
             if summary.warning_bins > 0 { f64::from(edge) } else { 0.0 }
         };
+        // Counts are compared at refreshes, and while there are none.
+        let warning = match Warning::from_code(summary.warning).unwrap_or_default() {
+            Warning::None => header.counted_now().unwrap_or_default(),
+            found => found,
+        };
         let phase = if header.frozen != 0 {
             Phase::Frozen
         } else if header.steps >= header.next_refresh
@@ -151,7 +156,7 @@ impl Report {
         Report {
             struct_size: size_of::<Report>() as u32,
             phase,
-            warning: Warning::from_code(summary.warning).unwrap_or_default(),
+            warning,
             hold_reason: Hold::from_code(summary.hold).unwrap_or_default(),
             pivot_rule: PivotRule::from_code(summary.rule).unwrap_or_default(),
             clipped_bins: summary.clipped,

@@ -16,7 +16,7 @@ use crate::method::pivot::{self, Found, PivotRule};
 use crate::method::rate::{Rate, apply_ceiling, log_errors, smooth_passes};
 use crate::method::reachable::{self, Reachable, interpolate};
 use crate::method::target::target;
-use crate::method::warning::{Bins, Evidence, Warning, of_counts, warning};
+use crate::method::warning::{Bins, Evidence, Warning, warning};
 use crate::scheduler::Step;
 use crate::state::block::{Header, ViewMut};
 
@@ -157,7 +157,7 @@ pub fn refresh(block: &mut ViewMut<'_>) -> Result<Step, Error> {
     density(config, &grid, weight, masses);
     // 11. The guard, on the density before coverage.
     let (hold, band) = judge(config, &findings, &rate, masses);
-    let counts = of_counts(header.steps, header.draws, header.observations.saturating_add(header.rejected));
+    let counts = header.compare_counts();
     let (warning, bins) = warning(findings.warning, findings.pivot.interior_peak, band, counts, grid.bins());
     let summary = &mut header.summary;
     summary.warning = warning.code();

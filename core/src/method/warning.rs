@@ -8,6 +8,7 @@ use crate::maths::{at, line, real, sum};
 use crate::method::grid::Grid;
 use crate::method::guard::{Band, side};
 use crate::method::rate::noise;
+use crate::state::block::Header;
 
 #[test]
 fn example() {
@@ -207,18 +208,44 @@ fn is_faint(grid: &Grid, ln_error: &[f64], first: usize) -> bool {
     above < highest - core::f64::consts::LN_10
 }
 
-/// From this step on draws are compared with observations: a trainer may draw a few
-/// batches ahead.
-const FIRST_COUNTED_STEP: u64 = 20;
+/// The fewest steps over which draws are compared with observations: a trainer may draw a
+/// few batches ahead.
+const COUNTED_STEPS: u64 = 20;
 
-/// Whether draws and observations differ by more than a half (docs/specification.md#warnings):
-/// replicas that do not share one global batch.
-pub fn of_counts(steps: u64, draws: u64, observed: u64) -> Warning {
+/// Whether draws and observed pairs differ by more than a half over so many steps
+/// (docs/specification.md#warnings): replicas that do not share one global batch. None for
+/// too few steps.
+fn of_counts(steps: u64, draws: u64, observed: u64) -> Option<Warning> {
     let more = |a: u64, b: u64| a.saturating_mul(2) > b.saturating_mul(3);
-    match steps >= FIRST_COUNTED_STEP && draws > 0 {
-        true if more(draws, observed) => Warning::DrawsNotObserved,
-        true if more(observed, draws) => Warning::ObservedNotDrawn,
-        _ => Warning::None,
+    if steps < COUNTED_STEPS {
+        None
+    } else if draws > 0 && more(draws, observed) {
+        Some(Warning::DrawsNotObserved)
+    } else if draws > 0 && more(observed, draws) {
+        Some(Warning::ObservedNotDrawn)
+    } else {
+        Some(Warning::None)
+    }
+}
+
+impl Header {
+    fn counts(&self) -> [u64; 3] {
+        [self.steps, self.draws, self.observations.wrapping_add(self.rejected)]
+    }
+
+    /// What the counts say since the last comparison; none while it is too early.
+    pub fn counted_now(&self) -> Option<Warning> {
+        let ([steps, draws, observed], [step, drawn, seen]) = (self.counts(), self.summary.counted_from);
+        of_counts(steps.wrapping_sub(step), draws.wrapping_sub(drawn), observed.wrapping_sub(seen))
+    }
+
+    /// Compares the counts at a refresh, if it is not too early, and begins anew; returns
+    /// what the last comparison said.
+    pub fn compare_counts(&mut self) -> Warning {
+        if let Some(found) = self.counted_now() {
+            (self.summary.counted_from, self.summary.counted) = (self.counts(), found.code().into());
+        }
+        Warning::from_code(self.summary.counted as u32).unwrap_or_default()
     }
 }
 
@@ -246,16 +273,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn draws_are_compared_with_observations_from_step_20_on() {
+    fn draws_are_compared_with_observations_over_20_steps() {
         for (steps, draws, observed, expected) in [
-            (19, 400, 100, Warning::None),
-            (20, 400, 100, Warning::DrawsNotObserved),
-            (20, 150, 100, Warning::None), // ten batches drawn ahead
-            (20, 151, 100, Warning::DrawsNotObserved),
-            (20, 100, 150, Warning::None),
-            (20, 100, 151, Warning::ObservedNotDrawn),
-            (20, 0, 100, Warning::None), // sigmas from elsewhere
-            (20, u64::MAX, u64::MAX, Warning::None),
+            (19, 400, 100, None),
+            (20, 400, 100, Some(Warning::DrawsNotObserved)),
+            (20, 150, 100, Some(Warning::None)), // ten batches drawn ahead
+            (20, 151, 100, Some(Warning::DrawsNotObserved)),
+            (20, 100, 150, Some(Warning::None)),
+            (20, 100, 151, Some(Warning::ObservedNotDrawn)),
+            (20, 0, 100, Some(Warning::None)), // sigmas from elsewhere
+            (20, u64::MAX, u64::MAX, Some(Warning::None)),
         ] {
             assert_eq!(of_counts(steps, draws, observed), expected, "{steps} {draws} {observed}");
         }

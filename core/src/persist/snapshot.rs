@@ -145,6 +145,10 @@ scalars! {
     word (next_refresh);
     word (last_refresh);
     word (refreshed_at);
+    word (summary.counted_from[0]);
+    word (summary.counted_from[1]);
+    word (summary.counted_from[2]);
+    word (summary.counted);
     code (summary.hold);
     code (summary.warning);
     code (summary.warning_bins);
@@ -334,6 +338,7 @@ impl<'a> Snapshot<'a> {
             && header.frozen <= 1
             && known(summary.hold, Hold::ALL.len())
             && known(summary.warning, Warning::ALL.len())
+            && summary.counted < Warning::ALL.len() as u64
             && known(summary.rule, PivotRule::ALL.len())
             && summary.clipped as usize <= self.bins
             && summary.warning_bins as usize <= self.bins
@@ -506,8 +511,9 @@ mod tests {
             (places.marks, &[16, 0, 0, 0]),
             (places.rings, &(-1.0f32).to_le_bytes()),
             (places.scalars, &[0; 32]),
-            (places.scalars + 8 * 14 + 4, &[1]),
-            (places.scalars + 8 * 20, &[99]),
+            (places.scalars + 8 * 17, &[99]),
+            (places.scalars + 8 * 18 + 4, &[1]),
+            (places.scalars + 8 * 24, &[99]),
             (places.config + 12, &[99, 0, 0, 0]),
             // Ends that only a caller may give: "as the data ask" and more digits than an f32.
             (places.config + offset_of!(RawConfig, sigma_min), &[0; 8]),

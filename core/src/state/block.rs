@@ -58,8 +58,12 @@ pub struct Summary {
     pub peak_sigma: f64,
     /// Integral of the rate over the grid, nats per dimension.
     pub information_nats: f64,
+    /// Since when draws are compared with observations: the step, the draws and the pairs then.
+    pub counted_from: [u64; 3],
+    /// Code of the warning that the comparison before that gave.
+    pub counted: u64,
     /// Fills the header to whole cache lines.
-    pub spare: [u64; 5],
+    pub spare: [u64; 1],
 }
 
 /// The head of the block.

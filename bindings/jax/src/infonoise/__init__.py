@@ -30,6 +30,8 @@ from infonoise.deviation import data_deviation
 from infonoise.diagnosis import diagnose
 from infonoise.history import History
 from infonoise.journal import Journal, Replay, ReplayError, replay
+from infonoise.levels import Levels
+from infonoise.path import Path
 from infonoise.plan import Plan, plan_grid
 from infonoise.scheduler import Scheduler
 
@@ -37,6 +39,8 @@ __all__ = [
     "Config",
     "History",
     "Journal",
+    "Levels",
+    "Path",
     "Plan",
     "Replay",
     "ReplayError",

@@ -23,9 +23,10 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, fields
 
 try:
     import jax
@@ -43,12 +44,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from infonoise import _native
-from infonoise.arrays import CAST, ONE_OF_A_BATCH, as_numbers, empty_words, narrowed, own_words
+from infonoise import _native, host_calls, mesh_axes, operands
+from infonoise.arrays import CAST, ONE_OF_A_BATCH, own_words
 from infonoise.config import Config
+from infonoise.levels import Levels
 from infonoise.plan import Plan, plan_of_words
-from infonoise.scheduler import Scheduler, check_same, checked_count, checked_seed, checked_slice, config_of
-from infonoise.scheduler import native_reconfiguration
+from infonoise.scheduler import Scheduler, check_same, checked_count, checked_levels, config_of, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 from infonoise.timesteps import check_table, checked_steps
 
@@ -114,27 +115,31 @@ jax.export.register_pytree_node_serialization(
 )
 
 
+jax.tree_util.register_dataclass(Levels, [field.name for field in fields(Levels)], [])
+
+
 def init(config: Config, seed: int | jax.Array = 0) -> State:
     """A fresh schedule.
 
     ``seed`` is an integer of 0 .. 2^64 - 1, or a traced integer: of that the bits count,
-    32 of them unless JAX's x64 mode is on.
+    32 of them unless JAX's x64 mode is on. Or it is a key of ``jax.random``, typed or raw
+    (uint32[2] or [4]), whose words give the seed: threefry's two are its high and its low half,
+    so ``jax.random.key(s)`` is the seed s for s below 2^32; the four a, b, c, d of other keys
+    give a ^ d and b ^ c ^ d (the two halves of a fresh one are equal).
     """
     _check_config(config)
     length = _native.state_words(config)
 
-    def host(seed):
-        words = empty_words(length)
+    def host(words, seed):
         _native.init(words, config, int(seed[0]) | int(seed[1]) << 32, *config.tables())
-        return words
 
-    weight, baseline = map(_table_words, config.tables())
+    weight, baseline = map(operands.table_words, config.tables())
     words = _call(
         "infonoise_init",
         jax.ShapeDtypeStruct((length,), jnp.uint32),
         host,
-        _seed_words(seed),
-        config=_record(config),
+        operands.seed_words(seed),
+        config=operands.record(config),
         weight=weight,
         baseline=baseline,
     )
@@ -143,55 +148,69 @@ def init(config: Config, seed: int | jax.Array = 0) -> State:
 
 def sample(
     state: State,
-    n: int,
+    n: int | tuple[int, ...],
     *,
-    rank: int | jax.Array = 0,
-    world: int = 1,
+    rank: int | jax.Array | None = None,
+    world: int | None = None,
     offset: int | jax.Array | None = None,
     total: int | None = None,
     counts: Sequence[int] | None = None,
+    axis_name: Hashable | None = None,
 ) -> tuple[State, jax.Array]:
-    """Draws float32[n] sigmas: a whole batch, or a rank's slice of the global batch.
+    """Draws float32[n] sigmas, or an array of the shape n: a whole batch, or a rank's slice of the global batch.
 
-    With ``rank`` and ``world`` every rank draws n; the rank may be traced
-    (``jax.lax.axis_index``). Where ranks differ, pass the list ``counts`` of what each
-    draws, with a static ``rank``; or ``offset``, which may be traced, and ``total``: the
+    Inside ``shard_map``, ``pmap`` and ``vmap``, ``axis_name`` is the axis, or a tuple of axes, along which
+    the batch is divided: every device draws its n of it, and the state is one for all of them.
+
+    With ``rank`` and ``world`` every rank draws n. Where ranks differ, pass the list ``counts`` of what
+    each draws, with a static ``rank``; or ``offset``, which may be traced, as a rank may, and ``total``: the
     slice's place in the global batch and its size. Every rank calls this once per global
     batch; the slices together are what one process would draw."""
-    words = _words(state)
-    n, offset, total = _checked_slice(n, rank, world, offset, total, counts)
+    shape = n if isinstance(n, tuple) else (n,)
+    n = math.prod(map(checked_count, shape))
+    if axis_name is not None:
+        _check_axis_stands_alone(rank, world, offset, total, counts)
+        mesh_axes.check_shared(_words(state), axis_name)
+        # The whole batch, then this device's slice: so the next state is by type one for all devices.
+        state, whole = sample(state, n * mesh_axes.size(axis_name))
+        return state, mesh_axes.own_part(whole, axis_name).reshape(shape)
+    n, offset, total = operands.batch_slice(n, rank, world, offset, total, counts)
+    if differs := mesh_axes.varying(offset) - mesh_axes.varying(_words(state)):
+        raise ValueError(
+            f"rank or offset differs between the devices along {mesh_axes.quoted(differs)}, and the state does not: "
+            "pass axis_name instead"
+        )
 
-    def host(words, offset):
-        words, sigma = own_words(words), np.empty(n, np.float32)
+    def apply(words, sigma, offset):
         _native.sample(words, sigma, int(offset[0]), total)
-        return words, sigma
 
-    words, sigma = _call(
-        "infonoise_sample",
-        (_like(words), jax.ShapeDtypeStruct((n,), jnp.float32)),
-        host,
-        words,
-        offset,
-        input_output_aliases={0: 0},
-        total=np.uint64(total),
-    )
-    return State(words, state.bins, state.window), sigma
+    state, sigma = _turn(state, "infonoise_sample", apply, offset, draws=n, total=np.uint64(total))
+    return state, sigma.reshape(shape)
 
 
-def observe(state: State, sigma: jax.Array, error: jax.Array, mask: jax.Array | None = None) -> State:
+def observe(
+    state: State,
+    sigma: jax.Array,
+    error: jax.Array,
+    mask: jax.Array | None = None,
+    *,
+    axis_name: Hashable | None = None,
+) -> State:
     """Takes the batch's per-sample, unweighted squared errors, in the space of the
     configured objective (mean over dimensions unless ``reduction_dim`` is set).
 
     Any number of calls may come between two steps. No gradient flows through.
     Samples whose ``mask`` is False are left out. Pairs off the grid and errors
     that are negative or not finite are rejected and counted in the report.
+    With ``axis_name`` every device passes its part, and all observe the whole batch.
     """
-    return _update(state, "infonoise_observe", _native.observe, *_pairs(sigma, error, mask))
+    pairs = _of_all(state, operands.pairs(sigma, error, mask), axis_name)
+    return _turn(state, "infonoise_observe", _native.observe, *pairs)[0]
 
 
 def step(state: State) -> State:
     """Counts one optimizer step, and refreshes the sampler if that is due."""
-    return _update(state, "infonoise_step", _native.step)
+    return _turn(state, "infonoise_step", _native.step)[0]
 
 
 def advance(
@@ -200,37 +219,32 @@ def advance(
     error: jax.Array,
     next_n: int | None = None,
     mask: jax.Array | None = None,
+    *,
+    axis_name: Hashable | None = None,
 ) -> tuple[State, jax.Array]:
-    """observe, step and sample in one call: returns the sigmas of the next batch."""
-    words = _words(state)
-    pairs = _pairs(sigma, error, mask)
+    """observe, step and sample in one call: returns the sigmas of the next batch.
+
+    With ``axis_name`` as in ``observe`` and ``sample``; ``next_n`` is one device's part."""
+    pairs = operands.pairs(sigma, error, mask)
     n = checked_count(pairs[0].size if next_n is None else next_n)
+    pairs = _of_all(state, pairs, axis_name)
+    ranks = 1 if axis_name is None else mesh_axes.size(axis_name)
 
-    def host(words, sigma, error, *mask):
-        words, following = own_words(words), np.empty(n, np.float32)
-        sigma, error, *mask = map(np.ascontiguousarray, (sigma, error, *mask))
+    def apply(words, following, sigma, error, *mask):
         _native.advance(words, sigma, error, following, *mask)
-        return words, following
 
-    words, following = _call(
-        "infonoise_advance",
-        (_like(words), jax.ShapeDtypeStruct((n,), jnp.float32)),
-        host,
-        words,
-        *pairs,
-        input_output_aliases={0: 0},
-    )
-    return State(words, state.bins, state.window), following
+    state, following = _turn(state, "infonoise_advance", apply, *pairs, draws=n * ranks)
+    return state, following if axis_name is None else mesh_axes.own_part(following, axis_name)
 
 
 def freeze(state: State) -> State:
     """Stops refreshes; draws and observations continue."""
-    return _update(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, True), frozen=np.uint32(1))
+    return _turn(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, True), frozen=np.uint32(1))[0]
 
 
 def unfreeze(state: State) -> State:
     """Resumes refreshes; a due one runs at the next step."""
-    return _update(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, False), frozen=np.uint32(0))
+    return _turn(state, "infonoise_set_frozen", lambda words: _native.set_frozen(words, False), frozen=np.uint32(0))[0]
 
 
 def reconfigure(state: State, config: Config) -> State:
@@ -245,8 +259,8 @@ def reconfigure(state: State, config: Config) -> State:
     words = _words(state)
     if not isinstance(words, jax.core.Tracer):
         apply(own_words(words))  # a copy: ValueError here, where JAX would raise its own later
-    weight, baseline = map(_table_words, arguments[1:])
-    return _update(state, "infonoise_reconfigure", apply, config=_record(config), weight=weight, baseline=baseline)
+    weight, baseline = map(operands.table_words, arguments[1:])
+    return _turn(state, "infonoise_reconfigure", apply, config=operands.record(config), weight=weight, baseline=baseline)[0]
 
 
 def snap(sigma: ArrayLike, table: ArrayLike, timesteps: ArrayLike | None = None) -> tuple[jax.Array, jax.Array]:
@@ -266,31 +280,31 @@ def snap(sigma: ArrayLike, table: ArrayLike, timesteps: ArrayLike | None = None)
         check_table(levels)
         if known[1]:
             checked_steps(jax.device_get(timesteps), levels)
-    sigma, table = (jax.lax.stop_gradient(jnp.asarray(x, jnp.float32)) for x in (sigma, table))
+    sigma, table = (jax.lax.stop_gradient(operands.on_device(x).astype(jnp.float32)) for x in (sigma, table))
     if table.ndim != 1 or table.size == 0:
         raise ValueError(f"table must be a non-empty row of sigmas, got shape {table.shape}")
+    if timesteps is not None and np.shape(timesteps) != table.shape:
+        raise ValueError(f"timesteps has the shape {np.shape(timesteps)}, must have {table.shape}: one for each level of the table")
 
-    def host(sigma, table):
-        snapped, index = np.array(sigma, np.float32), np.empty(sigma.shape, np.uint32)
-        _native.snap(snapped, index, np.ascontiguousarray(table))
-        return snapped, index
+    def host(snapped, index, sigma, table):
+        snapped[...] = sigma
+        _native.snap(snapped, index, table)
 
     flat = sigma.ravel()
     snapped, index = _call("infonoise_snap", (_like(flat), jax.ShapeDtypeStruct(flat.shape, jnp.uint32)), host, flat, table)
-    index = index.reshape(sigma.shape)
-    return snapped.reshape(sigma.shape), index if timesteps is None else jnp.asarray(timesteps)[index]
+    if timesteps is not None:
+        index = jnp.take(operands.on_device(timesteps), index, mode="clip")
+    return snapped.reshape(sigma.shape), index.reshape(sigma.shape)
 
 
 def levels(state: State, n: int) -> jax.Array:
     """The midpoints of n equal shares of the draws in force, float32[n], ascending: evenly
     spread levels for a validation loss. They take nothing from the stream, as draws would."""
     words = _words(state)
-    n = checked_count(n)
+    n = checked_levels(n)
 
-    def host(words):
-        sigma = np.empty(n, np.float32)
-        _native.levels(np.ascontiguousarray(words), sigma)
-        return sigma
+    def host(sigma, words):
+        _native.levels(words, sigma)
 
     return _call("infonoise_levels", jax.ShapeDtypeStruct((n,), jnp.float32), host, words)
 
@@ -302,12 +316,12 @@ def log_density(state: State, sigma: jax.Array) -> jax.Array:
     With p = exp(log_density), the mean of loss / p over draws is unbiased for the loss's
     integral over ln sigma. A constant for gradients."""
     words = _words(state)
-    sigma = jax.lax.stop_gradient(_float32("sigma", sigma))
+    sigma = jax.lax.stop_gradient(operands.float32_array("sigma", sigma))
 
-    def host(words, sigma):
+    def host(found, words, sigma):
         density = np.empty(sigma.shape)
-        _native.log_density(np.ascontiguousarray(words), np.ascontiguousarray(sigma), density)
-        return density.astype(np.float32)
+        _native.log_density(words, sigma, density)
+        found[...] = density
 
     flat = sigma.ravel()
     return _call("infonoise_log_density", _like(flat), host, words, flat).reshape(sigma.shape)
@@ -324,10 +338,10 @@ def report(state: State) -> dict:
     if not isinstance(words, jax.core.Tracer) and words.ndim == 1:
         return _native.report(np.asarray(words))
 
-    def host(words):
-        values = _native.report(np.ascontiguousarray(words))
-        codes = [_code(name, values[name]) for name in _COUNTS]
-        return np.array(codes, np.uint32), np.array([values[name] for name in _REALS], np.float32)
+    def host(counts, reals, words):
+        values = _native.report(words)
+        counts[...] = [_code(name, values[name]) for name in _COUNTS]
+        reals[...] = [values[name] for name in _REALS]
 
     call = functools.partial(
         _call,
@@ -341,8 +355,8 @@ def report(state: State) -> dict:
     for _ in range(words.ndim - 1):
         call = jax.vmap(call)
     counts, reals = call(words)
-    fields = {name: counts[..., i] for i, name in enumerate(_COUNTS)}
-    return fields | {name: reals[..., i] for i, name in enumerate(_REALS)}
+    names = [*_COUNTS, *_REALS]
+    return dict(zip(names, [*jnp.unstack(counts, axis=-1), *jnp.unstack(reals, axis=-1)]))
 
 
 def profile(state: State) -> dict[str, np.ndarray]:
@@ -387,6 +401,8 @@ def from_words(words, config: Config | None = None, *, strict: bool = False) -> 
     """A state from a uint32 array that holds a block (checked completely, and copied), outside jit; from
     one with leading dimensions a batch of states, as under ``vmap``. UserWarning if its configuration is
     not ``config``, with the fields in which it differs; with ``strict`` ValueError."""
+    if isinstance(words, State | Scheduler):
+        raise TypeError(f"words must be uint32[N], got {type(words).__name__}: pass its .{'words' if isinstance(words, State) else 'state'}")
     words = np.asarray(words)
     blocks = [own_words(block) for block in words.reshape(-1, words.shape[-1])] if words.ndim > 1 else [own_words(words)]
     for block in blocks:
@@ -395,28 +411,33 @@ def from_words(words, config: Config | None = None, *, strict: bool = False) -> 
     if len(sizes) != 1:
         found = ", ".join(f"bins = {bins} and window = {window}" for bins, window in sorted(sizes)) or "no block"
         raise ValueError(f"words must be blocks of one configuration, got {found}")
+    if config is None and strict:
+        raise TypeError("strict compares the words' configuration with yours: pass config too")
     if config is not None:
         _check_config(config)
         wanted = Scheduler(config).config  # as a block holds it
         others = [found for found in map(config_of, blocks) if found != wanted]
         check_same(wanted, others[0] if others else wanted, strict)
-    return State(jnp.array(words), *sizes.pop())  # asarray may share the memory
+    return State(operands.on_device(words), *sizes.pop())
 
 
-def _call(name, results, host, *operands, input_output_aliases=None, **attributes):
+def _call(name, results, host, *arrays, input_output_aliases=None, **attributes):
     """The native call on platforms that have one, a host callback on others."""
-    if jax.default_backend() in _NATIVE_PLATFORMS:
-        call = jax.ffi.ffi_call(
-            name, results, vmap_method="broadcast_all", input_output_aliases=input_output_aliases
-        )
-        return call(*operands, **attributes)
-    _warn_once(jax.default_backend())
+    axes = frozenset().union(*map(mesh_axes.varying, arrays))
+    arrays = [mesh_axes.as_varying(x, axes) for x in arrays]
+    if _is_native():
+        call = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all", input_output_aliases=input_output_aliases)
+        values = call(*arrays, **attributes)
+    else:
+        values = host_calls.call(host, results, arrays)
+    return jax.tree.map(lambda x: mesh_axes.as_varying(x, axes), values)
 
-    def on_numpy(*operands):
-        # An operation on a JAX array here would wait for a device that waits for this callback.
-        return host(*map(np.asarray, operands))
 
-    return jax.pure_callback(on_numpy, results, *operands, vmap_method="sequential")
+def _is_native() -> bool:
+    platform = jax.default_backend()
+    if platform not in _NATIVE_PLATFORMS:
+        _warn_once(platform)
+    return platform in _NATIVE_PLATFORMS
 
 
 @functools.cache
@@ -424,7 +445,7 @@ def _warn_once(platform: str) -> None:
     warnings.warn(
         f"infonoise has no native call on {platform!r} yet: its functions run on the host "
         "through jax.pure_callback, some hundred microseconds a step",
-        stacklevel=4,
+        stacklevel=5,  # the user's call of a public function
     )
 
 
@@ -437,7 +458,7 @@ def _words(state: State, batched: bool = False) -> jax.Array:
     words = state.words
     if (dtype := getattr(words, "dtype", None)) != jnp.uint32 or words.ndim == 0:
         remedy = CAST if dtype not in (None, jnp.uint32) else "leave it as init, step and a checkpoint give it"
-        raise TypeError(f"state.words must be uint32[N], got {_kind(words)}: {remedy}")
+        raise TypeError(f"state.words must be uint32[N], got {operands.kind_of(words)}: {remedy}")
     if isinstance(words, jax.Array) and not isinstance(words, jax.core.Tracer) and words.is_deleted():
         raise RuntimeError(
             "state was donated to a jitted function, and its memory is that function's result now: continue with "
@@ -449,11 +470,6 @@ def _words(state: State, batched: bool = False) -> jax.Array:
             "state at a time"
         )
     return words
-
-
-def _kind(array) -> str:
-    shape = getattr(array, "shape", None)
-    return type(array).__name__ if shape is None else f"{array.dtype}{list(shape)}"
 
 
 def _concrete(state: State, call: str) -> np.ndarray:
@@ -470,92 +486,53 @@ def _like(words) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(words.shape, words.dtype)
 
 
-def _checked_slice(n, rank, world, offset, total, counts) -> tuple[int, jax.Array, int]:
-    """n, the offset as an operand of the call, and the total. The call itself checks a traced offset."""
-    for name, value in (("rank", rank), ("offset", offset)):
-        if isinstance(value, jax.core.Tracer) and (value.shape != () or not jnp.issubdtype(value.dtype, jnp.integer)):
-            raise TypeError(
-                f"{name} must be one integer, got {_kind(value)}: under shard_map, jax.lax.axis_index gives the rank"
-            )
-    if isinstance(rank, jax.core.Tracer):
-        if counts is not None:
-            raise TypeError("counts needs a static rank: a traced one cannot decide how many sigmas are drawn")
-        n, _, total = checked_slice(n, 0, world, offset, total)
-        return n, (rank.astype(jnp.uint32) * np.uint32(n)).reshape(1), total
-    traced = isinstance(offset, jax.core.Tracer)
-    n, known, total = checked_slice(n, rank, world, 0 if traced else offset, total, counts)
-    return n, jnp.asarray(offset if traced else known, jnp.uint32).reshape(1), total
+def _check_axis_stands_alone(rank, world, *others) -> None:
+    if any(x is not None for x in (rank, world, *others)):
+        raise TypeError("axis_name says which slice this device draws: pass it without rank, world, offset, total and counts")
 
 
-def _pairs(sigma, error, mask) -> list[jax.Array]:
-    """A batch as flat float32 (and uint8) operands, with gradients stopped."""
-    operands = [_numbers("sigma", sigma), _numbers("error", error)]
-    for name, operand in zip(("sigma", "error"), operands):
-        if not jnp.issubdtype(operand.dtype, jnp.floating):
-            raise TypeError(f"{name} must be floating point, got {operand.dtype}")
-    # NumPy arrays are converted on the host: without x64 mode JAX would round them first.
-    operands[1] = narrowed(operands[1], jnp if isinstance(operands[1], jax.Array) else np)
-    operands = [jnp.asarray(x) for x in (*operands, mask) if x is not None]
-    if any(operand.shape != operands[0].shape for operand in operands):
-        shapes = ", ".join(str(operand.shape) for operand in operands)
-        raise ValueError(
-            f"sigma, error and mask must have the same shape, got {shapes}: "
-            "pass one error for each sigma, reduced over the data's dimensions"
-        )
-    pairs = [jax.lax.stop_gradient(x).astype(jnp.float32).ravel() for x in operands[:2]]
-    return pairs + [(x != 0).astype(jnp.uint8).ravel() for x in operands[2:]]
-
-
-def _float32(name: str, values) -> jax.Array:
-    return jnp.asarray(_numbers(name, values), jnp.float32)
-
-
-def _numbers(name: str, values):
-    """A JAX array from JAX arrays or lists of them, a NumPy array from anything else."""
-    leaves = jax.tree.leaves(values)
-    return jnp.asarray(values) if any(isinstance(x, jax.Array) for x in leaves) else as_numbers(name, values)
-
-
-def _update(state: State, name: str, apply, *operands, **attributes) -> State:
-    """A call that maps a state to the next one; ``apply`` does the same to words on the host."""
+def _of_all(state: State, pairs: list[jax.Array], axis_name) -> list[jax.Array]:
+    """The pairs that the state observes: those of all devices along ``axis_name``."""
     words = _words(state)
+    if axis_name is not None:
+        mesh_axes.check_shared(words, axis_name)
+        pairs = mesh_axes.gather(pairs, axis_name)
+    if differs := frozenset().union(*map(mesh_axes.varying, pairs)) - mesh_axes.varying(words):
+        raise ValueError(
+            f"sigma, error or mask differ between the devices along {mesh_axes.quoted(differs)}, and the state does "
+            "not: pass axis_name, and all devices observe the whole batch"
+        )
+    return pairs
 
-    def host(words, *operands):
-        words = own_words(words)
-        apply(words, *map(np.ascontiguousarray, operands))
-        return words
 
-    words = _call(name, _like(words), host, words, *operands, input_output_aliases={0: 0}, **attributes)
-    return State(words, state.bins, state.window)
+def _turn(state: State, name: str, apply, *arrays, draws: int | None = None, **attributes):
+    """A call that maps a state to the next one, and draws so many sigmas: (state, sigmas or None).
+    ``apply`` does the same on the host, to words, the row for the sigmas (if there is one) and the arrays.
+
+    Without a native call, neighbouring calls inside jit are one call on the host: the last one repeats those
+    since the last draw, and XLA drops theirs, since nobody uses the states between."""
+    words = _words(state)
+    like = (_like(words),) + (() if draws is None else (jax.ShapeDtypeStruct((draws,), jnp.float32),))
+    start, chain = (words, ()) if _is_native() else state.__dict__.get("_chain", (words, ()))
+
+    def host(following, *rest):
+        drawn, words, left = rest[: len(like) - 1], rest[len(like) - 1], iter(rest[len(like) :])
+        following[...] = words
+        for earlier, its_arrays in chain:
+            earlier(following, *(next(left) for _ in its_arrays))
+        apply(following, *drawn, *left)
+
+    every = [x for _, its_arrays in chain for x in its_arrays] + [*arrays]
+    following, *drawn = _call(name, like, host, start, *every, input_output_aliases={0: 0}, **attributes)
+    state = State(following, state.bins, state.window)
+    if draws is None and not _is_native() and isinstance(following, jax.core.Tracer):
+        state.__dict__["_chain"] = start, (*chain, (apply, arrays))
+    return state, *(drawn or [None])
 
 
 def _check_config(config: Config) -> None:
     if not isinstance(config, Config):
         raise TypeError(f"config must be an infonoise.Config, got {type(config).__name__}")
-
-
-def _record(config: Config) -> np.ndarray:
-    return np.frombuffer(_native.record(config), np.int64)
-
-
-def _table_words(table: np.ndarray | None) -> np.ndarray:
-    return np.zeros(1, np.int64) if table is None else table.view(np.int64)
-
-
-def _seed_words(seed) -> jax.Array:
-    """A seed as two uint32, low half first."""
-    if isinstance(seed, np.ndarray) and seed.shape == ():
-        seed = seed[()]  # before JAX cuts it to 32 bits
-    if isinstance(seed, (int, np.integer)):
-        seed = checked_seed(seed)
-        return jnp.array([seed & 0xFFFFFFFF, seed >> 32], jnp.uint32)
-    seed = jnp.asarray(seed)
-    if seed.shape == () and not isinstance(seed, jax.core.Tracer) and jnp.issubdtype(seed.dtype, jnp.integer):
-        return _seed_words(int(seed))
-    if seed.shape != () or not jnp.issubdtype(seed.dtype, jnp.integer):
-        raise TypeError(f"seed must be one integer, got {seed.dtype}{list(seed.shape)}")
-    high = (seed >> 32).astype(jnp.uint32) if seed.dtype.itemsize == 8 else jnp.uint32(0)
-    return jnp.stack([seed.astype(jnp.uint32), high])
 
 
 def _code(field: str, value) -> int:

@@ -14,7 +14,8 @@ import numpy as np
 
 from infonoise import _native
 from infonoise.arrays import native_pairs
-from infonoise.scheduler import Scheduler, checked_integer, checked_slice, native_reconfiguration
+from infonoise.arrays import checked_integer
+from infonoise.scheduler import Scheduler, checked_slice, native_reconfiguration
 
 #: Draws on a page of the recent draws, by which a journal names sigmas by number.
 PAGE = 16384
@@ -65,8 +66,8 @@ class Journal:
         self,
         n: int,
         *,
-        rank: int = 0,
-        world: int = 1,
+        rank: int | None = None,
+        world: int | None = None,
         offset: int | None = None,
         total: int | None = None,
         counts: Sequence[int] | None = None,

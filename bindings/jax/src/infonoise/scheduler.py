@@ -104,8 +104,8 @@ class Scheduler:
         self,
         n: int,
         *,
-        rank: int = 0,
-        world: int = 1,
+        rank: int | None = None,
+        world: int | None = None,
         offset: int | None = None,
         total: int | None = None,
         counts: Sequence[int] | None = None,
@@ -124,13 +124,13 @@ class Scheduler:
     def levels(self, n: int) -> np.ndarray:
         """The midpoints of n equal shares of the draws in force, float32[n], ascending: evenly spread
         levels for a validation loss. The schedule does not change, as it would with ``sample``."""
-        sigma = np.empty(checked_count(n), np.float32)
+        sigma = np.empty(checked_levels(n), np.float32)
         _native.levels(self._words, sigma)
         return sigma
 
     def log_density(self, sigma) -> np.ndarray:
         """ln of the density of the draws per unit ln sigma, float64 in the shape of ``sigma``; exact, for the
-        sampler in force. -inf off the grid and where nothing is drawn, NaN for NaN. With p = exp(log_density),
+        sampler in force. -inf off the grid (by more than 1e-5 of an end) and where nothing is drawn, NaN for NaN. With p = exp(log_density),
         the mean of loss / p over draws is unbiased for the loss's integral over ln sigma."""
         sigma = np.array(as_numbers("sigma", sigma), np.float32, order="C")
         density = np.empty(sigma.shape)
@@ -253,7 +253,7 @@ def check_same(config: Config, loaded: Config, strict: bool) -> None:
         return
     found = f"the loaded schedule has another configuration: {', '.join(changes)}"
     if strict:
-        raise ValueError(f"{found}: load it into its own, or without strict=True, which keeps the loaded one")
+        raise ValueError(f"{found}. Load it into a scheduler of that configuration; without strict=True it is loaded with a warning")
     remedy = "reconfigure changes what may change in a run, strict=True refuses such a schedule"
     warnings.warn(f"{found}. The loaded one is kept: {remedy}", stacklevel=3)
 
@@ -295,6 +295,13 @@ def checked_count(n) -> int:
     return count
 
 
+def checked_levels(n) -> int:
+    """n as a number of levels."""
+    if checked_count(n) > 2**31:
+        raise ValueError(f"n = {n} must be at most 2^31")
+    return n
+
+
 def checked_seed(seed) -> int:
     """A seed as an integer of 64 bits."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
@@ -304,36 +311,48 @@ def checked_seed(seed) -> int:
     return int(seed)
 
 
-def checked_slice(n, rank=0, world=1, offset=None, total=None, counts=None) -> tuple[int, int, int]:
+def checked_slice(n, rank=None, world=None, offset=None, total=None, counts=None) -> tuple[int, int, int]:
     """n and the offset and the total of the slice of a global batch that a rank may draw."""
-    n, rank = checked_count(n), checked_integer("rank", rank, "one integer")
-    world = checked_integer("world", world, "a static integer, the number of ranks")
+    check_ways(rank, world, offset, total, counts)
+    n, rank = checked_count(n), checked_integer("rank", 0 if rank is None else rank, "one integer")
     if counts is not None:
-        return _slice_of_counts(n, rank, world, offset, total, counts)
-    if (offset is None) != (total is None):
-        raise TypeError(f"offset and total belong together, got offset={offset!r} and total={total!r}")
+        return _slice_of_counts(n, rank, world, counts)
+    world = checked_integer("world", 1 if world is None else world, "a static integer, the number of ranks")
     if offset is None:
         if not 0 <= rank < world < 2**32 or world * n > 2**32:
             raise ValueError(
                 f"rank = {rank} of world = {world}, n = {n}: needs 0 <= rank < world < 2^32 and world * n <= 2^32"
             )
         return n, rank * n, world * n
-    if (rank, world) != (0, 1):
-        raise TypeError("pass rank and world, or offset and total, not both")
     offset, total = checked_integer("offset", offset, "an integer"), checked_integer("total", total, "an integer")
     if not 0 <= offset <= offset + n <= total <= 2**32:
         raise ValueError(f"offset = {offset}, n = {n}: the slice must lie within total = {total}, at most 2^32")
     return n, offset, total
 
 
-def _slice_of_counts(n, rank, world, offset, total, counts) -> tuple[int, int, int]:
-    if offset is not None or total is not None:
-        raise TypeError("pass counts and rank, or offset and total, not both")
-    counts = [checked_integer("counts", count, "a list of integers, the draws of each rank") for count in counts]
-    if world not in (1, len(counts)) or not 0 <= rank < len(counts):
-        raise ValueError(f"counts has {len(counts)} ranks: needs world = {world} of as many and 0 <= rank = {rank} < them")
-    if min(counts) < 0 or counts[rank] != n:
-        raise ValueError(f"n = {n} must be counts[{rank}] = {counts[rank]}, none of counts = {counts} negative")
+def check_ways(rank, world, offset, total, counts) -> None:
+    """Whether the arguments name the slice of a global batch in one way, and completely."""
+    given = {"rank": rank, "world": world, "offset": offset, "total": total, "counts": counts}
+    named = [name for name, value in given.items() if value is not None]
+    if named not in ([], ["rank", "world"], ["rank", "counts"], ["rank", "world", "counts"], ["offset", "total"]):
+        raise TypeError(
+            f"{' and '.join(named)} name no slice of a global batch: pass rank and world, rank and counts, or offset and total"
+        )
+
+
+def _slice_of_counts(n, rank, world, counts) -> tuple[int, int, int]:
+    kind = "a list of integers, the draws of each rank"
+    if isinstance(counts, Mapping | str) or not hasattr(counts, "__iter__"):
+        raise TypeError(f"counts must be {kind}, got {counts!r}")
+    counts = [checked_integer("counts", count, kind) for count in counts]
+    if world not in (None, len(counts)):
+        raise ValueError(f"world = {world} must be {len(counts)}, the length of counts: leave it out")
+    if not 0 <= rank < len(counts):
+        raise ValueError(f"rank = {rank} must be from 0 to below {len(counts)}, the length of counts")
+    if (least := min(counts)) < 0:
+        raise ValueError(f"counts[{counts.index(least)}] = {least} must not be negative: it is what that rank draws")
+    if counts[rank] != n:
+        raise ValueError(f"n = {n} must be counts[{rank}] = {counts[rank]}: every rank passes the same list of what each draws")
     return checked_slice(n, offset=sum(counts[:rank]), total=sum(counts))
 
 

@@ -81,6 +81,10 @@ def measured(add_noise: Callable[..., Any], timesteps, shape: tuple[int, ...] = 
                 "order and batch: add_noise must not remember earlier calls. Take a scheduler's method that does not, "
                 "or compute alpha and sigma yourself"
             )
+    for i in np.flatnonzero(np.abs(ask(everything, 0, 0)) > REPEATED * (np.abs(alpha) + np.abs(sigma)))[:1]:
+        raise ValueError(
+            f"add_noise(0, 0) at timestep {steps[i]} must be 0: pass a function that returns alpha x0 + sigma eps and no more"
+        )
     both = ask(everything, 1, 1)
     for i in np.flatnonzero(np.abs(both - alpha - sigma) > ADDED * (np.abs(alpha) + np.abs(sigma)))[:1]:
         raise ValueError(
@@ -167,7 +171,12 @@ def checked_steps(timesteps, levels: np.ndarray) -> np.ndarray:
     steps = np.ravel(as_numbers("timesteps", timesteps))
     if steps.size != levels.size:
         raise ValueError(f"timesteps has {steps.size} entries, must have {levels.size}, one for each level of the table")
-    if steps.size and (levels[0] < levels[-1]) != (steps[0] < steps[-1]):
+    rises = steps[1:] > steps[:-1] if levels[0] < levels[-1] else steps[1:] < steps[:-1]
+    if (turns := np.flatnonzero(~rises)).size and turns.size < rises.size:
+        i = int(turns[0]) + 1
+        bound = f"{'above' if levels[0] < levels[-1] else 'below'} {entry('timesteps', steps, i - 1)}"
+        raise ValueError(f"{entry('timesteps', steps, i)} must be {bound}, as the levels go: give each timestep once and in order")
+    if turns.size:
         raise ValueError(
             f"table goes from {levels[0]:.6g} to {levels[-1]:.6g}, but timesteps from {steps[0]:g} to {steps[-1]:g}: "
             "noise must grow with the timestep. Reverse one of them or, if your time runs from noise to data, leave "
