@@ -143,7 +143,7 @@ impl Asked<'_> {
         unsafe { memory::check_size(record)? };
         let record = unsafe { &mut *record };
         let solver = Solver::from_code(solver).ok_or(Status::INFONOISE_ARGUMENT)?;
-        if record.estimated > 1 || !(record.end >= 0.0) || !(1..=240).contains(&n) {
+        if record.estimated > 1 || record.end.is_nan() || record.end < 0.0 || !(1..=240).contains(&n) {
             return Err(Status::INFONOISE_ARGUMENT);
         }
         let levels = unsafe { output(sigma, n)? };
