@@ -57,7 +57,7 @@ impl<'a> Spectrum<'a> {
     }
 
     /// The spectrum of `curve`, kept in `found` of 2 [`MOST`] numbers; works in `room` of
-    /// [`ROOM`]. Empty where every error is 0.
+    /// `ROOM`. Empty where every error is 0.
     #[inline(never)]
     pub fn fit(curve: &Curve<'_>, found: &'a mut [f64], room: &mut [f64]) -> Self {
         let mut count = 0;
