@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest -q -rs -n auto --dist loadgroup -m "not timing"
 
 CHECK_PYTHON := $(addprefix tests/,reference $(addsuffix .py,$(addprefix test_, \
   bfloat16 density docs exact jax jax_checkpoints jax_devices jax_processes jax_strict jax_transforms journal path \
-  plot python pytorch state_recipes timesteps trainers vectors)))
+  plan plot python pytorch state_recipes timesteps trainers vectors)))
 
 .PHONY: demo check check-python test costs test-versions test-cross test-gpu cuda bench results pictures fuzz lib lint header clean
 demo: $(VENV)/wheel  ## builds everything, trains, prints the table, writes the plots

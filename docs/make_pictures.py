@@ -182,10 +182,58 @@ def bands(out):
     save(figure, out, "method-bands")
 
 
+def step_of(denoise, x, s, t, solver):
+    """One step of a sampler from sigma s down to t."""
+    slope = (x - denoise(x, s)) / s
+    if solver == "heun":
+        predicted = x + (t - s) * slope
+        slope = (slope + (predicted - denoise(predicted, t)) / t) / 2
+    return x + (t - s) * slope
+
+
+def solver_errors(out):
+    """What a step is off by on Gaussian data, over their deviation, and where planned levels therefore lie."""
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10.5, 4.4), layout="constrained")
+    deviation = np.geomspace(0.03, 30, 121)
+    for solver, colour, dashes in (("euler", "orange", "--"), ("heun", "green", "-")):
+        error = []
+        for sd in deviation:
+            start, end = np.hypot(sd, 1.0), np.hypot(sd, 0.5)  # the flow multiplies a sample by end / start
+            found = step_of(exact.gaussian(sd).posterior_mean, np.array([[start]]), 1.0, 0.5, solver).item()
+            error.append(abs(np.log(found / end)))
+        left.plot(deviation, error, color=COLOURS[colour], ls=dashes, lw=2.2, label={"euler": "Euler (DDIM)", "heun": "Heun"}[solver])
+    left.axvspan(0.5, 1, color=COLOURS["grey"], alpha=0.2, lw=0, label="the step: from sigma 1 to 0.5")
+    left.set_ylabel("|ln(solver's factor / exact one)|")
+    left.set_ylim(0, 0.085)  # room for the legend
+    left.set_title("One step on Gaussian data", fontsize=10.5)
+    plot.sigma_axis(left, deviation)
+    left.set_xlabel("standard deviation of the data")
+    tidy(left)
+
+    sigma = np.geomspace(0.002, 80, 129)[1::2]
+    mmse = sum(share * v * sigma**2 / (v + sigma**2) for v, share in ((0.25, 0.3), (0.0025, 0.7)))
+    rows = []
+    for solver, colour in (("heun", "green"), ("euler", "orange")):
+        plan = infonoise.plan_grid(sigma, mmse, 9, low=0.002, high=80, solver=solver)
+        rows.append((f"planned for {solver.capitalize()}", np.asarray(plan), COLOURS[colour]))
+    rows.append(("EDM's grid", np.linspace(80 ** (1 / 7), 0.002 ** (1 / 7), 9) ** 7, COLOURS["grey"]))
+    for height, (_, levels, colour) in zip((2, 1, 0), rows):
+        right.plot(levels, np.full(9, height), "o-", color=colour, ms=6, lw=1, clip_on=False)
+    right.set_yticks((2, 1, 0), [name for name, _, _ in rows])
+    right.set_ylim(-0.5, 2.8)
+    for place, what in ((0.5, "30% of the\ndirections"), (0.05, "70%")):
+        right.axvline(place, color=COLOURS["blue"], lw=1.4, ls=":")
+        right.text(place * 1.1, 2.75, what, color=COLOURS["blue"], fontsize=9, va="top")
+    right.set_title("Nine levels for data of deviations 0.5 and 0.05", fontsize=10.5)
+    plot.sigma_axis(right, np.array([0.002, 80]))
+    tidy(right, legend=False)
+    save(figure, out, "method-solvers")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     folder = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)
-    for picture in (two_points, ideal_denoiser, gate, bands):
+    for picture in (two_points, ideal_denoiser, gate, bands, solver_errors):
         picture(folder)

@@ -42,6 +42,7 @@
 #define INFONOISE_REPORT_INIT INFONOISE_INIT_(infonoise_report)
 #define INFONOISE_PROFILE_INIT INFONOISE_INIT_(infonoise_profile)
 #define INFONOISE_MISMATCH_INIT INFONOISE_INIT_(infonoise_mismatch)
+#define INFONOISE_PLAN_INIT INFONOISE_INIT_(infonoise_plan)
 
 /* Enums of 32 bits, also before C23. */
 #if defined(__cplusplus)
@@ -250,6 +251,13 @@ INFONOISE_ENUM_(infonoise_schedule_kind) {
   INFONOISE_SCHEDULE_KIND_TABLE = 5,  // K masses of bins.
 };
 
+// A solver of the probability flow.
+INFONOISE_ENUM_(infonoise_solver) {
+  // Heun's second-order rule, two evaluations a step, the last step to 0 Euler's.
+  INFONOISE_SOLVER_HEUN = 0,
+  INFONOISE_SOLVER_EULER = 1,  // Euler's rule, which is DDIM: one evaluation a step.
+};
+
 // The enum whose names `infonoise_name` returns.
 INFONOISE_ENUM_(infonoise_name_kind) {
   INFONOISE_NAME_KIND_PHASE = 0,  // `infonoise_phase`.
@@ -268,6 +276,7 @@ INFONOISE_ENUM_(infonoise_name_kind) {
   INFONOISE_NAME_KIND_SCHEDULE_KIND = 13,  // `infonoise_schedule_kind`.
   // What an `infonoise_warning` means, and what to do about it.
   INFONOISE_NAME_KIND_WARNING_REMEDY = 14,
+  INFONOISE_NAME_KIND_SOLVER = 15,  // `infonoise_solver`.
 };
 
 // A schedule: `infonoise_state_bytes(config)` bytes of the caller's memory, 8-aligned,
@@ -394,6 +403,28 @@ typedef struct {
   double wasted;
   double *emphasis;  // Realised emphasis, masses of bins (K), or NULL.
 } infonoise_mismatch;
+
+// What a plan starts from and what it expects. Costs are sums over the steps, the last one
+// to 0 included: `error`, the solver's error on Gaussian data of the same mmse, a weighted
+// difference of logarithms, and `leaps`, the squared shares of the information that the
+// steps pass. The plan minimises their sum.
+typedef struct {
+  uint32_t struct_size;  // `sizeof` this struct, set by `INFONOISE_PLAN_INIT`.
+  uint32_t estimated;  // In: 1 plans from an estimate instead of the profile in force.
+  double end;  // In: the last level; 0 lets the plan choose it.
+  double error;  // Error of the planned levels.
+  double leaps;  // Leaps of the planned levels.
+  // Error of EDM's grid (rho = 7) with as many levels, from sigma_max to sigma_min.
+  double edm_error;
+  double edm_leaps;  // Leaps of that grid.
+  uint32_t evaluations;  // Evaluations of the network that a sampler spends on the planned levels.
+  uint32_t levels;  // The planned levels, n.
+  // The fewest levels with which EDM's grid costs no more; 0 if that takes more than 1024.
+  uint32_t edm_levels;
+  uint32_t variances;  // Variances of the spectrum, at most 32.
+  double *variance;  // The variances, ascending (room for 32), or NULL.
+  double *mass;  // Their masses (room for 32), or NULL.
+} infonoise_plan;
 
 #ifdef __cplusplus
 extern "C" {
@@ -669,6 +700,37 @@ infonoise_status infonoise_to_sigma(uint32_t coordinate, const double *value, do
 // Errors: NULL, MISALIGNED, ARGUMENT. Nothing has changed then.
 infonoise_status infonoise_snap(float *sigma, uint32_t *index, size_t n, const float *table,
                                 size_t entries);
+
+// Bytes of scratch memory, 8-aligned, that a plan of n levels needs; 0 unless n is from 1
+// to 240.
+size_t infonoise_plan_bytes(size_t n);
+
+// The most levels for which so many evaluations of the network suffice with a solver
+// (`infonoise_solver`), the step to 0 included; 0 for no such solver.
+size_t infonoise_plan_levels(uint32_t solver, size_t evaluations);
+
+// Fills `sigma` with the n noise levels of the least predicted cost for a solver
+// (`infonoise_solver`), from sigma_max down. It does not append 0. Heun's rule then
+// takes 2 n - 1 evaluations, Euler's (DDIM) n.
+//
+// Errors: those of a state; STRUCT_SIZE; NOT_READY before the first refresh, or, for an
+// estimate, while a bin is empty; TOO_SMALL (`scratch_bytes` below
+// `infonoise_plan_bytes(n)`); ARGUMENT (no such solver, n is not 1 to 240, `end` not below
+// sigma_max).
+infonoise_status infonoise_plan_grid(const infonoise_state *state, size_t bytes, uint32_t solver,
+                                     float *sigma, size_t n, void *scratch, size_t scratch_bytes,
+                                     infonoise_plan *plan);
+
+// The same from a profile that was measured elsewhere: `error[i]`, squared x0 errors per
+// dimension, at `points` ascending standard deviations `at[i]`; from `high` down to `low` at
+// most. There is no gate.
+//
+// Errors: as `infonoise_plan_grid`; NOT_READY if every error is 0; ARGUMENT for numbers that
+// are no profile.
+infonoise_status infonoise_plan_table(const double *at, const double *error, size_t points,
+                                      double low, double high, uint32_t solver, float *sigma,
+                                      size_t n, void *scratch, size_t scratch_bytes,
+                                      infonoise_plan *record);
 
 // Bytes of the snapshot of a block; 0 if it holds no scheduler.
 size_t infonoise_snapshot_bytes(const infonoise_state *state, size_t bytes);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The same run on other processors: aarch64 and big-endian s390x under emulation,
 # and x86-64 in debug, release and target-cpu=native. Every digest of 20 000 steps,
-# the saved snapshot and a recorded journal must be equal, byte for byte, and each
-# build must replay the journal of the first. `make test-cross`.
+# the saved snapshot, a recorded journal and planned grids must be equal, byte for byte,
+# and each build must replay the journal of the first. `make test-cross`.
 #
 # Needs Debian's rustc-web cargo-web rust-web-src gcc-aarch64-linux-gnu
 # gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-s390x-cross qemu-user; says
@@ -81,6 +81,6 @@ for name in x86-64-debug x86-64-native aarch64 s390x; do
     cmp "$out/x86-64-release.$what" "$out/$name.$what"
   done
 done
-# The same digest with any rounding mode, flush bits and traps of the host.
+# The same digest and plans with any rounding mode, flush bits and traps of the host.
 [ "$(cut -d' ' -f2 "$out/x86-64-release.modes" | sort -u | wc -l)" = 1 ]
-echo "test-cross: 5 builds agree on $steps digests, the snapshot, a journal of $recorded steps, in every float mode"
+echo "test-cross: 5 builds agree on $steps digests, the snapshot, a journal of $recorded steps, planned grids, in every float mode"

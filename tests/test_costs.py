@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 
+import infonoise
 import pytest
 from conftest import ROOT
 
@@ -12,7 +14,7 @@ sys.path.insert(0, str(ROOT / "benches"))
 import instructions  # noqa: E402
 import linked  # noqa: E402
 
-LARGEST_LIBRARY = 138_000
+LARGEST_LIBRARY = 153_000
 LARGEST_TRAINER = 54_000
 # A GPU reserves the stack for every thread that it can run. Recording and replaying need more, since a record
 # is written or read around the call.
@@ -58,3 +60,20 @@ def test_no_call_takes_much_stack(library, tmp_path):
     others = {name: depth for name, depth in deepest.items() if name not in journals}
     assert max(others.values()) <= LARGEST_STACK, others
     assert max(journals.values()) <= LARGEST_STACK_OF_JOURNALS, journals
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("levels, limit", [(18, 0.05), (128, 0.5)])
+def test_a_plan_takes_milliseconds(levels, limit):
+    """At the largest number of bins, the best of three runs."""
+    scheduler = infonoise.Scheduler(infonoise.Config(bins=256, warmup_steps=1, window=8, min_count=1, coverage=0.0))
+    sigma = scheduler.profile()["sigma"]
+    scheduler.observe(sigma, sum(mass * v * sigma**2 / (v + sigma**2) for v, mass in [(9, 0.01), (0.25, 0.3), (0.001, 0.7)]))
+    scheduler.step()
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        scheduler.plan_grid(levels)
+        times.append(time.perf_counter() - start)
+    print(f"{levels} levels: {1e3 * min(times):.1f} ms")
+    assert min(times) < limit, times

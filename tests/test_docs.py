@@ -70,7 +70,7 @@ TORCH = {"docs/pytorch.md"}
 OURS = ["docs/method.md", "docs/choosing.md"]
 #: The pictures that the programs in docs/ draw.
 MAKERS = {
-    "make_pictures": [f"method-{name}.png" for name in ("bands", "digits", "gate", "two-points")],
+    "make_pictures": [f"method-{name}.png" for name in ("bands", "digits", "gate", "solvers", "two-points")],
     "seeing": [f"seeing-{name}.png" for name in ("density", "grid", "history", "profile")],
 }
 

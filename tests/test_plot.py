@@ -173,12 +173,33 @@ def test_info_grid(run):
     assert label_of(ax, "InfoGrid") == f"InfoGrid, power 1: {inside} of 18 in the band"
 
 
+def test_spectrum(run):
+    scheduler = run[0]
+    plan = scheduler.plan_grid(9)
+    ax = plot.spectrum(plan)
+    assert (ax.get_xlabel(), ax.get_xscale()) == ("standard deviation (data units)", "log")
+    masses_, levels = ax.lines
+    np.testing.assert_allclose(masses_.get_xdata() ** 2, plan.variance)
+    np.testing.assert_allclose(masses_.get_ydata(), plan.mass / plan.mass.sum())
+    np.testing.assert_array_equal(levels.get_xdata(), plan.sigma)
+    low, high = ax.get_xlim()
+    assert low < min(plan.sigma[-1], masses_.get_xdata().min()) and plan.sigma[0] < high
+    # The data is Gaussian, of standard deviation .5; of a schedule the spectrum alone is shown.
+    (again,) = plot.spectrum(scheduler).lines
+    np.testing.assert_array_equal(again.get_xdata(), masses_.get_xdata())
+    near = np.abs(np.log(again.get_xdata() / 0.5)) < 0.7
+    assert again.get_ydata()[near].sum() > 0.95
+    with pytest.raises(ValueError, match="not ready"):
+        plot.spectrum(infonoise.Scheduler(CONFIG))
+
+
 def test_axes_of_the_caller_and_jax_states(run):
-    figure, panels = pyplot.subplots(2, 2)
+    figure, panels = pyplot.subplots(2, 3)
     scheduler, history, _ = run
     state = inj.from_words(jnp.asarray(scheduler.state))
     calls = [plot.profile, plot.density, lambda s, ax: plot.history(history, ax=ax), lambda s, ax: plot.info_grid(s, 9, ax=ax)]
-    for call, ax in zip(calls, panels.flat, strict=True):
+    calls.append(plot.spectrum)
+    for call, ax in zip(calls, panels.flat):
         assert call(state, ax=ax) is ax
     np.testing.assert_array_equal(lines(panels[0, 1])["density in force"], lines(plot.density(scheduler))["density in force"])
     figure.canvas.draw()  # every tick and label has a place

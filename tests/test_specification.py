@@ -74,6 +74,6 @@ def test_what_is_built_is_cited_from_the_core():
     """A section says at its head that it is not built, or the code that implements it cites it."""
     title, *rest = sections().items()
     built = [anchor for anchor, text in rest if not text.lstrip().startswith(NOT_BUILT)]
-    assert title[0] == "the-specification" and 30 < len(built) < len(rest)
+    assert title[0] == "the-specification" and 30 < len(built) <= len(rest)
     citations = cited(tracked(), "core/")
     assert [anchor for anchor in built if anchor not in citations] == []

@@ -55,25 +55,9 @@ impl KnownMmse {
 
     /// A table of sigma,mmse.
     fn measured(path: &Path) -> Result<Self, Failure> {
-        let table = table::read(path, &["sigma", "mmse"], &[])?;
-        let mut before = 0.0;
-        for (i, &line) in table.lines.iter().enumerate() {
-            let (sigma, mmse) = (table.columns[0][i], table.columns[1][i]);
-            if !(sigma > before && sigma.is_finite()) {
-                let must = format!("above {before}: sort the rows by sigma, one for each");
-                return Err(table::refuse(path, line, "sigma", sigma, &must));
-            }
-            if !(mmse >= f64::MIN_POSITIVE && mmse.is_finite()) {
-                let must = "above 0: it is a mean squared error of x0 per dimension";
-                return Err(table::refuse(path, line, "mmse", mmse, must));
-            }
-            before = sigma;
-        }
-        if table.lines.len() < 2 {
-            return Err(Failure::at(path, "holds 1 row: at least 2 make a profile"));
-        }
+        let (sigma, mmse) = table::profile(path)?;
         let logs = |column: &[f64]| column.iter().map(|x| x.ln()).collect();
-        let (ln_sigma, ln_mmse) = (logs(&table.columns[0]), logs(&table.columns[1]));
+        let (ln_sigma, ln_mmse) = (logs(&sigma), logs(&mmse));
         Ok(KnownMmse { ln_sigma, ln_mmse, preset: Preset::Default })
     }
 

@@ -65,6 +65,29 @@ pub fn read(path: &Path, names: &[&str], optional: &[&str]) -> Result<Table, Fai
     Ok(table)
 }
 
+/// The columns of a file `sigma,mmse`: a profile that was measured elsewhere.
+pub fn profile(path: &Path) -> Result<(Vec<f64>, Vec<f64>), Failure> {
+    let Table { lines, columns } = read(path, &["sigma", "mmse"], &[])?;
+    let mut before = 0.0;
+    for (i, &line) in lines.iter().enumerate() {
+        let (sigma, mmse) = (columns[0][i], columns[1][i]);
+        if !(sigma > before && sigma.is_finite()) {
+            let must = format!("above {before}: sort the rows by sigma, one for each");
+            return Err(refuse(path, line, "sigma", sigma, &must));
+        }
+        if !(mmse >= f64::MIN_POSITIVE && mmse.is_finite()) {
+            let must = "above 0: it is a mean squared error of x0 per dimension";
+            return Err(refuse(path, line, "mmse", mmse, must));
+        }
+        before = sigma;
+    }
+    if lines.len() < 2 {
+        return Err(Failure::at(path, "holds 1 row: at least 2 make a profile"));
+    }
+    let mut columns = columns.into_iter();
+    Ok((columns.next().unwrap_or_default(), columns.next().unwrap_or_default()))
+}
+
 /// Refuses row `i` of a table: `name = value must be ...`.
 pub fn refuse(path: &Path, line: u64, name: &str, value: f64, must: &str) -> Failure {
     Failure::at(path, format!("line {line}: {name} = {value} must be {must}"))

@@ -26,6 +26,7 @@
 //! | `state` | the block: its layout, the draw table, the digest |
 //! | `persist` | portable bytes: a schedule as a [`snapshot`], a run as a [`journal`]
 //! that [`Recorder`] writes and [`replay`] executes |
+//! | `sampler` | the planned grid: at which levels a sampler steps |
 //! | `inspect` | queries: [`Report`], [`Profile`], [`diagnose`], [`coordinate`] |
 //!
 //! Start with [`Scheduler`]; [`StateRef`] reads the same block without changing it.
@@ -45,6 +46,7 @@ mod inspect;
 mod maths;
 mod method;
 mod persist;
+mod sampler;
 mod scheduler;
 mod state;
 #[cfg(test)]
@@ -64,6 +66,9 @@ pub use method::pivot::PivotRule;
 pub use method::warning::Warning;
 pub use persist::recorder::{Recorder, begin_room};
 pub use persist::{journal, recent_draws, replay, snapshot};
+pub use sampler::plan;
+pub use sampler::solver::Solver;
+pub use sampler::spectrum::Spectrum;
 pub use scheduler::{Scheduler, Step};
 pub use state::block::{MAGIC as STATE_MAGIC, state_words};
 

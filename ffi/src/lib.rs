@@ -31,6 +31,8 @@ mod inspect;
 
 mod levels;
 
+mod plan;
+
 mod snapshot;
 
 mod journal;
@@ -40,6 +42,7 @@ mod status;
 pub use inspect::*;
 pub use journal::*;
 pub use levels::*;
+pub use plan::*;
 pub use setup::*;
 pub use snapshot::*;
 pub use status::*;

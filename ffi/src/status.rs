@@ -4,7 +4,7 @@ use crate::text::c_name;
 use core::ffi::{CStr, c_char};
 use infonoise::{
     Baseline, ConfigError, Coordinate, Draw, Emphasis, Endpoint, Error, Hold, Objective, Phase, Pivot,
-    PivotRule, Preset, ScheduleKind, Value, Warning,
+    PivotRule, Preset, ScheduleKind, Solver, Value, Warning,
 };
 
 /// The result of a call. 0 is success; otherwise nothing has changed.
@@ -174,6 +174,8 @@ pub enum NameKind {
     ScheduleKind = 13,
     /// What an `infonoise_warning` means, and what to do about it.
     WarningRemedy = 14,
+    /// `infonoise_solver`.
+    Solver = 15,
 }
 
 /// The name of a `code` of an enum (`infonoise_name_kind`), as every binding spells it;
@@ -200,7 +202,8 @@ pub extern "C" fn infonoise_name(kind: u32, code: u32) -> *const c_char {
         Draw,
         Preset,
         Coordinate,
-        ScheduleKind
+        ScheduleKind,
+        Solver
     );
     if kind == NameKind::HoldRemedy as u32 {
         hold_remedy(code)

@@ -94,10 +94,27 @@ int main(int argc, char **argv) {
       size_t r = (void *)s == (void *)block || s == NULL ? room : room ? room - 1 : 0;
       uint64_t digest;
       size_t snapshot_bytes = infonoise_snapshot_bytes(s, r);
-      switch (below(28)) {
+      switch (below(30)) {
         case 25: (void)infonoise_sample_slice(s, r, a, n, below(200), below(400)); break;
         case 26: (void)infonoise_levels(s, r, bent(a), n ? n - 1 : 0); break;
         case 27: (void)infonoise_log_density(s, r, bent(a), n ? n - 1 : 0, e); break;
+        case 28: case 29: {
+          size_t few = any() & 3 ? 1 + below(5) : below(250), memory = infonoise_plan_bytes(few);
+          if (below(8) == 0) memory = below(memory + 1);
+          double *scratch = malloc(memory + 1), *variance = malloc(64 * sizeof *variance);
+          float *levels = malloc(few * sizeof *levels + 1);
+          infonoise_plan plan = INFONOISE_PLAN_INIT;
+          plan.estimated = (uint32_t)below(3), plan.end = below(2) ? 0 : real();
+          plan.variance = below(2) ? NULL : bent(variance), plan.mass = below(2) ? NULL : variance + 32;
+          if (below(16) == 0) plan.struct_size = (uint32_t)below(sizeof plan + 8);
+          double *points = doubles(n);
+          if (below(4)) for (size_t i = 0; i < n; ++i) points[i] = .01 * (double)(i + 1);
+          if (below(2)) (void)infonoise_plan_grid(s, r, (uint32_t)below(3), bent(levels), few, bent(scratch), memory, bent(&plan));
+          else (void)infonoise_plan_table(bent(points), e, n < 300 ? n : 300, real(), real(), (uint32_t)below(3), levels, few, scratch, memory, &plan);
+          (void)infonoise_plan_levels((uint32_t)below(3), (size_t)any());
+          free(scratch), free(variance), free(levels), free(points);
+          break;
+        }
         case 0: (void)infonoise_sample(s, r, bent(a), n ? n - 1 : 0); break;
         case 1: (void)infonoise_sample_shard(s, r, a, n, (uint32_t)below(5), (uint32_t)below(5)); break;
         case 2: (void)infonoise_observe(s, r, a, bent(b), n ? n - 1 : 0, &count); break;
@@ -116,7 +133,7 @@ int main(int argc, char **argv) {
         case 15: (void)infonoise_diagnose(s, r, (uint32_t)below(7), real(), real(), table, below(2) ? bent(curve) : NULL, &mismatch); break;
         case 16: (void)infonoise_snap(a, index, n, c, m); break;
         case 17: (void)infonoise_from_sigma((uint32_t)below(5), d, d, n), (void)infonoise_to_sigma((uint32_t)below(5), d, e, n); break;
-        case 18: (void)infonoise_config_get(s, r, &config), (void)infonoise_tables_get(s, r, table, NULL), (void)infonoise_name((uint32_t)below(16), (uint32_t)below(20)); break;
+        case 18: (void)infonoise_config_get(s, r, &config), (void)infonoise_tables_get(s, r, table, NULL), (void)infonoise_name((uint32_t)below(17), (uint32_t)below(20)); break;
         case 24: (void)infonoise_sampler_get(s, r, bent(thresholds), edges, below(2) ? edges + 257 : NULL); break;
         case 19: case 20: case 21: case 22: {
           /* Journals: recorded, damaged, cut, replayed, with memory of any content. */

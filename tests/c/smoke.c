@@ -110,6 +110,57 @@ static void trains(void) {
   CHECK(infonoise_info_grid(state, bytes, 1.0, 1, grid, 18) == INFONOISE_OK);
   CHECK(grid[0] == 80.0f && grid[17] == 0.002f);
 
+  /* A grid planned for the solver: from 80 down, as good as a longer one of EDM's. */
+  static double scratch[60000];
+  double variance[32], mass[32], least = 1e9;
+  infonoise_plan plan = INFONOISE_PLAN_INIT;
+  plan.variance = variance, plan.mass = mass;
+  CHECK(infonoise_plan_bytes(18) <= sizeof scratch && infonoise_plan_levels(INFONOISE_SOLVER_HEUN, 18) == 9);
+  CHECK(infonoise_plan_grid(state, bytes, INFONOISE_SOLVER_HEUN, grid, 9, scratch, sizeof scratch, &plan) == INFONOISE_OK);
+  CHECK(grid[0] == 80.0f && plan.levels == 9 && plan.evaluations == 17);
+  for (int i = 1; i < 9; ++i) CHECK(grid[i] < grid[i - 1] && grid[i] >= 0.002f);
+  CHECK(plan.edm_levels > 9 && plan.error + plan.leaps < plan.edm_error + plan.edm_leaps);
+  CHECK(plan.variances >= 1 && plan.variances < 32);
+  for (uint32_t i = 0; i < plan.variances; ++i) least = variance[i] < least ? variance[i] : least;
+  CHECK(least > 0.2 && least < 0.3); /* the data's is 0.25 */
+  plan.estimated = 1, plan.end = 0.05;
+  CHECK(infonoise_plan_grid(state, bytes, INFONOISE_SOLVER_EULER, grid, 9, scratch, sizeof scratch, &plan) == INFONOISE_OK);
+  CHECK(grid[8] == 0.05f && plan.evaluations == 9);
+  double at[64], mmse[64];
+  profile.sigma = at, profile.error = mmse;
+  CHECK(infonoise_profile_get(state, bytes, INFONOISE_PROFILE_KIND_IN_FORCE, &profile) == INFONOISE_OK);
+  plan.estimated = 0, plan.end = 0;
+  CHECK(infonoise_plan_table(at, mmse, 64, 0.002, 80, INFONOISE_SOLVER_HEUN, grid, 9, scratch, sizeof scratch, &plan) == INFONOISE_OK);
+  CHECK(grid[0] == 80.0f && plan.edm_levels > 9);
+
+  /* What is refused changes neither the levels nor the record. */
+  infonoise_plan kept = plan;
+  float levels[9];
+  memcpy(levels, grid, sizeof levels);
+#define PLAN(n, solver, room) infonoise_plan_grid(state, bytes, solver, grid, n, scratch, room, &plan)
+  CHECK(infonoise_plan_bytes(0) == 0 && infonoise_plan_bytes(241) == 0 && infonoise_plan_levels(2, 9) == 0);
+  CHECK(PLAN(0, 0, sizeof scratch) == INFONOISE_ARGUMENT && PLAN(9, 2, sizeof scratch) == INFONOISE_ARGUMENT);
+  CHECK(PLAN(9, 0, infonoise_plan_bytes(9) - 8) == INFONOISE_TOO_SMALL);
+  plan.end = 80;
+  CHECK(PLAN(9, 0, sizeof scratch) == INFONOISE_ARGUMENT);
+  plan.end = 0, plan.estimated = 2;
+  CHECK(PLAN(9, 0, sizeof scratch) == INFONOISE_ARGUMENT);
+  plan.estimated = 0, plan.struct_size = 8;
+  CHECK(PLAN(9, 0, sizeof scratch) == INFONOISE_STRUCT_SIZE);
+  plan.struct_size = sizeof plan;
+  CHECK(infonoise_plan_grid(state, bytes, 0, NULL, 9, scratch, sizeof scratch, &plan) == INFONOISE_NULL);
+  CHECK(infonoise_plan_grid(state, bytes, 0, grid, 9, NULL, sizeof scratch, &plan) == INFONOISE_NULL);
+  CHECK(infonoise_plan_grid(state, bytes, 0, grid, 9, (char *)scratch + 4, sizeof scratch - 8, &plan) == INFONOISE_MISALIGNED);
+  CHECK(infonoise_plan_grid(state, bytes, 0, grid, 9, scratch, sizeof scratch, NULL) == INFONOISE_NULL);
+#define TABLE(points, low, high) infonoise_plan_table(at, mmse, points, low, high, 0, grid, 9, scratch, sizeof scratch, &plan)
+  CHECK(TABLE(1, 0.002, 80) == INFONOISE_ARGUMENT && TABLE(64, 80, 0.002) == INFONOISE_ARGUMENT);
+  at[3] = at[4];
+  CHECK(TABLE(64, 0.002, 80) == INFONOISE_ARGUMENT);
+  memset(mmse, 0, sizeof mmse);
+  at[3] = (at[2] + at[4]) / 2;
+  CHECK(TABLE(64, 0.002, 80) == INFONOISE_NOT_READY);
+  CHECK(memcmp(levels, grid, sizeof levels) == 0 && memcmp(&kept, &plan, sizeof plan) == 0);
+
   /* A copy of the block is a copy of the schedule. */
   uint64_t digest, other;
   memcpy(copy, state, bytes);
@@ -159,6 +210,9 @@ static void refuses(void) {
   CHECK(infonoise_observe(state, bytes, sigma, NULL, 4, NULL) == INFONOISE_NULL);
   CHECK(infonoise_set_frozen(state, bytes, 2) == INFONOISE_ARGUMENT);
   CHECK(infonoise_info_grid(state, bytes, 1.0, 1, sigma, 4) == INFONOISE_NOT_READY);
+  static double scratch[60000];
+  infonoise_plan plan = INFONOISE_PLAN_INIT;
+  CHECK(infonoise_plan_grid(state, bytes, 0, sigma, 4, scratch, sizeof scratch, &plan) == INFONOISE_NOT_READY);
   report.struct_size = 8;
   CHECK(infonoise_step(state, bytes, &report) == INFONOISE_STRUCT_SIZE);
   CHECK(memcmp(state, copy, bytes) == 0);
@@ -291,7 +345,7 @@ static void names(void) {
     CHECK(codes > 1 && codes < 20);
     CHECK(!last[kind] || strcmp(infonoise_name(kind, codes - 1), last[kind]) == 0);
   }
-  CHECK(strcmp(infonoise_name(15, 0), "unknown") == 0 && strcmp(infonoise_name(UINT32_MAX, 0), "unknown") == 0);
+  CHECK(strcmp(infonoise_name(16, 0), "unknown") == 0 && strcmp(infonoise_name(UINT32_MAX, 0), "unknown") == 0);
   CHECK(strcmp(infonoise_name(INFONOISE_NAME_KIND_HOLD, INFONOISE_HOLD_NO_PIVOT), "no_pivot") == 0);
   CHECK(strcmp(infonoise_name(INFONOISE_NAME_KIND_HOLD_REMEDY, INFONOISE_HOLD_NO_PIVOT), "no_pivot") != 0);
 }

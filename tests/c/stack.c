@@ -56,6 +56,9 @@ static infonoise_profile profile(void) {
 
 static infonoise_profile all;
 static infonoise_mismatch mismatch = INFONOISE_MISMATCH_INIT;
+static infonoise_plan plan = INFONOISE_PLAN_INIT, estimated = INFONOISE_PLAN_INIT;
+static double at[K], mmse[K], *room;
+static size_t room_bytes;
 static infonoise_report report = INFONOISE_REPORT_INIT;
 static infonoise_event event = INFONOISE_EVENT_INIT;
 static uint64_t number;
@@ -83,6 +86,9 @@ CALL(profile_estimated, must(infonoise_profile_get(state, bytes, INFONOISE_PROFI
 CALL(diagnose, must(infonoise_diagnose(state, bytes, INFONOISE_SCHEDULE_KIND_LOG_NORMAL, -1.2, 1.2, NULL, NULL, &mismatch)))
 CALL(diagnose_table, must(infonoise_diagnose(state, bytes, INFONOISE_SCHEDULE_KIND_TABLE, 0, 0, table, curves[8], &mismatch)))
 CALL(info_grid, must(infonoise_info_grid(state, bytes, 1, 1, sigma, 64)))
+CALL(plan_in_force, must(infonoise_plan_grid(state, bytes, INFONOISE_SOLVER_HEUN, sigma, 18, room, room_bytes, &plan)))
+CALL(plan_estimated, must(infonoise_plan_grid(state, bytes, INFONOISE_SOLVER_EULER, sigma, 18, room, room_bytes, &estimated)))
+CALL(plan_table, must(infonoise_plan_table(at, mmse, K, at[0], at[K - 1], INFONOISE_SOLVER_HEUN, sigma, 18, room, room_bytes, &plan)))
 CALL(to_time, must(infonoise_to_entropic_time(state, bytes, 0, 1, curves[0], time_, 64)))
 CALL(from_time, must(infonoise_from_entropic_time(state, bytes, 0, 1, time_, time_, 64)))
 CALL(digest, must(infonoise_digest(state, bytes, &number)))
@@ -120,6 +126,10 @@ int main(void) {
   all = profile();
   mismatch.bins = K, mismatch.emphasis = curves[1];
   SAY(profile_estimated), SAY(profile_in_force), SAY(diagnose), SAY(diagnose_table);
+  room_bytes = infonoise_plan_bytes(18), room = malloc(room_bytes);
+  memcpy(at, all.sigma, sizeof at), memcpy(mmse, all.error, sizeof mmse);
+  estimated.estimated = 1, estimated.end = .01;
+  SAY(plan_in_force), SAY(plan_estimated), SAY(plan_table);
   SAY(to_time), SAY(from_time), SAY(info_grid), SAY(digest), SAY(validate);
   snapshot_bytes = infonoise_snapshot_bytes(state, bytes);
   snapshot = malloc(snapshot_bytes);

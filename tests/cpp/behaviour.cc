@@ -128,6 +128,20 @@ void equals_the_c_abi() {
   CHECK(infonoise_info_grid(block, bytes, 0.5, 0, grid.data(), grid.size()) == INFONOISE_OK);
   const std::vector<float> mine = scheduler.info_grid(18, 0.5, false);
   CHECK(std::equal(mine.begin(), mine.end(), grid.begin(), grid.end()));
+  std::vector<double> scratch(infonoise_plan_bytes(9) / 8);
+  infonoise_plan record = INFONOISE_PLAN_INIT;
+  CHECK(infonoise_plan_grid(block, bytes, INFONOISE_SOLVER_HEUN, grid.data(), 9, scratch.data(), scratch.size() * 8,
+                            &record) == INFONOISE_OK);
+  const infonoise::Plan plan = scheduler.plan_grid(9);
+  CHECK(plan.sigma.size() == 9 && std::equal(plan.sigma.begin(), plan.sigma.end(), grid.begin()));
+  CHECK(plan.error == record.error && plan.leaps == record.leaps && plan.edm_levels == record.edm_levels);
+  CHECK(plan.evaluations == 17 && plan.edm_error == record.edm_error && plan.edm_leaps == record.edm_leaps);
+  CHECK(plan.variance.size() == record.variances && plan.mass.size() == record.variances && record.variances > 0);
+  CHECK(plan.verdict() == "9 levels (17 evaluations): as good as EDM's " + std::to_string(plan.edm_levels));
+  CHECK(scheduler.plan_grid(5, INFONOISE_SOLVER_EULER, 0.05, true).sigma.back() == 0.05f);
+  const infonoise::Profile shape = scheduler.profile();
+  const infonoise::Plan elsewhere = infonoise::plan_grid(shape.sigma, shape.error, shape.edges.front(), shape.edges.back(), 9);
+  CHECK(elsewhere.sigma.front() == plan.sigma.front() && elsewhere.variance == plan.variance && elsewhere.mass == plan.mass);
   const double sigmas[] = {0.01, 0.5, 3.0};
   const std::vector<double> time = scheduler.to_entropic_time(sigmas), back = scheduler.from_entropic_time(time);
   double expected[3];
@@ -272,6 +286,7 @@ void names_what_is_wrong() {
   std::vector<float> sigma = scheduler.sample(8), error(8, 0.1f);
   const std::uint64_t digest = scheduler.digest();
   REFUSED(INFONOISE_NOT_READY, "", scheduler.info_grid(18));
+  REFUSED(INFONOISE_NOT_READY, "", scheduler.plan_grid(9));
   REFUSED(INFONOISE_NOT_READY, "", scheduler.estimate());
   REFUSED(INFONOISE_ARGUMENT, "rank = 2 must be below world = 2", scheduler.sample_shard(4, 2, 2));
   REFUSED(INFONOISE_ARGUMENT, "offset = 5 and n = 4 must lie within total = 8", scheduler.sample_slice(4, 5, 8));
@@ -287,6 +302,11 @@ void names_what_is_wrong() {
   train(scheduler, 30);
   REFUSED(INFONOISE_ARGUMENT, "n = 1 must be at least 2", scheduler.info_grid(1));
   REFUSED(INFONOISE_ARGUMENT, "power = 65 must be from -64 to 64", scheduler.info_grid(18, 65));
+  REFUSED(INFONOISE_ARGUMENT, "n = 241 must be from 1 to 240", scheduler.plan_grid(241));
+  REFUSED(INFONOISE_ARGUMENT, "end = 80 0 (free) or, with n above 1, below the first level", scheduler.plan_grid(9, INFONOISE_SOLVER_HEUN, 80));
+  const std::vector<double> three{1, 2, 3};
+  REFUSED(INFONOISE_ARGUMENT, "low = 4 below high", infonoise::plan_grid(three, three, 4, 3, 9));
+  REFUSED(INFONOISE_LENGTH, "3 sigmas, mmse of 2", infonoise::plan_grid(three, std::vector<double>{1, 2}, 1, 3, 9));
   REFUSED(INFONOISE_ARGUMENT, "power = -65", scheduler.to_entropic_time(std::vector<double>{1}, -65));
   REFUSED(INFONOISE_ARGUMENT, "power = -65", scheduler.from_entropic_time(std::vector<double>{1}, -65));
   REFUSED(INFONOISE_ARGUMENT, "lognormal(0, -1): deviations and shifts must be positive", scheduler.diagnose(infonoise::Schedule::lognormal(0, -1)));
@@ -581,9 +601,11 @@ void prints_points_in_every_locale() {
   const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Comma));
   Scheduler scheduler(quick(), 4);
   std::ostringstream text;
-  text << scheduler.report() << quick();
+  const std::vector<double> sigma{0.01, 1, 10}, mmse{0.0001, 0.2, 0.25};
+  text << scheduler.report() << quick() << infonoise::plan_grid(sigma, mmse, 0.01, 10, 3);
   REFUSED(INFONOISE_ARGUMENT, "power = 64.5 must be", scheduler.info_grid(9, 64.5));
   std::locale::global(before);
+  CHECK(text.str().find("levels=3 evaluations=5 solver=heun first=10 last=") != std::string::npos);
   CHECK(text.str().find("sigma_min=0.002") != std::string::npos && text.str().find(',') == std::string::npos);
   REFUSED(INFONOISE_TRUNCATED, "the snapshot is empty", Scheduler::load({}));
 }

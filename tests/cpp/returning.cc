@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   CHECK(made.ok());
   infonoise::Scheduler scheduler = std::move(made).value(), plain = scheduler;
   CHECK(refused(scheduler.info_grid(18), INFONOISE_NOT_READY, ""));
+  CHECK(refused(scheduler.plan_grid(9), INFONOISE_NOT_READY, ""));
   auto begun = infonoise::Journal::create(path, std::move(scheduler));
   CHECK(begun.ok());
   infonoise::Journal journal = std::move(begun).value();

@@ -21,6 +21,8 @@ assert_type(sigma, np.ndarray)
 assert_type(scheduler.observe(sigma, sigma), int)
 assert_type(scheduler.report(), dict[Any, Any])
 assert_type(scheduler.save(), bytes)
+assert_type(scheduler.plan_grid(9), infonoise.Plan)
+np.append(scheduler.plan_grid(nfe=17, solver="euler"), 0)
 infonoise.Scheduler("edm")  # type: ignore[arg-type]
 infonoise.Config(bins="64")  # type: ignore[arg-type]
 scheduler.sample("4")  # type: ignore[arg-type]

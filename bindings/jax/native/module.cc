@@ -201,6 +201,46 @@ void entropic(WordsIn state, double power, bool gated, Doubles values, bool back
   check(call(state_of(state), bytes_of(state), power, gated, values.data(), values.data(), values.shape(0)));
 }
 
+// Plans by `call` into sigma; what is expected, with the spectrum.
+template <typename Call>
+nb::dict planned(Floats sigma, double end, bool estimated, Call call) {
+  std::vector<double> scratch(infonoise_plan_bytes(sigma.shape(0)) / sizeof(double)), variance(32), mass(32);
+  infonoise_plan record = {};
+  record.struct_size = sizeof(record);
+  record.end = end, record.estimated = estimated, record.variance = variance.data(), record.mass = mass.data();
+  check(call(scratch.data(), scratch.size() * sizeof(double), &record));
+  variance.resize(record.variances), mass.resize(record.variances);
+  nb::dict fields;
+#define FIELD(name) fields[#name] = record.name;
+  FIELD(error) FIELD(leaps) FIELD(edm_error) FIELD(edm_leaps) FIELD(edm_levels)
+#undef FIELD
+  fields["nfe"] = record.evaluations;
+  fields["variance"] = list_of(variance), fields["mass"] = list_of(mass);
+  return fields;
+}
+
+std::uint32_t solver_of(const std::string& solver) {
+  return code_of("solver", INFONOISE_NAME_KIND_SOLVER, nb::str(solver.c_str()));
+}
+
+nb::dict plan_grid(WordsIn state, const std::string& solver, Floats sigma, double end, bool estimated) {
+  const std::uint32_t code = solver_of(solver);
+  return planned(sigma, end, estimated, [&](double* scratch, std::size_t bytes, infonoise_plan* record) {
+    return infonoise_plan_grid(state_of(state), bytes_of(state), code, sigma.data(), sigma.shape(0), scratch, bytes,
+                               record);
+  });
+}
+
+nb::dict plan_table(Table at, Table error, double low, double high, const std::string& solver, Floats sigma,
+                    double end) {
+  if (at.shape(0) != error.shape(0)) check(INFONOISE_LENGTH);
+  const std::uint32_t code = solver_of(solver);
+  return planned(sigma, end, false, [&](double* scratch, std::size_t bytes, infonoise_plan* record) {
+    return infonoise_plan_table(at.data(), error.data(), at.shape(0), low, high, code, sigma.data(), sigma.shape(0),
+                                scratch, bytes, record);
+  });
+}
+
 void snap(Floats sigma, Words index, FloatsIn table) {
   if (sigma.shape(0) != index.shape(0)) check(INFONOISE_LENGTH);
   if (infonoise_snap(sigma.data(), index.data(), sigma.shape(0), table.data(), table.shape(0)) != INFONOISE_OK) {
@@ -303,6 +343,11 @@ NB_MODULE(_native, m) {
   m.def("info_grid", [](WordsIn state, double power, bool gated, Floats sigma) {
     check(infonoise_info_grid(state_of(state), bytes_of(state), power, gated, sigma.data(), sigma.shape(0)));
   });
+  m.def("plan_levels", [](const std::string& solver, std::size_t nfe) {
+    return infonoise_plan_levels(solver_of(solver), nfe);
+  });
+  m.def("plan_grid", &plan_grid);
+  m.def("plan_table", &plan_table);
   m.def("levels", [](WordsIn state, Floats sigma) {
     check(infonoise_levels(state_of(state), bytes_of(state), sigma.data(), sigma.shape(0)));
   });

@@ -2,7 +2,8 @@
 
 use crate::{folder, line, numbers, quick, refusal, snapshot_of, trained, write};
 use infonoise::coordinate::from_sigma;
-use infonoise::{Config, Coordinate, Schedule, Scheduler, StateRef, profile_len, state_words};
+use infonoise::plan::plan_len;
+use infonoise::{Config, Coordinate, Schedule, Scheduler, Solver, StateRef, profile_len, state_words};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -74,6 +75,70 @@ fn grids_are_the_core_s_bit_for_bit() {
     assert!(refusal(&format!("grid {path} -n 9 --power 65")).starts_with("--power 65 must be -64 to 64"));
     let fresh = write(&folder, "fresh", snapshot_of(&trained(&quick(), 5)));
     assert!(refusal(&format!("grid {fresh} -n 18")).starts_with(&format!("{fresh}: not ready")));
+}
+
+#[test]
+fn planned_grids_are_the_core_s_bit_for_bit() {
+    let words = trained(&quick(), 60);
+    let folder = folder("planned");
+    let path = write(&folder, "state", snapshot_of(&words));
+    let reader = StateRef::open(&words).unwrap();
+    for (flags, n, solver, estimated, end) in [
+        ("-n 9", 9, Solver::Heun, false, None),
+        ("--nfe 17", 9, Solver::Heun, false, None),
+        ("--nfe 7 --solver euler --estimate", 7, Solver::Euler, true, None),
+        ("-n 5 --end 0.05", 5, Solver::Heun, false, Some(0.05)),
+        ("-n 1", 1, Solver::Heun, false, None),
+    ] {
+        let (mut expected, mut room) = (vec![0.0f32; n], vec![0.0; plan_len(n)]);
+        let plan = reader.plan_grid(solver, estimated, end, &mut expected, &mut room).unwrap();
+        let done = line(&format!("grid {path} --planned {flags}"));
+        let found: Vec<f32> = done.out.lines().map(|line| line.parse().unwrap()).collect();
+        assert_eq!(found, expected);
+        let json = line(&format!("grid {path} --planned {flags} --json")).json();
+        let found: Vec<f32> = numbers(&json["sigma"]).iter().map(|&sigma| sigma as f32).collect();
+        assert_eq!(found, expected);
+        assert_eq!(json["edm_levels"], plan.edm_levels);
+        assert_eq!(json["error"].as_f64(), Some(plan.planned.error));
+        assert_eq!(json["edm_leaps"].as_f64(), Some(plan.edm.leaps));
+        let spectrum: Vec<(f64, f64)> = plan.spectrum.iter().collect();
+        let pairs = numbers(&json["variance"]).into_iter().zip(numbers(&json["mass"]));
+        assert_eq!(pairs.collect::<Vec<_>>(), spectrum);
+        assert_eq!(done.err, format!("infonoise: {}\n", json["verdict"].as_str().unwrap()));
+    }
+    let done = line(&format!("grid {path} --planned --nfe 17"));
+    assert!(done.err.starts_with("infonoise: 9 levels (17 evaluations): as good as EDM's "), "{}", done.err);
+    // A table that was measured elsewhere: the one of the same data.
+    let rows: String = (0..=100)
+        .map(|i| {
+            let sigma = (f64::from(i) * 0.1 - 6.0).exp();
+            format!("{sigma},{}\n", infonoise_simulation::gaussian(0.5)(sigma))
+        })
+        .collect();
+    let table = write(&folder, "gaussian.csv", format!("sigma,mmse\n{rows}"));
+    let json = line(&format!("grid {table} --planned -n 9 --json")).json();
+    let mass: f64 = numbers(&json["mass"]).iter().sum();
+    assert!((mass - 1.0).abs() < 0.01 && json["edm_levels"].as_u64() > Some(9), "{json}");
+    for (flags, words) in [
+        ("-n 0", "-n 0 must be 1 to 240"),
+        ("--nfe 500", "--nfe 500 makes 250 levels, which must be 1 to 240"),
+        ("--nfe 0", "--nfe 0 makes 0 levels"),
+        ("-n 9 --end 80", "--end 80 must be above 0 and below the first level, 80"),
+        ("-n 9 --end -1", "--end -1 must be above 0"),
+        ("-n 1 --end 1", "--end 1 needs -n 1 to be at least 2"),
+        ("-n 9 --solver dpm", "--solver dpm must be one of heun, euler"),
+    ] {
+        let said = refusal(&format!("grid {path} --planned {flags}"));
+        assert!(said.starts_with(words), "{flags}: {said}");
+    }
+    assert!(refusal(&format!("grid {table} --planned -n 9 --estimate")).contains("is a table"));
+    let fresh = write(&folder, "fresh", snapshot_of(&trained(&quick(), 5)));
+    assert!(refusal(&format!("grid {fresh} --planned -n 9")).starts_with(&format!("{fresh}: not ready")));
+    for flags in ["-n 9 --nfe 17 --planned", "--nfe 17", "-n 9 --end 1", "-n 9 --planned --bare", "--planned"]
+    {
+        let done = line(&format!("grid {path} {flags}"));
+        assert_eq!((done.code, done.out.as_str()), (2, ""), "{flags}");
+    }
 }
 
 #[test]

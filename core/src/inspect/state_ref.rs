@@ -17,12 +17,15 @@ use crate::inspect::diagnose::{Mismatch, Schedule, normalised};
 use crate::inspect::entropic_time::EntropicTime;
 use crate::inspect::profile::Profile;
 use crate::inspect::report::Report;
+use crate::maths::MAX_BINS;
 use crate::maths::at;
 use crate::method::grid::Grid;
 use crate::method::rate::Rate;
 use crate::method::target;
 use crate::persist::bytes::F64Values;
 use crate::persist::snapshot;
+use crate::sampler::plan::{CURVES, Curve, Plan, plan};
+use crate::sampler::solver::Solver;
 use crate::state::block::{View, dimensions};
 use crate::state::digest::digest;
 use crate::state::draw_table::DrawTable;
@@ -140,10 +143,12 @@ impl<'s> StateRef<'s> {
     /// As [`StateRef::profile`] or [`StateRef::estimate`]; `Length`.
     #[inline(never)]
     pub fn profile_into(&self, profile: &mut Profile<'_>, estimated: bool) -> Result<(), Error> {
-        let config = self.config()?;
         let grid = self.block.grid().ok_or(Error::Corrupt)?;
         if estimated {
-            return profile.fill_estimated(&self.block, &config, &grid);
+            // By reference: moved out of the result it would be on the stack twice.
+            let config = self.config();
+            let config = config.as_ref().map_err(|error| *error)?;
+            return profile.fill_estimated(&self.block, config, &grid);
         }
         profile.fill_in_force(&self.block, &grid);
         Ok(())
@@ -271,6 +276,63 @@ impl<'s> StateRef<'s> {
             *slot = table.draw((((2 * i + 1) << 32) / (2 * n)) as u32);
         }
         Ok(())
+    }
+
+    /// Fills `levels` with the noise levels of the least predicted error for `solver`, from
+    /// sigma_max down; append 0 (docs/specification.md#planned-grid). From the profile in
+    /// force, or from an estimate; down to `end`, or as far as it is worth it. Works in
+    /// `room` of [`plan_len`](crate::plan::plan_len) numbers.
+    ///
+    /// # Errors
+    /// `NotReady` before the first refresh, for an estimate while a ring is empty; `Argument`
+    /// unless there are 1 to 240 levels and `end` lies below sigma_max; `TooSmall`; `Corrupt`.
+    pub fn plan_grid<'r>(
+        &self,
+        solver: Solver,
+        estimated: bool,
+        end: Option<f64>,
+        levels: &mut [f32],
+        room: &'r mut [f64],
+    ) -> Result<Plan<'r>, Error> {
+        let mut curve = Curve::default();
+        let room = self.plan_curve(&mut curve, estimated, room)?;
+        plan(&curve, solver, end, levels, room)
+    }
+
+    /// What [`plan_grid`](Self::plan_grid) plans from; returns the rest of `room`, for [`plan`].
+    /// In two calls neither has the other's frame on the stack.
+    ///
+    /// # Errors
+    /// As `plan_grid`.
+    #[inline(never)]
+    pub fn plan_curve<'r>(
+        &self,
+        curve: &mut Curve<'r>,
+        estimated: bool,
+        room: &'r mut [f64],
+    ) -> Result<&'r mut [f64], Error> {
+        if !estimated && self.block.header.refreshes == 0 {
+            return Err(Error::NotReady);
+        }
+        let (curves, room) = room.split_at_mut_checked(CURVES * MAX_BINS).ok_or(Error::TooSmall)?;
+        // By reference: moved out of their options they would be on the stack twice.
+        let grid = self.block.grid();
+        let grid = grid.as_ref().ok_or(Error::Corrupt)?;
+        let mut curves = curves.chunks_exact_mut(grid.bins().max(1));
+        let mut profile = Profile::default();
+        let Profile { sigma, error, gate, rate, target, density, .. } = &mut profile;
+        for place in [sigma, error, gate, rate, target, density] {
+            *place = curves.next().unwrap_or_default();
+        }
+        if estimated {
+            let config = self.config();
+            profile.fill_estimated(&self.block, config.as_ref().map_err(|error| *error)?, grid)?;
+        } else {
+            profile.fill_in_force(&self.block, grid);
+        }
+        let (low, high) = (grid.edge(0).into(), grid.edge(grid.bins()).into());
+        *curve = Curve { sigma: profile.sigma, error: profile.error, gate: profile.gate, low, high };
+        Ok(room)
     }
 
     /// Writes the portable snapshot, [`snapshot::bytes`] long.

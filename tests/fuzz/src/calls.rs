@@ -79,6 +79,19 @@ enum Call {
     Levels {
         n: u8,
     },
+    Plan {
+        n: u8,
+        solver: u8,
+        estimated: u8,
+        end: f64,
+        short: u8,
+    },
+    PlanTable {
+        seed: u32,
+        n: u8,
+        points: u8,
+        ends: (f64, f64),
+    },
 }
 
 /// Lengths and pages that are small enough for thousands of calls.
@@ -303,6 +316,50 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
                 let mut grid = vec![0.0; n.into()];
                 unsafe { infonoise_info_grid(state, size, power, gated.into(), grid.as_mut_ptr(), n.into()) }
             }
+            Call::Plan { n, solver, estimated, end, short } => {
+                let (mut levels, mut plan) = (vec![0.0; n.into()], blank_plan());
+                let room = infonoise_plan_bytes(n.into()).saturating_sub(8 * usize::from(short / 2));
+                let mut scratch = vec![0u64; room / 8];
+                (plan.estimated, plan.end) = (estimated.into(), end);
+                unsafe {
+                    infonoise_plan_grid(
+                        state,
+                        size,
+                        solver.into(),
+                        levels.as_mut_ptr(),
+                        n.into(),
+                        scratch.as_mut_ptr().cast(),
+                        room,
+                        &mut plan,
+                    )
+                }
+            }
+            Call::PlanTable { seed, n, points, ends } => {
+                let (mut levels, mut plan) = (vec![0.0; n.into()], blank_plan());
+                let (mut variance, mut mass) = ([0.0; 32], [0.0; 32]);
+                (plan.variance, plan.mass) = (variance.as_mut_ptr(), mass.as_mut_ptr());
+                let mut at: Vec<f64> = floats(seed, points.into()).iter().map(|&s| s.into()).collect();
+                at.sort_by(f64::total_cmp);
+                at.dedup();
+                let error: Vec<f64> = floats(!seed, at.len()).iter().map(|&e| f64::from(e).abs()).collect();
+                let room = infonoise_plan_bytes(n.into());
+                let mut scratch = vec![0u64; room / 8];
+                unsafe {
+                    infonoise_plan_table(
+                        at.as_ptr(),
+                        error.as_ptr(),
+                        at.len(),
+                        ends.0,
+                        ends.1,
+                        u32::from(seed & 1 == 1),
+                        levels.as_mut_ptr(),
+                        n.into(),
+                        scratch.as_mut_ptr().cast(),
+                        room,
+                        &mut plan,
+                    )
+                }
+            }
             Call::Entropic { power, back } => {
                 let mut values = [0.0, 0.5, 1.0, 80.0];
                 let call = if back { infonoise_from_entropic_time } else { infonoise_to_entropic_time };
@@ -347,6 +404,24 @@ fn run(bytes: &mut Unstructured<'_>) -> Result<usize> {
         succeeded += usize::from(ok(status));
     }
     Ok(succeeded)
+}
+
+fn blank_plan() -> PlanRecord {
+    PlanRecord {
+        struct_size: size_of::<PlanRecord>() as u32,
+        estimated: 0,
+        end: 0.0,
+        error: 0.0,
+        leaps: 0.0,
+        edm_error: 0.0,
+        edm_leaps: 0.0,
+        evaluations: 0,
+        levels: 0,
+        edm_levels: 0,
+        variances: 0,
+        variance: null_mut(),
+        mass: null_mut(),
+    }
 }
 
 fn blank_report() -> Report {

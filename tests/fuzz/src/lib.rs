@@ -11,7 +11,8 @@ pub use calls::calls;
 pub use journal::journal;
 
 use infonoise::diagnose::{Schedule, ScheduleKind};
-use infonoise::{Scheduler, StateRef, profile_len, snapshot};
+use infonoise::plan::plan_len;
+use infonoise::{Scheduler, Solver, StateRef, profile_len, snapshot};
 
 /// The bytes as words: a block of any content.
 fn words(data: &[u8]) -> Vec<u64> {
@@ -33,6 +34,12 @@ fn ask(reader: &StateRef<'_>) {
     }
     let estimated = reader.estimate(&mut other);
     let _ = reader.info_grid(&mut [0.0; 9], 1.0, true);
+    let (mut levels, mut room) = ([0.0; 5], vec![0.0; plan_len(5)]);
+    for (solver, estimated) in [(Solver::Heun, false), (Solver::Euler, true)] {
+        if reader.plan_grid(solver, estimated, None, &mut levels, &mut room).is_ok() {
+            assert!(levels.windows(2).all(|pair| pair[0] >= pair[1]) && levels.iter().all(|&s| s > 0.0));
+        }
+    }
     let _ = reader.entropic_time(0.0, false).map(|time| time.sigma(time.at(0.3)));
     let schedule = Schedule::new(ScheduleKind::LogNormal, -1.2, 1.2, &[]);
     let target = estimated.ok().map(|profile| profile.target.to_vec());

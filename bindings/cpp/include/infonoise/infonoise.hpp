@@ -3,6 +3,7 @@
 //   Config      the configuration of a schedule          config.hpp
 //   Scheduler   a schedule and its memory: a value       scheduler.hpp
 //   Report      a summary; also Profile, Mismatch        report.hpp
+//   Plan        noise levels for a sampler               plan.hpp
 //   Error       what a refused call throws               result.hpp
 //
 // infonoise/journal.hpp (a run recorded in a file, and its replay; it locks files) and
@@ -14,6 +15,7 @@
 #pragma once
 
 #include "config.hpp"
+#include "plan.hpp"
 #include "report.hpp"
 #include "result.hpp"
 #include "scheduler.hpp"

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "config.hpp"
+#include "plan.hpp"
 
 namespace infonoise {
 inline namespace INFONOISE_MODE_ {
@@ -187,6 +188,21 @@ class Scheduler {
     INFONOISE_CHECK_(infonoise_info_grid(data(), bytes(), power, gated, sigma.data(), n),
                      why(status_, "n = " + std::to_string(n) + " must be at least 2, " + power_range(power)));
     return sigma;
+  }
+
+  /// n noise levels, at most 240, at which the solver errs least by the profile (by what the
+  /// rings hold now, if `estimated`), from sigma_max down; append 0. The last one is `end`, or
+  /// chosen too. `infonoise_plan_levels` gives n for a number of evaluations.
+  Result<Plan> plan_grid(std::size_t n, infonoise_solver solver = INFONOISE_SOLVER_HEUN, double end = 0,
+                         bool estimated = false) const {
+    Plan made;
+    INFONOISE_CHECK_(detail::plan(made, n, solver, end, estimated,
+                                  [&](float* levels, void* scratch, std::size_t room, infonoise_plan* record) {
+                                    return infonoise_plan_grid(data(), bytes(), solver, levels, n, scratch, room,
+                                                               record);
+                                  }),
+                     why(status_, detail::plan_bounds(n, end, 0)));
+    return made;
   }
 
   /// Entropic time (14): the share of the information (weighted by sigma^power) below

@@ -32,6 +32,7 @@ from infonoise.history import History
 from infonoise.journal import Journal, Replay, ReplayError, replay
 from infonoise.levels import Levels
 from infonoise.path import Path
+from infonoise.plan import Plan, plan_grid
 from infonoise.scheduler import Scheduler
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Journal",
     "Levels",
     "Path",
+    "Plan",
     "Replay",
     "ReplayError",
     "Scheduler",
@@ -47,6 +49,7 @@ __all__ = [
     "coordinates",
     "data_deviation",
     "diagnose",
+    "plan_grid",
     "replay",
     "schedules",
     "timesteps",

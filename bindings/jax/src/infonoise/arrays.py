@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 #: The smallest normal float32.
@@ -88,3 +90,13 @@ def native_pairs(sigma, error, mask) -> list[np.ndarray]:
         shapes = ", ".join(str(x.shape) for x in pairs)
         raise ValueError(f"sigma, error and mask must have the same shape, got {shapes}: pass one error for each sigma")
     return [x.reshape(-1) for x in pairs]
+
+
+def checked_integer(name: str, value, kind: str) -> int:
+    """An integer, NumPy's and JAX's included, as a Python int."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:  # no integer, or a traced one
+        pass
+    raise TypeError(f"{name} must be {kind}, got {value!r}")

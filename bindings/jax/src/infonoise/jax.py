@@ -48,6 +48,7 @@ from infonoise import _native, host_calls, mesh_axes, operands
 from infonoise.arrays import CAST, ONE_OF_A_BATCH, own_words
 from infonoise.config import Config
 from infonoise.levels import Levels
+from infonoise.plan import Plan, plan_of_words
 from infonoise.scheduler import Scheduler, check_same, checked_count, checked_levels, config_of, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 from infonoise.timesteps import check_table, checked_steps
@@ -66,6 +67,7 @@ __all__ = [
     "levels",
     "log_density",
     "observe",
+    "plan_grid",
     "profile",
     "reconfigure",
     "report",
@@ -374,6 +376,20 @@ def info_grid(
     """n noise levels for a sampler, equally spaced in entropic time, from the noisiest down,
     outside jit; append 0. ``coordinate="flow_t"`` gives flow times, t = 1 is noise."""
     return words_grid(_concrete(state, "info_grid"), n, power, gated, coordinate)
+
+
+def plan_grid(
+    state: State,
+    n: int | None = None,
+    *,
+    nfe: int | None = None,
+    solver: str = "heun",
+    end: float | str = "free",
+    estimate: bool = False,
+    coordinate: str = "sigma",
+) -> Plan:
+    """``Scheduler.plan_grid``: noise levels planned for a solver, outside jit; append 0."""
+    return plan_of_words(_concrete(state, "plan_grid"), n, nfe, solver, end, estimate, coordinate)
 
 
 def digest(state: State) -> int:

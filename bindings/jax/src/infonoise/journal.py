@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from infonoise import _native
-from infonoise.arrays import native_pairs
-from infonoise.scheduler import Scheduler, checked_integer, checked_slice, native_reconfiguration
+from infonoise.arrays import checked_integer, native_pairs
+from infonoise.scheduler import Scheduler, checked_slice, native_reconfiguration
 
 #: Draws on a page of the recent draws, by which a journal names sigmas by number.
 PAGE = 16384

@@ -5,6 +5,7 @@
     plot.density(scheduler, against={"EDM": schedules.lognormal()})
     plot.history(history)                         # an infonoise.History, or a journal's path
     plot.info_grid(scheduler, 18)                 # the sampler's steps, against EDM's
+    plot.spectrum(scheduler)                      # the Gaussian data that a planned grid is for
 
 Each takes a ``Scheduler`` or an ``infonoise.jax.State`` (outside jit), draws on ``ax``
 or on a new figure, and returns the Axes. Nothing is shown or saved.
@@ -21,6 +22,7 @@ import numpy as np
 
 from infonoise.diagnosis import masses
 from infonoise.history import History, as_scheduler
+from infonoise.plan import Plan
 from infonoise.schedules import Schedule
 
 try:
@@ -31,7 +33,7 @@ try:
 except ImportError as error:
     raise ImportError("infonoise.plot needs matplotlib: pip install 'infonoise[plot]'") from error
 
-__all__ = ["density", "history", "info_grid", "profile", "sigma_axis"]
+__all__ = ["density", "history", "info_grid", "profile", "sigma_axis", "spectrum"]
 
 # Okabe and Ito's colours, which colour-blind readers can distinguish; other schedules also differ in dashes.
 GREEN, BLUE, ORANGE, GREY = "#009E73", "#0072B2", "#D55E00", "#6E6E6E"
@@ -152,6 +154,29 @@ def info_grid(state, n: int, *, power: float = 1.0, rho: float = 7.0, ax: Axes |
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(axis="x", alpha=0.25)
     sigma_axis(ax, scheduler.profile()["edges"], "y")
+    return _legend(ax)
+
+
+def spectrum(source, *, estimate: bool = False, ax: Axes | None = None) -> Axes:
+    """The spectrum of a profile: masses over the standard deviations of Gaussian data with the same mmse.
+
+    ``source`` is an ``infonoise.Plan``, whose levels are marked too, or a schedule, whose profile is taken (or
+    ``estimate``, what the losses in memory would give now).
+    """
+    planned = isinstance(source, Plan)
+    plan = source if planned else as_scheduler(source).plan_grid(1, estimate=estimate)
+    deviation, mass = np.sqrt(plan.variance), plan.mass / plan.mass.sum()
+    ends = [*deviation, *plan.sigma] if planned else deviation
+    ax = ax or _axes()
+    label = f"spectrum: {len(mass)} variance{'s' * (len(mass) != 1)}, {plan.mass.sum():.3g} per dimension in all"
+    ax.vlines(deviation, 0, mass, color=GREEN, lw=2.4, label=label)
+    ax.plot(deviation, mass, "o", color=GREEN, ms=5)
+    if planned:
+        ax.plot(plan.sigma, np.full(len(plan), -0.03), "|", color=ORANGE, ms=9, mew=1.6, label=f"the plan's {len(plan)} levels")
+    ax.set_ylabel("share of the mass")
+    sigma_axis(ax, [min(ends) / 2, max(ends) * 2])
+    ax.set_xlabel("standard deviation (data units)")
+    ax.set_ylim(-0.06 if planned else 0, 1.08 * mass.max())
     return _legend(ax)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import operator
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,9 +11,10 @@ import numpy as np
 from numpy.ma import MaskedArray
 
 from infonoise import _native
-from infonoise.arrays import as_array, as_numbers, empty_words, native_pairs, own_words
+from infonoise.arrays import as_array, as_numbers, checked_integer, empty_words, native_pairs, own_words
 from infonoise.config import Config
 from infonoise.coordinates import from_sigma
+from infonoise.plan import Plan, plan_of_words
 
 
 class Scheduler:
@@ -195,6 +195,22 @@ class Scheduler:
         down; append 0 (no noise). ``coordinate="flow_t"`` gives flow times, t = 1 is noise."""
         return info_grid(self._words, n, power, gated, coordinate)
 
+    def plan_grid(
+        self,
+        n: int | None = None,
+        *,
+        nfe: int | None = None,
+        solver: str = "heun",
+        end: float | str = "free",
+        estimate: bool = False,
+        coordinate: str = "sigma",
+    ) -> Plan:
+        """Noise levels at which a ``solver`` ("heun" or "euler", which is DDIM) errs least by the profile, from
+        the noisiest down; append 0. n of them, at most 240, or as many as ``nfe`` evaluations of the network
+        allow: Heun's rule spends 2 n - 1 on n, Euler's n. The last one is ``end``, or chosen too. ``estimate``
+        plans from what the rings hold now. The result is an array with what it expects: ``print(plan.verdict)``."""
+        return plan_of_words(self._words, n, nfe, solver, end, estimate, coordinate)
+
     def to_entropic_time(self, sigma, *, power: float = 0.0, gated: bool = True) -> np.ndarray:
         """The share of the information (weighted by sigma^power) below each sigma, 0 to 1;
         clamped off the grid. ``info_grid`` has ``power`` 1 by default, this 0."""
@@ -269,16 +285,6 @@ def info_grid(words: np.ndarray, n: int, power: float, gated: bool, coordinate: 
     sigma = np.empty(n, np.float32)
     _native.info_grid(words, power, gated, sigma)
     return sigma if coordinate == "sigma" else from_sigma(coordinate, sigma)
-
-
-def checked_integer(name: str, value, kind: str) -> int:
-    """An integer, NumPy's and JAX's included, as a Python int."""
-    try:
-        if not isinstance(value, bool):
-            return operator.index(value)
-    except TypeError:  # no integer, or a traced one
-        pass
-    raise TypeError(f"{name} must be {kind}, got {value!r}")
 
 
 def checked_count(n) -> int:
