@@ -136,7 +136,7 @@ def prediction(predicts, alpha, sigma, alpha_slope, sigma_slope, x0, eps):
 def times_of(path, ratio):
     """t, alpha, sigma and their derivatives: by JAX in float64 for curves."""
     t = path.time(ratio)
-    if isinstance(path, infonoise.table_path.TablePath):
+    if isinstance(path, infonoise.paths.table.TablePath):
         return t, path.alpha(t), path.sigma(t), -1.0, 1.0
     slopes = [infonoise.namespaces.derivative(f, jnp.asarray(t), path.t0, path.t1) for f in (path.alpha, path.sigma)]
     return t, path.alpha(t), path.sigma(t), *map(np.asarray, slopes)

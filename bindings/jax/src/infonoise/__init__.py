@@ -30,8 +30,7 @@ from infonoise.deviation import data_deviation
 from infonoise.diagnosis import diagnose
 from infonoise.history import History
 from infonoise.journal import Journal, Replay, ReplayError, replay
-from infonoise.levels import Levels
-from infonoise.path import Path
+from infonoise.paths import Levels, Path
 from infonoise.plan import Plan, plan_grid
 from infonoise.scheduler import Scheduler
 

@@ -44,14 +44,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from infonoise import _native, host_calls, mesh_axes, operands
+from infonoise import _native
 from infonoise.arrays import CAST, ONE_OF_A_BATCH, own_words
 from infonoise.config import Config
-from infonoise.levels import Levels
+from infonoise.paths.levels import Levels
 from infonoise.plan import Plan, plan_of_words
 from infonoise.scheduler import Scheduler, check_same, checked_count, checked_levels, config_of, native_reconfiguration
 from infonoise.scheduler import info_grid as words_grid
 from infonoise.timesteps import check_table, checked_steps
+from infonoise.xla import host_calls, mesh_axes, operands
 
 __all__ = [
     "CUSTOM_CALLS",

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from infonoise.bits import as_bits, of_bits
+from infonoise.xla.bits import as_bits, of_bits
 
 
 def call(host, results, operands):

@@ -9,7 +9,7 @@ from infonoise.namespaces import Function, namespace
 
 
 class Pair(NamedTuple):
-    """What ``infonoise.curve.Curve`` takes."""
+    """What ``infonoise.paths.curve.Curve`` takes."""
 
     alpha: Function
     sigma: Function

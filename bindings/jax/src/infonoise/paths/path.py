@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from infonoise import named_paths
 from infonoise.arrays import as_numbers, narrowed
 from infonoise.config import Config
-from infonoise.curve import NODES, Curve
-from infonoise.levels import Levels
 from infonoise.namespaces import Function, answer, as_numpy, belongs, constant, is_jax, is_traced, namespace, single
+from infonoise.paths import named
+from infonoise.paths.curve import NODES, Curve
+from infonoise.paths.levels import Levels
 from infonoise.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from infonoise.table_path import TablePath
+    from infonoise.paths.table import TablePath
 
 #: What a network may predict: the core has an objective of each name, on one path.
 PREDICTIONS = ("x0", "epsilon", "v", "score", "velocity")
@@ -40,7 +40,7 @@ class Path(Curve):
         state = inj.step(state)                              # or state.step()
 
     ``Path(alpha, sigma, t0, t1)`` is any pair of functions whose ratio sigma / alpha, infonoise's sigma, is
-    strictly monotone (``infonoise.curve.Curve``); they must take the arrays that you use, jax.numpy's under
+    strictly monotone (``infonoise.paths.curve.Curve``); they must take the arrays that you use, jax.numpy's under
     JAX. The constructors are paths that trainers use. ``alpha(t)``, ``sigma(t)``, ``slope(t)`` and the inverse
     ``time(ratio)`` take NumPy's, JAX's (traced ones too) and PyTorch's arrays.
 
@@ -53,7 +53,7 @@ class Path(Curve):
 
         A ``shift`` multiplies sigma / alpha at each t. If the network is conditioned on the shifted time, that is
         t, and shift is 1: then it only says by which law your t was drawn."""
-        return cls(*named_paths.flow(shift, data_at))
+        return cls(*named.flow(shift, data_at))
 
     @classmethod
     def flow_reversed(cls, shift: float = 1.0) -> Path:
@@ -63,34 +63,34 @@ class Path(Curve):
     @classmethod
     def cosine(cls, shift: float = 1.0) -> Path:
         """Variance preserving, sigma / alpha = shift tan(pi t / 2); with shift 1, alpha = cos(pi t / 2)."""
-        return cls(*named_paths.cosine(shift))
+        return cls(*named.cosine(shift))
 
     @classmethod
     def vp_linear(cls, beta_min: float = 0.1, beta_max: float = 20.0) -> Path:
         """The variance-preserving SDE, beta(t) from beta_min to beta_max, linear in t from 0 to 1:
         ln alpha = -(beta_max - beta_min) t^2 / 4 - beta_min t / 2."""
-        return cls(*named_paths.vp_linear(beta_min, beta_max))
+        return cls(*named.vp_linear(beta_min, beta_max))
 
     @classmethod
     def subvp(cls, beta_min: float = 0.1, beta_max: float = 20.0) -> Path:
         """The sub-variance-preserving SDE: alpha of ``vp_linear``, sigma = 1 - alpha^2."""
-        return cls(*named_paths.subvp(beta_min, beta_max))
+        return cls(*named.subvp(beta_min, beta_max))
 
     @classmethod
     def ve(cls, sigma_min: float = 0.01, sigma_max: float = 50.0) -> Path:
         """The variance-exploding SDE: alpha = 1, sigma = sigma_min (sigma_max / sigma_min)^t, t from 0 to 1."""
-        return cls(*named_paths.ve(sigma_min, sigma_max))
+        return cls(*named.ve(sigma_min, sigma_max))
 
     @classmethod
     def edm(cls, sigma_min: float = 0.002, sigma_max: float = 80.0) -> Path:
         """EDM's: alpha = 1, and t is sigma."""
-        return cls(*named_paths.edm(sigma_min, sigma_max))
+        return cls(*named.edm(sigma_min, sigma_max))
 
     @classmethod
     def log_snr(cls, function: Function, t0: float = 0.0, t1: float = 1.0) -> Path:
         """Variance preserving, ln(alpha^2 / sigma^2) = function(t), rising or falling; VDM's gamma is its negative.
         With a function that is learned make the path anew in each step, inside ``jax.jit``, where it is not checked."""
-        return cls(*named_paths.log_snr(function, t0, t1))
+        return cls(*named.log_snr(function, t0, t1))
 
     @staticmethod
     def table(levels, alpha=None) -> TablePath:
@@ -99,7 +99,7 @@ class Path(Curve):
         ``infonoise.timesteps.measured`` gave, whose ``timesteps[t]`` are then the trainer's.
 
         Draws are rounded to timesteps. A table has no derivative: its velocity is eps - x0."""
-        from infonoise.table_path import TablePath
+        from infonoise.paths.table import TablePath
 
         return TablePath(levels, alpha)
 

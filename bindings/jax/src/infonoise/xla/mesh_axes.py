@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from infonoise.bits import as_bits, of_bits
+from infonoise.xla.bits import as_bits, of_bits
 
 # all_gather can type its result as equal on all devices from this JAX on.
 _TYPED_GATHER = jax.__version_info__ >= (0, 10)

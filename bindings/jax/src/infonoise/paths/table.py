@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from infonoise.coordinates import snap
-from infonoise.levels import Levels
 from infonoise.namespaces import as_numpy, is_jax, namespace, single
-from infonoise.path import Path
+from infonoise.paths.levels import Levels
+from infonoise.paths.path import Path
 from infonoise.timesteps import Table, entry, first_outside, refusal
 
 
