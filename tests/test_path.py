@@ -533,3 +533,58 @@ def test_without_jax():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "8", done.stderr
+
+
+def test_levels_beyond_the_path_are_moved_to_its_end_and_count_for_nothing():
+    """A learned gamma has narrowed since the state was made: the weighted mean stays that of uniform t."""
+    wide, narrow = (infonoise.Path.log_snr(lambda t, low=low: -(low + (5 - low) * t)) for low in (-13.3, -9.0))
+    state = inj.init(wide.config("epsilon", sigma_data=0.5, pivot="off", min_count=1), 0)
+    term = lambda t: 0.25 / (0.25 + jnp.exp(-9 + 14 * t))
+    exact_value = float(term(jnp.linspace(0, 1, 100_001)).mean())
+    with pytest.warns(UserWarning, match="leaves the path's sigma / alpha from 0.0111"):
+        _, levels = narrow.sample(state, 200_000)
+    outside = np.isinf(levels.log_prob)
+    assert 0.2 < outside.mean() < 0.3 and set(np.asarray(levels.t)[outside]) == {0.0}
+    np.testing.assert_allclose(levels.ratio, levels.sigma / levels.alpha, 2e-4)
+    weighted = term(levels.t) * jnp.exp(-levels.log_prob)
+    assert abs(float(weighted.mean()) - exact_value) < 3 * float(weighted.std()) / 200_000**0.5
+    # The same inside jit, where nothing can be checked, and with a Scheduler.
+    traced = jax.jit(lambda s: infonoise.Path.log_snr(lambda t: -(-9.0 + 14.0 * t)).sample(s, 1000)[1])(state)
+    assert 0.2 < np.isinf(traced.log_prob).mean() < 0.3
+    scheduler = infonoise.Scheduler(infonoise.Config(sigma_data=0.5))
+    with pytest.warns(UserWarning, match="draws beyond an end are moved to it. Make the state from path.config"):
+        _, levels = infonoise.Path.edm(0.05, 10).sample(scheduler, 4000)
+    np.testing.assert_allclose(levels.ratio, levels.sigma, 1e-6)
+    assert np.isinf(levels.log_prob).mean() > 0.3
+
+
+@pytest.mark.parametrize("end", [5.0, 20.0, 50.0])
+def test_ends_that_are_all_noise_stay_in_units_of_the_data(end):
+    """The Ornstein-Uhlenbeck process: a thousandth of its range of t is far too much, or far too little."""
+    path = infonoise.Path(lambda t: np.exp(-t), lambda t: np.sqrt(-np.expm1(-2 * t)), 0.0, end)
+    config = path.config(sigma_data=0.5)
+    assert 0.0002 <= config.sigma_min <= 0.002 and 80 <= config.sigma_max <= 1000
+    flow = infonoise.Path.flow().config("velocity", sigma_data=0.5)
+    np.testing.assert_allclose([flow.sigma_min, flow.sigma_max], [0.001 / 0.999, 999.0], 1e-6)
+    steep = infonoise.Path(lambda t: 1 - t, lambda t: t**3, 0.0, 1.0).config(sigma_data=0.5)
+    assert steep.sigma_min >= 0.0002
+
+
+def test_a_wide_path_is_inverted_in_its_lowest_cells_too():
+    path = infonoise.Path(lambda t: 1.0, lambda t: t, 1e-4, 1000.0)
+    ratio = np.exp(np.linspace(np.log(1.2e-4), np.log(999.0), 500))
+    np.testing.assert_allclose(path.time(ratio), ratio, 1e-2)
+    np.testing.assert_allclose(jax.jit(path.time)(jnp.asarray(ratio, jnp.float32)), ratio, 1e-2)
+
+
+@pytest.mark.parametrize("weight", [lambda t: np.ones(3), lambda t: np.ones((t.size, 4)), lambda t: (1 / (1 + t)).mean()])
+def test_a_weight_must_give_each_t_its_own_number(weight):
+    with pytest.raises(ValueError, match="loss_weight must give each t its own number"):
+        infonoise.Path.flow().config("velocity", weight)
+
+
+def test_numpy_functions_are_named_where_jax_needs_its_own():
+    path = infonoise.Path(lambda t: 1 - np.asarray(t), lambda t: np.asarray(t), 0.0, 1.0)
+    state = inj.init(path.config("velocity"), 0)
+    with pytest.raises(TypeError, match="uses NumPy on JAX's arrays: write it with jax.numpy"):
+        path.sample(state, 4)

@@ -501,7 +501,7 @@ def _of_all(state: State, pairs: list[jax.Array], axis_name) -> list[jax.Array]:
     if differs := frozenset().union(*map(mesh_axes.varying, pairs)) - mesh_axes.varying(words):
         raise ValueError(
             f"sigma, error or mask differ between the devices along {mesh_axes.quoted(differs)}, and the state does "
-            "not: pass axis_name, and all devices observe the whole batch"
+            "not: name these axes in axis_name too, and all devices observe the whole batch"
         )
     return pairs
 

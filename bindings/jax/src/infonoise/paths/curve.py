@@ -22,9 +22,9 @@ from infonoise.namespaces import (
 
 #: Where a new pair is looked at: this many intervals of its range.
 NODES = 1024
-#: The search of the inverse cuts its interval into PARTS, LEVELS times: to 8^-7 = 5e-7 of the range, and
+#: The search of the inverse cuts its interval into PARTS, LEVELS times: to 8^-9 = 7e-9 of the range, and
 #: interpolates there. Halving costs less arithmetic, but three times the calls of the pair's functions.
-PARTS, LEVELS = 8, 7
+PARTS, LEVELS = 8, 9
 
 
 class Curve:
@@ -122,7 +122,7 @@ class Curve:
         return abs(self._call(lambda t: derivative(self._log_ratio, t, self.t0, self.t1), t))
 
     def time(self, ratio) -> Any:
-        """The t whose sigma / alpha is ``ratio``, to 1e-6 of the range (and what the dtype holds); beyond the
+        """The t whose sigma / alpha is ``ratio``, to 1e-8 of the range (and what the dtype holds); beyond the
         ends that end."""
         return self._call(self._search if self._inverse is None else self._invert, ratio)
 
@@ -159,7 +159,12 @@ def _on_rows(name: str, function: Function) -> Function:
 
     def on_rows(t):
         row = t.reshape(-1)
-        value = function(row) + 0 * row
+        try:
+            value = function(row) + 0 * row
+        except TypeError as error:
+            if type(error).__name__ != "TracerArrayConversionError":
+                raise
+            raise TypeError(f"{name} uses NumPy on JAX's arrays: write it with jax.numpy, for a state of infonoise.jax") from error
         if value.shape != row.shape:
             raise ValueError(f"{name} must be elementwise: t of shape {tuple(row.shape)} gave shape {tuple(value.shape)}")
         return value.reshape(t.shape)

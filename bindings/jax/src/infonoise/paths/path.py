@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from infonoise import _native
 from infonoise.arrays import as_numbers, narrowed
 from infonoise.config import Config
 from infonoise.namespaces import Function, answer, as_numpy, belongs, constant, is_jax, is_traced, namespace, single
@@ -26,6 +28,8 @@ PREDICTIONS = ("x0", "epsilon", "v", "score", "velocity")
 NO_NOISE, ALL_NOISE = 1e-6, 1e6
 #: The share of the range that is left out at such an end: the preset flow's grid is t = .001 to .999.
 LEFT_OUT = 1e-3
+#: What it may then come to, in units of the data's deviation, whatever the law of t.
+LOW_ENDS, HIGH_ENDS = (4e-4, 4e-3), (160.0, 2000.0)
 
 
 class Path(Curve):
@@ -120,8 +124,9 @@ class Path(Curve):
         ``time_density(t)``: only if the loss *divides* by it (any scale): the density of your former draws.
         ``sigma_data``: the data's standard deviation per dimension, as in ``Config``.
 
-        The grid goes from end to end of the path, less a thousandth of the range at an end where sigma / alpha
-        is 0 or infinite (beyond 1e-6 or 1e6). As in the presets the draws follow the target for epsilon and score
+        The grid goes from end to end of the path. At an end where sigma / alpha is 0 or infinite (beyond 1e-6 or 1e6)
+        it leaves out a thousandth of the range of t, but ends between .0004 and .004, or 160 and 2000, times
+        ``sigma_data`` (1 if that is unknown). As in the presets the draws follow the target for epsilon and score
         (``emphasis="samples"``), and density times weight otherwise. ``fields`` of ``Config`` replace these.
         ValueError names a weight that is not positive, with its t.
         """
@@ -130,7 +135,7 @@ class Path(Curve):
         for name, instead in (("objective", "predicts"), ("weight", "loss_weight, a function of t")):
             if name in fields:
                 raise TypeError(f"{name} follows from the path: pass {instead}")
-        ends = {name: end for name, end in zip(("sigma_min", "sigma_max"), self.ends()) if not fields.get(name)}
+        ends = {name: end for name, end in zip(("sigma_min", "sigma_max"), self.ends(sigma_data)) if not fields.get(name)}
         emphasis = "samples" if predicts in ("epsilon", "score") else "target"
         own = {"objective": predicts, "sigma_data": sigma_data, "emphasis": emphasis}
         config = Config(**{**own, **fields, **ends})
@@ -149,8 +154,10 @@ class Path(Curve):
         return weight if config.objective in self.own else weight / as_numpy(self.to_core(config.objective, t))
 
     def _factor(self, name: str, function: Function, t: np.ndarray) -> np.ndarray:
-        value = as_numpy(answer(name, function, t))
-        value = value.reshape(t.shape) if value.size == t.size else np.broadcast_to(value, t.shape)
+        value, alone = (as_numpy(answer(name, function, x)).reshape(-1) for x in (t, t[-1:]))
+        if value.size not in (1, t.size) or alone.size != 1 or not np.isclose(value[-1], alone[0], 1e-5, 0, equal_nan=True):
+            raise ValueError(f"{name} must give each t its own number: {t.size} of them gave {value.size}, and other numbers one by one")
+        value = np.broadcast_to(value, t.shape)
         if (wrong := np.flatnonzero(~((value > 0) & (value < np.inf)))).size:
             i = wrong[0]
             raise ValueError(
@@ -159,12 +166,14 @@ class Path(Curve):
             )
         return value
 
-    def ends(self) -> tuple[float, float]:
+    def ends(self, sigma_data: float = 0.0) -> tuple[float, float]:
         """The lowest and the highest sigma / alpha of a grid."""
-        inset = LEFT_OUT * (self.t1 - self.t0)
+        inset, scale = LEFT_OUT * (self.t1 - self.t0), sigma_data or 1.0
         outer, inner = self._ratios(self.t0, self.t1), self._ratios(self.t0 + inset, self.t1 - inset)
-        low, high = sorted(float(a if NO_NOISE <= a <= ALL_NOISE else b) for a, b in zip(outer, inner))
-        return low, high
+        (low, high), (above_low, below_high) = (sorted(map(float, pair)) for pair in (outer, inner))
+        bottom = low if low >= NO_NOISE else np.clip(above_low, LOW_ENDS[0] * scale, LOW_ENDS[1] * scale)
+        top = high if high <= ALL_NOISE else np.clip(below_high, HIGH_ENDS[0] * scale, HIGH_ENDS[1] * scale)
+        return float(bottom), float(top)
 
     def _ratios(self, *t: float) -> np.ndarray:
         sigma, alpha = as_numpy(self.sigma(np.array(t))), as_numpy(self.alpha(np.array(t)))
@@ -212,17 +221,55 @@ class Path(Curve):
         ``ranks`` are the further arguments of its ``sample``, such as ``rank`` and ``world``."""
         if belongs(state, "infonoise.jax", "State"):
             inj = sys.modules["infonoise.jax"]
+            if not is_traced(state.words):
+                self._warn_of_grid(np.asarray(state.words))
             state, ratio = inj.sample(state, n, **ranks)
             return state, self._levels(ratio, inj.log_density(state, ratio))
         scheduler = scheduler_of(state)
+        self._warn_of_grid(scheduler._words)
         ratio = state.sample(n, **ranks)
         return state, self._levels(ratio, scheduler.log_density(ratio))
 
+    def _warn_of_grid(self, words: np.ndarray) -> None:
+        """A warning if the state draws levels that the path does not have."""
+        if is_traced(self._sign) or words.ndim != 1:
+            return
+        low, high = self._range
+        fields = _native.config_get(words)
+        if fields["sigma_min"] < low * (1 - 1e-5) or fields["sigma_max"] > high * (1 + 1e-5):
+            warnings.warn(
+                f"the state's grid from {fields['sigma_min']:g} to {fields['sigma_max']:g} leaves the path's sigma / alpha "
+                f"from {low:g} to {high:g}: draws beyond an end are moved to it. Make the state from path.config()",
+                stacklevel=3,
+            )
+
+    @functools.cached_property
+    def _range(self) -> tuple[float, float]:
+        """The lowest and the highest sigma / alpha, 0 and infinity included."""
+        low, high = self._ratios(self.t0, self.t1)[:: int(self._sign)]
+        return (float(low) if low >= NO_NOISE else 0.0), (float(high) if high <= ALL_NOISE else np.inf)
+
     def _levels(self, ratio, log_density) -> Levels:
-        t = constant(single(self.time(ratio)))
-        log_prob = log_density + namespace(t).log(self.slope(t))
+        xp, t = namespace(ratio), constant(single(self.time(ratio)))
+        # Levels that the path does not have (a learned one may have narrowed) are moved to its end, and count for nothing.
+        low, high = self._log_ends(ratio)
+        ln_ratio = xp.log(ratio)
+        inside = xp.clip(ln_ratio, low, high)
+        outside = abs(ln_ratio - inside) > 1e-4
+        log_prob = xp.where(outside, np.inf, log_density + namespace(t).log(self.slope(t)))
+        ratio = constant(single(xp.where(outside, xp.exp(inside), ratio)))
         t, alpha, sigma, log_prob = map(self._given, (t, self.alpha(t), self.sigma(t), log_prob))
         return Levels(t, alpha, sigma, log_prob, ratio)
+
+    def _log_ends(self, like) -> tuple[Any, Any]:
+        """ln of the lowest and of the highest sigma / alpha, in the library of ``like``."""
+        xp = namespace(like)
+        with np.errstate(all="ignore"):
+            first, last = self.log_ratio(xp.asarray(np.array([self.t0, self.t1], np.float32)))
+        rises = self._sign > 0
+        first = xp.where(xp.isnan(first), xp.where(rises, -np.inf, np.inf), first)
+        last = xp.where(xp.isnan(last), xp.where(rises, np.inf, -np.inf), last)
+        return xp.minimum(first, last), xp.maximum(first, last)
 
     def _given(self, value) -> Any:
         """In single precision, and constant; a tensor where the pair's functions are PyTorch's."""
