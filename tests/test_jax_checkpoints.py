@@ -126,7 +126,7 @@ def test_from_words_copies():
 def test_the_words_of_another_configuration_name_the_fields():
     words = np.asarray(inj.init(CONFIG).words)
     other = dataclasses.replace(CONFIG, refresh_every=50, window=512)
-    with pytest.raises(ValueError, match="configuration: window = 512 -> 256, refresh_every = 50 -> 3: load"):
+    with pytest.raises(ValueError, match="configuration: window = 512 -> 256, refresh_every = 50 -> 3. Load it"):
         inj.from_words(words, other, strict=True)
     with pytest.warns(UserWarning, match="refresh_every = 50 -> 3. The loaded one is kept") as caught:
         state = inj.from_words(words, other)

@@ -91,8 +91,8 @@ def test_gradients_of_what_all_devices_hold_are_summed(devices):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        ("observe", "ValueError: sigma, error or mask differ between the devices along 'ranks', and the state does not: pass axis_name"),
-        ("advance", "ValueError: sigma, error or mask differ between the devices along 'ranks', and the state does not: pass axis_name"),
+        ("observe", "ValueError: sigma, error or mask differ between the devices along 'ranks', and the state does not: name these axes in axis_name"),
+        ("advance", "ValueError: sigma, error or mask differ between the devices along 'ranks', and the state does not: name these axes in axis_name"),
         ("rank", "ValueError: rank or offset differs between the devices along 'ranks', and the state does not: pass axis_name"),
         ("both", "TypeError: axis_name says which slice this device draws: pass it without rank, world"),
         ("varying sample", "ValueError: state differs between the devices along 'ranks', and axis_name='ranks' needs one for all"),
