@@ -6,7 +6,7 @@ use crate::file;
 use crate::file::Source;
 use crate::table;
 use clap::Args;
-use infonoise::plan::{Curve, Plan, plan, plan_len};
+use infonoise::plan::{self, Curve, MOST_LEVELS, Plan, plan, plan_len};
 use infonoise::{Error, Solver};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -54,9 +54,6 @@ pub struct Arguments {
 /// More levels than any sampler uses; an f32 grid seldom holds as many.
 const MOST: usize = 1 << 20;
 
-/// The most levels of a plan.
-const MOST_PLANNED: usize = 240;
-
 /// Runs the command.
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if arguments.planned { planned(arguments, out) } else { spaced(arguments, out) }
@@ -90,10 +87,10 @@ fn planned(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         (Some(n), _) => n,
         (None, nfe) => solver.levels(nfe.unwrap_or(0)),
     };
-    if !(1..=MOST_PLANNED).contains(&n) {
+    if !(1..=MOST_LEVELS).contains(&n) {
         let asked =
             arguments.nfe.map_or(format!("-n {n}"), |nfe| format!("--nfe {nfe} makes {n} levels, which"));
-        return Err(Failure::Refused(format!("{asked} must be 1 to {MOST_PLANNED}")));
+        return Err(Failure::Refused(format!("{asked} must be 1 to {MOST_LEVELS}")));
     }
     let (mut sigma, mut room) = (vec![0.0f32; n], vec![0.0; plan_len(n)]);
     let (path, end) = (&arguments.state, arguments.end);
@@ -138,13 +135,10 @@ fn solver(name: &str) -> Result<Solver, Failure> {
 }
 
 fn verdict(found: &Plan<'_>, solver: Solver, n: usize) -> String {
-    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    let edm = match found.edm_levels {
-        0 => "grid with more than 1024".to_owned(),
-        levels => levels.to_string(),
-    };
-    let (levels, evaluations) = (plural(n, "level"), plural(solver.evaluations(n), "evaluation"));
-    format!("{levels} ({evaluations}): as good as EDM's {edm}")
+    let mut line = String::new();
+    let evaluations = solver.evaluations(n) as u32;
+    plan::verdict(n as u32, evaluations, found.edm_levels, &mut |piece| line.push_str(piece));
+    line
 }
 
 fn object(found: &Plan<'_>, solver: Solver, sigma: &[f32]) -> Value {

@@ -110,7 +110,7 @@ const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// Writes `x` with at most seven significant digits. `core::fmt` would add its panics
 /// and its tables to the static library.
-fn number(x: f64, put: &mut impl FnMut(&str)) {
+pub(crate) fn number(x: f64, put: &mut impl FnMut(&str)) {
     if !x.is_finite() {
         return put(if x.is_nan() {
             "NaN"

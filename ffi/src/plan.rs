@@ -1,9 +1,19 @@
 //! The planned grid: at which noise levels a sampler steps.
 
 use crate::memory::{self, Sized32, input, opened, optional, output, reader};
+use crate::setup::text_in;
 use crate::{State, Status, status};
+use core::ffi::c_char;
 use infonoise::Solver;
-use infonoise::plan::{Curve, MOST, plan, plan_len};
+use infonoise::plan::{self, Curve, MOST, plan, plan_len};
+
+/// The most levels of a plan.
+pub const INFONOISE_MOST_LEVELS: usize = 240;
+const _: () = assert!(INFONOISE_MOST_LEVELS == plan::MOST_LEVELS);
+
+/// The most variances of a plan's spectrum.
+pub const INFONOISE_MOST_VARIANCES: usize = 32;
+const _: () = assert!(INFONOISE_MOST_VARIANCES == MOST);
 
 /// What a plan starts from and what it expects. Costs are sums over the steps, the last one
 /// to 0 included: `error`, the solver's error on Gaussian data of the same mmse, a weighted
@@ -44,7 +54,7 @@ unsafe impl Sized32 for PlanRecord {}
 /// to 240.
 #[unsafe(no_mangle)]
 pub extern "C" fn infonoise_plan_bytes(n: usize) -> usize {
-    if (1..=240).contains(&n) { 8 * plan_len(n) } else { 0 }
+    if (1..=INFONOISE_MOST_LEVELS).contains(&n) { 8 * plan_len(n) } else { 0 }
 }
 
 /// The most levels for which so many evaluations of the network suffice with a solver
@@ -123,6 +133,25 @@ pub unsafe extern "C" fn infonoise_plan_table(
     })
 }
 
+/// Writes a plan's verdict, such as "9 levels (17 evaluations): as good as EDM's 24", from
+/// its members `levels`, `evaluations` and `edm_levels`; at most `bytes`, 0-terminated.
+///
+/// Errors: NULL (plan), MISALIGNED, STRUCT_SIZE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn infonoise_plan_verdict(
+    plan: *const PlanRecord,
+    text: *mut c_char,
+    bytes: usize,
+) -> Status {
+    let mut text = unsafe { text_in(text, bytes) };
+    status(|| {
+        unsafe { memory::check_size(plan)? };
+        let &PlanRecord { levels, evaluations, edm_levels, .. } = unsafe { &*plan };
+        plan::verdict(levels, evaluations, edm_levels, &mut |piece| text.put(piece));
+        Ok(())
+    })
+}
+
 /// What the caller asks for.
 struct Asked<'a> {
     solver: Solver,
@@ -143,7 +172,11 @@ impl Asked<'_> {
         unsafe { memory::check_size(record)? };
         let record = unsafe { &mut *record };
         let solver = Solver::from_code(solver).ok_or(Status::INFONOISE_ARGUMENT)?;
-        if record.estimated > 1 || record.end.is_nan() || record.end < 0.0 || !(1..=240).contains(&n) {
+        if record.estimated > 1
+            || record.end.is_nan()
+            || record.end < 0.0
+            || !(1..=INFONOISE_MOST_LEVELS).contains(&n)
+        {
             return Err(Status::INFONOISE_ARGUMENT);
         }
         let levels = unsafe { output(sigma, n)? };

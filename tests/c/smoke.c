@@ -120,7 +120,12 @@ static void trains(void) {
   CHECK(grid[0] == 80.0f && plan.levels == 9 && plan.evaluations == 17);
   for (int i = 1; i < 9; ++i) CHECK(grid[i] < grid[i - 1] && grid[i] >= 0.002f);
   CHECK(plan.edm_levels > 9 && plan.error + plan.leaps < plan.edm_error + plan.edm_leaps);
-  CHECK(plan.variances >= 1 && plan.variances < 32);
+  CHECK(plan.variances >= 1 && plan.variances < INFONOISE_MOST_VARIANCES);
+  char verdict[64] = "", cut[10];
+  CHECK(infonoise_plan_verdict(&plan, verdict, sizeof verdict) == INFONOISE_OK);
+  CHECK(strncmp(verdict, "9 levels (17 evaluations): as good as EDM's ", 44) == 0);
+  CHECK(infonoise_plan_verdict(&plan, cut, sizeof cut) == INFONOISE_OK && strcmp(cut, "9 levels ") == 0);
+  CHECK(infonoise_plan_verdict(NULL, cut, sizeof cut) == INFONOISE_NULL && cut[0] == 0);
   for (uint32_t i = 0; i < plan.variances; ++i) least = variance[i] < least ? variance[i] : least;
   CHECK(least > 0.2 && least < 0.3); /* the data's is 0.25 */
   plan.estimated = 1, plan.end = 0.05;

@@ -204,7 +204,8 @@ void entropic(WordsIn state, double power, bool gated, Doubles values, bool back
 // Plans by `call` into sigma; what is expected, with the spectrum.
 template <typename Call>
 nb::dict planned(Floats sigma, double end, bool estimated, Call call) {
-  std::vector<double> scratch(infonoise_plan_bytes(sigma.shape(0)) / sizeof(double)), variance(32), mass(32);
+  std::vector<double> scratch(infonoise_plan_bytes(sigma.shape(0)) / sizeof(double)), variance(INFONOISE_MOST_VARIANCES),
+      mass(INFONOISE_MOST_VARIANCES);
   infonoise_plan record = {};
   record.struct_size = sizeof(record);
   record.end = end, record.estimated = estimated, record.variance = variance.data(), record.mass = mass.data();
@@ -345,6 +346,15 @@ NB_MODULE(_native, m) {
   });
   m.def("plan_levels", [](const std::string& solver, std::size_t nfe) {
     return infonoise_plan_levels(solver_of(solver), nfe);
+  });
+  m.attr("MOST_LEVELS") = INFONOISE_MOST_LEVELS;
+  m.def("plan_verdict", [](std::uint32_t levels, std::uint32_t evaluations, std::uint32_t edm_levels) {
+    infonoise_plan record = {};
+    record.struct_size = sizeof(record);
+    record.levels = levels, record.evaluations = evaluations, record.edm_levels = edm_levels;
+    char text[128];
+    check(infonoise_plan_verdict(&record, text, sizeof(text)));
+    return std::string(text);
   });
   m.def("plan_grid", &plan_grid);
   m.def("plan_table", &plan_table);

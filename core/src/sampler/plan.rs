@@ -8,27 +8,21 @@
 
 use crate::error::Error;
 use crate::maths::{MAX_BINS, at, exp, ln, real};
+pub use crate::sampler::cost::Cost;
+use crate::sampler::cost::{Weighing, leap};
+pub use crate::sampler::curve::Curve;
+use crate::sampler::curve::EntropicShare;
+use crate::sampler::polish::polish;
 use crate::sampler::solver::Solver;
 pub use crate::sampler::spectrum::MOST;
 use crate::sampler::spectrum::{ROOM, Spectrum};
-
-/// A profile, from any source: ascending levels and what a denoiser's errors are there.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Curve<'a> {
-    /// Standard deviations in data units, strictly ascending (K).
-    pub sigma: &'a [f64],
-    /// Squared x0 errors per dimension, not negative (K).
-    pub error: &'a [f64],
-    /// The low-noise gate, 0 to 1 (K); empty means open.
-    pub gate: &'a [f64],
-    /// The lowest level that a plan may take.
-    pub low: f64,
-    /// Its first level.
-    pub high: f64,
-}
+pub use crate::sampler::verdict::verdict;
 
 /// The levels to choose from.
 const CANDIDATES: usize = 240;
+
+/// The most levels of a plan: all candidates.
+pub const MOST_LEVELS: usize = CANDIDATES;
 
 /// More levels than these are chosen from candidates that lie as densely as these, of which
 /// evenly spaced ones would be too few where many levels belong.
@@ -36,12 +30,6 @@ const FEW: usize = 24;
 
 /// Pairs of candidates.
 const PAIRS: usize = CANDIDATES * (CANDIDATES - 1) / 2;
-
-/// The exponent of a variance in the weight of its error.
-const EXPONENT: f64 = 0.75;
-
-/// The weight of the information that a step passes.
-const KAPPA: f64 = 1.0;
 
 /// The costs of all pairs, in whose place the spectrum is fitted before.
 const COSTS: usize = if PAIRS > ROOM { PAIRS } else { ROOM };
@@ -53,23 +41,6 @@ pub const fn plan_len(n: usize) -> usize {
 
 /// Curves of K numbers that a block's plan is made from.
 pub(crate) const CURVES: usize = 6;
-
-/// What a grid of levels costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// The sum over the steps, the last one to 0 included, of the solver's weighted error on
-    /// the spectrum, a difference of logarithms.
-    pub error: f64,
-    /// kappa times the sum of the squares of the information (shares, U) that each step passes.
-    pub leaps: f64,
-}
-
-impl Cost {
-    /// What the plan minimises.
-    pub fn total(&self) -> f64 {
-        self.error + self.leaps
-    }
-}
 
 /// What a plan expects.
 #[derive(Clone, Copy, Debug, Default)]
@@ -130,226 +101,6 @@ pub fn plan<'r>(
     let planned = weighing.cost(&time, n, |i| levels.get(i).map_or(0.0, |&s| s.into()));
     let edm_levels = weighing.edm_levels(&time, planned.total());
     Ok(Plan { planned, edm: weighing.edm(&time, n), edm_levels, spectrum })
-}
-
-impl Curve<'_> {
-    fn check(&self) -> Result<(), Error> {
-        let k = self.sigma.len();
-        if self.error.len() != k || !(self.gate.is_empty() || self.gate.len() == k) {
-            return Err(Error::Length);
-        }
-        let ascending = self.sigma.windows(2).all(|pair| at(pair, 0) < at(pair, 1));
-        let sound = k >= 2
-            && ascending
-            && self.sigma.iter().all(|&s| s > 0.0 && s.is_finite())
-            && self.error.iter().all(|&m| m >= 0.0 && m.is_finite())
-            && self.gate.iter().all(|&g| (0.0..=1.0).contains(&g))
-            && self.low > 0.0
-            && self.low < self.high
-            && self.high.is_finite();
-        if sound { Ok(()) } else { Err(Error::Argument) }
-    }
-
-    /// The gated rate per unit ln sigma at point `k`.
-    fn q(&self, k: usize) -> f64 {
-        let sigma = at(self.sigma, k);
-        self.gate.get(k).copied().unwrap_or(1.0) * at(self.error, k) / (sigma * sigma)
-    }
-
-    /// The integral of the gated rate from the first point to `x` = ln sigma, of the broken
-    /// line through the points, which goes on level beyond them.
-    fn information(&self, x: f64) -> f64 {
-        let last = self.sigma.len().saturating_sub(1);
-        let first = ln(at(self.sigma, 0));
-        if x <= first {
-            return self.q(0) * (x - first);
-        }
-        let (mut sum, mut left) = (0.0, first);
-        for k in 0..last {
-            let right = ln(at(self.sigma, k + 1));
-            let share = ((x - left) / (right - left)).min(1.0);
-            let (from, to) = (self.q(k), self.q(k + 1));
-            sum += (right - left) * share * (from + share * (to - from) / 2.0);
-            left = right;
-            if x <= right {
-                return sum;
-            }
-        }
-        sum + self.q(last) * (x - left)
-    }
-}
-
-/// The share of the gated information below a level (U, a = 0).
-struct EntropicShare<'a> {
-    curve: &'a Curve<'a>,
-    below: f64,
-    all: f64,
-}
-
-impl<'a> EntropicShare<'a> {
-    fn of(curve: &'a Curve<'a>) -> Self {
-        let below = curve.information(ln(curve.low));
-        EntropicShare { curve, below, all: curve.information(ln(curve.high)) - below }
-    }
-
-    fn at(&self, ln_sigma: f64) -> f64 {
-        if self.all > 0.0 { (self.curve.information(ln_sigma) - self.below) / self.all } else { 0.0 }
-    }
-}
-
-/// Sweeps over the levels.
-const SWEEPS: usize = 4;
-
-/// Moves each level, except the first and a fixed last one, to its best place between its
-/// neighbours, at most by `widest` in ln sigma. The candidates are too coarse for many levels.
-fn polish(weighing: &Weighing<'_>, time: &EntropicShare<'_>, widest: f64, fixed: bool, levels: &mut [f32]) {
-    for _ in 0..SWEEPS {
-        for i in 1..levels.len() - usize::from(fixed) {
-            let place = |i: usize| levels.get(i).map_or(0.0, |&level| f64::from(level));
-            let gap = Gap { weighing, time, above: place(i - 1), below: place(i + 1) };
-            let moved = gap.best(place(i), widest);
-            if let Some(slot) = levels.get_mut(i) {
-                *slot = moved as f32;
-            }
-        }
-    }
-}
-
-/// Where a level is moved: between its neighbours, of which the lower one may be 0.
-struct Gap<'a> {
-    weighing: &'a Weighing<'a>,
-    time: &'a EntropicShare<'a>,
-    above: f64,
-    below: f64,
-}
-
-impl Gap<'_> {
-    /// The best level near `here`, or `here`.
-    #[inline(never)]
-    fn best(&self, here: f64, widest: f64) -> f64 {
-        let x = ln(here);
-        let low = if self.below > 0.0 { self.below } else { self.time.curve.low };
-        let reach = |to: f64| (0.49 * (ln(to) - x).abs()).min(widest);
-        let best = least(x - reach(low), x + reach(self.above), &|x| self.cost(x));
-        if self.cost(best) < self.cost(x) { exp(best) } else { here }
-    }
-
-    /// Of the steps to a level and from it, which is given as its logarithm.
-    #[inline(never)]
-    fn cost(&self, x: f64) -> f64 {
-        let (s, u) = (exp(x), self.time.at(x));
-        let to = self.weighing.step(self.above, s) + leap(self.time.at(ln(self.above)) - u);
-        if self.below > 0.0 {
-            to + self.weighing.step(s, self.below) + leap(u - self.time.at(ln(self.below)))
-        } else {
-            to + self.weighing.last(s) + leap(u)
-        }
-    }
-}
-
-/// Where between `low` and `high` a cost with one valley is least, to a thousandth of their
-/// distance: the golden section.
-#[inline(never)]
-fn least(mut low: f64, mut high: f64, cost: &dyn Fn(f64) -> f64) -> f64 {
-    const GOLDEN: f64 = 0.618_033_988_749_894_9;
-    let close = (high - low) * 1e-3;
-    let (mut left, mut right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
-    let (mut at_left, mut at_right) = (cost(left), cost(right));
-    while high - low > close {
-        if at_left <= at_right {
-            (high, right, at_right) = (right, left, at_left);
-            left = high - GOLDEN * (high - low);
-            at_left = cost(left);
-        } else {
-            (low, left, at_left) = (left, right, at_right);
-            right = low + GOLDEN * (high - low);
-            at_right = cost(right);
-        }
-    }
-    if at_left <= at_right { left } else { right }
-}
-
-/// The cost of passing this share of the information in one step.
-fn leap(share: f64) -> f64 {
-    KAPPA * share * share
-}
-
-/// A solver's error on a spectrum.
-struct Weighing<'a> {
-    solver: Solver,
-    spectrum: Spectrum<'a>,
-    weight: &'a [f64],
-}
-
-impl<'a> Weighing<'a> {
-    fn of(solver: Solver, spectrum: Spectrum<'a>, weight: &'a mut [f64]) -> Self {
-        let mut total = 0.0;
-        for ((variance, mass), weight) in spectrum.iter().zip(&mut *weight) {
-            *weight = mass * exp(EXPONENT * ln(variance));
-            total += *weight;
-        }
-        weight.iter_mut().for_each(|weight| *weight /= total);
-        Weighing { solver, spectrum, weight }
-    }
-
-    fn sum(&self, error: impl Fn(f64) -> f64) -> f64 {
-        let mut sum = 0.0;
-        for ((variance, _), weight) in self.spectrum.iter().zip(self.weight) {
-            sum += weight * error(variance);
-        }
-        sum
-    }
-
-    fn step(&self, s1: f64, s2: f64) -> f64 {
-        self.sum(|variance| self.solver.error(s1, s2, variance))
-    }
-
-    fn last(&self, s: f64) -> f64 {
-        self.sum(|variance| self.solver.last_error(s, variance))
-    }
-
-    /// Of n levels, the step to 0 included.
-    fn cost(&self, share: &EntropicShare<'_>, n: usize, level: impl Fn(usize) -> f64) -> Cost {
-        let (mut sum, mut above, mut passed) = (Cost::default(), 0.0, 0.0);
-        for i in 0..n {
-            let (s, u) = (level(i), share.at(ln(level(i))));
-            if i > 0 {
-                sum.error += self.step(above, s);
-                sum.leaps += leap(passed - u);
-            }
-            (above, passed) = (s, u);
-        }
-        sum.error += self.last(above);
-        sum.leaps += leap(passed);
-        sum
-    }
-
-    /// Of EDM's grid of n levels, rho = 7, from end to end.
-    fn edm(&self, share: &EntropicShare<'_>, n: usize) -> Cost {
-        const RHO: f64 = 7.0;
-        let root = |sigma: f64| exp(ln(sigma) / RHO);
-        let (top, bottom, last) = (root(share.curve.high), root(share.curve.low), real(n.max(2) - 1));
-        self.cost(share, n, |i| {
-            let x = top + real(i) / last * (bottom - top);
-            let cube = x * x * x;
-            cube * cube * x
-        })
-    }
-
-    fn edm_levels(&self, share: &EntropicShare<'_>, cost: f64) -> u32 {
-        let (mut low, mut high) = (0usize, 1usize);
-        while self.edm(share, high).total() > cost {
-            if high >= 1024 {
-                return 0;
-            }
-            (low, high) = (high, 2 * high);
-        }
-        while high - low > 1 {
-            let middle = (low + high) / 2;
-            if self.edm(share, middle).total() > cost { low = middle } else { high = middle }
-        }
-        high as u32
-    }
 }
 
 /// The candidates and what the programme knows of them, in the caller's memory.

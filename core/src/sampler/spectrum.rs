@@ -6,7 +6,7 @@
 //! equations, with a bound on its steps.
 
 use crate::maths::{at, exp, ln, real};
-use crate::sampler::plan::Curve;
+use crate::sampler::curve::Curve;
 
 #[test]
 fn example() {

@@ -25,9 +25,12 @@ struct Plan {
 
   /// In one line: how many levels of EDM's grid are as good.
   std::string verdict() const {
-    return std::to_string(sigma.size()) + (sigma.size() == 1 ? " level (" : " levels (") + std::to_string(evaluations) +
-           (evaluations == 1 ? " evaluation): as good as EDM's " : " evaluations): as good as EDM's ") +
-           (edm_levels ? std::to_string(edm_levels) : "grid with more than 1024");
+    infonoise_plan record = INFONOISE_PLAN_INIT;
+    record.levels = static_cast<std::uint32_t>(sigma.size());
+    record.evaluations = evaluations, record.edm_levels = edm_levels;
+    char text[128];
+    infonoise_plan_verdict(&record, text, sizeof text);
+    return text;
   }
 };
 
@@ -47,7 +50,7 @@ namespace detail {
 template <typename Call>
 infonoise_status plan(Plan& made, std::size_t n, infonoise_solver solver, double end, bool estimated, Call call) {
   std::vector<double> scratch(infonoise_plan_bytes(n) / sizeof(double));
-  made.sigma.resize(n), made.variance.resize(32), made.mass.resize(32), made.solver = solver;
+  made.sigma.resize(n), made.variance.resize(INFONOISE_MOST_VARIANCES), made.mass.resize(INFONOISE_MOST_VARIANCES), made.solver = solver;
   infonoise_plan record = INFONOISE_PLAN_INIT;
   record.end = end, record.estimated = estimated;
   record.variance = made.variance.data(), record.mass = made.mass.data();
@@ -61,7 +64,7 @@ infonoise_status plan(Plan& made, std::size_t n, infonoise_solver solver, double
 }
 
 inline std::string plan_bounds(std::size_t n, double end, double high) {
-  return "n = " + std::to_string(n) + " must be from 1 to 240, end = " + number(end) +
+  return "n = " + std::to_string(n) + " must be from 1 to " + std::to_string(INFONOISE_MOST_LEVELS) + ", end = " + number(end) +
          " 0 (free) or, with n above 1, below the first level" + (high > 0 ? ", " + number(high) : "");
 }
 

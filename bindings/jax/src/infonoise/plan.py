@@ -18,9 +18,6 @@ from infonoise import _native
 from infonoise.arrays import as_numbers, checked_integer
 from infonoise.coordinates import from_sigma
 
-#: The most levels that a plan has.
-MOST_LEVELS = 240
-
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -53,9 +50,7 @@ class Plan:
     @property
     def verdict(self) -> str:
         """One line: the levels, the evaluations, and how many levels of EDM's grid are as good."""
-        counts = [(len(self.sigma), "level"), (self.nfe, "evaluation")]
-        levels, evaluations = (f"{count} {what}{'s' * (count != 1)}" for count, what in counts)
-        return f"{levels} ({evaluations}): as good as EDM's {self.edm_levels or 'grid with more than 1024'}"
+        return _native.plan_verdict(len(self.sigma), self.nfe, self.edm_levels)
 
     def __len__(self) -> int:
         return len(self.levels)
@@ -128,11 +123,11 @@ def _count(n: int | None, nfe: int | None, solver: str) -> int:
         if (nfe := checked_integer("nfe", nfe, "a static integer, the evaluations of the network")) < 1:
             raise ValueError(f"nfe = {nfe} must be at least 1: the last step, to 0")
         n = _native.plan_levels(solver, nfe)
-        if n > MOST_LEVELS:
-            raise ValueError(f"nfe = {nfe} makes {n} levels, must make at most {MOST_LEVELS}: lower it")
+        if n > _native.MOST_LEVELS:
+            raise ValueError(f"nfe = {nfe} makes {n} levels, must make at most {_native.MOST_LEVELS}: lower it")
         return n
-    if not 1 <= (n := checked_integer("n", n, "a static integer, the number of levels")) <= MOST_LEVELS:
-        raise ValueError(f"n = {n} must be from 1 to {MOST_LEVELS}: the number of levels")
+    if not 1 <= (n := checked_integer("n", n, "a static integer, the number of levels")) <= _native.MOST_LEVELS:
+        raise ValueError(f"n = {n} must be from 1 to {_native.MOST_LEVELS}: the number of levels")
     return n
 
 
